@@ -1,0 +1,180 @@
+import type { Clock } from './clock.js'
+import type { Credentials } from './credentials.js'
+import type { Deployment } from './deployment.js'
+import type { DeploymentEvent, Envelope, EventType } from './events.js'
+import type { Ids } from './ids.js'
+import type { Status } from './phases.js'
+import type { Preview } from './plan.js'
+import type { Planner } from './planner.js'
+import type { Command, ResourceDefinition } from './profiles.js'
+import type { DeployRequest } from './request.js'
+import type { ResourceRecord } from './resource.js'
+import type { Secrets } from './secrets.js'
+import type { Store } from './store.js'
+import type { CommandResult, LogLine, RunningState, Target } from './target.js'
+
+export interface AppaloftOptions {
+  store: Store
+  /** At least one; keys are unique. */
+  targets: readonly Target[]
+  planners: readonly Planner[]
+  /** Default: AES-256-GCM with a key in the state folder, or in `APPALOFT_SECRET_KEY`. */
+  secrets?: Secrets
+  credentials?: Credentials
+  clock?: Clock
+  ids?: Ids
+  /** Source cache, sealed key and what targets keep on this machine. Default `$APPALOFT_STATE_DIR`, else `$XDG_STATE_HOME/appaloft`, else `~/.local/state/appaloft`. */
+  stateDir?: string
+  /** What a new attempt does where another one of the same resource and target runs. Default `supersede`. */
+  concurrency?: 'supersede' | 'wait' | 'reject'
+  /** May users see the identity header? `always` (default), or only `verified` requests. */
+  identity?: 'always' | 'verified'
+  /** Successful releases to keep for a rollback, the live one included. Default 5. */
+  retention?: number
+}
+
+export interface CreateOptions {
+  /** Called for each event, in order. A listener that throws cannot break the deployment. */
+  onEvent?(event: DeploymentEvent): void
+  /** Aborting it cancels the deployment. */
+  signal?: AbortSignal
+}
+
+/** A running attempt. */
+export interface DeploymentHandle {
+  readonly id: string
+  /** Resolves when traffic has moved; rejects with the failure when the attempt ends before that. Never an unhandled rejection. */
+  readonly promoted: Promise<void>
+  /** The final deployment, also a failed or blocked one; rejects only for misuse. */
+  readonly done: Promise<Deployment>
+  events(options?: EventsOptions): AsyncIterableIterator<Envelope>
+}
+
+export interface EventsOptions {
+  /** Exclusive; from an envelope of this deployment. Default: from the beginning. */
+  cursor?: string
+  /** Go on live. Default false: closes with `source-ended`, or `completed` where the attempt has ended. */
+  follow?: boolean
+  /** While nothing happens, a heartbeat each so many seconds. Default 15; 0: none. */
+  heartbeatSeconds?: number
+  /** Closes after so many seconds without an event. Default: never. */
+  idleTimeoutSeconds?: number
+  signal?: AbortSignal
+}
+
+export interface LogsOptions {
+  /** Only the last so many lines. */
+  tail?: number
+  follow?: boolean
+  signal?: AbortSignal
+}
+
+export interface LogEntry extends LogLine {
+  source: 'build' | 'runtime'
+  at?: string
+  deploymentId: string
+}
+
+export interface Resources {
+  /** Defines or replaces; idempotent. Answers with the resource, secrets only by name and version. */
+  define(definition: ResourceDefinition): Promise<ResourceRecord>
+  get(id: string): Promise<ResourceRecord | null>
+  list(): Promise<ResourceRecord[]>
+  status(id: string, options?: { target?: string; signal?: AbortSignal }): Promise<ResourceStatus>
+  /** The current profiles, detected and planned afresh; with `force` without any cache. */
+  redeploy(
+    id: string,
+    options?: CreateOptions & { force?: boolean; target?: string; stateVersion?: number },
+  ): Promise<DeploymentHandle>
+  /** Routes first, then drain, releases, records. Idempotent. */
+  remove(id: string, options?: { volumes?: boolean; signal?: AbortSignal }): Promise<void>
+  /** Build logs of the live release's attempt, joined with its output. */
+  logs(id: string, options?: LogsOptions & { target?: string }): AsyncIterableIterator<LogEntry>
+  exec(
+    id: string,
+    command: Command,
+    options?: { target?: string; signal?: AbortSignal; onLine?(line: LogLine): void },
+  ): Promise<CommandResult>
+}
+
+/** Desired against observed. */
+export interface ResourceStatus {
+  resourceId: string
+  target: string
+  stateVersion: number
+  desired: { deploymentId: string; releaseId: string } | null
+  observed: {
+    live: { deploymentId: string; releaseId: string } | null
+    state: RunningState['state']
+    running: RunningState | null
+  }
+  urls: string[]
+  drift: { code: string; message: string }[]
+  /** The attempt that runs now, if any. */
+  activeDeploymentId: string | null
+}
+
+export interface ListQuery {
+  resourceId?: string
+  statuses?: Status[]
+  /** Default 50. */
+  limit?: number
+  /** From the former page. */
+  cursor?: string
+}
+
+export interface Deployments {
+  /** Detect and plan alone: creates nothing, writes nothing but the source cache. A blocked plan is a value, not an exception. */
+  plan(request: DeployRequest, options?: { signal?: AbortSignal }): Promise<Preview>
+  /** Answers when the attempt is recorded. */
+  create(request: DeployRequest, options?: CreateOptions): Promise<DeploymentHandle>
+  /** `deployment-not-found`. */
+  show(id: string): Promise<Deployment>
+  list(query?: ListQuery): Promise<{ items: Deployment[]; cursor: string | null }>
+  events(id: string, options?: EventsOptions): AsyncIterableIterator<Envelope>
+  logs(id: string, options?: LogsOptions): AsyncIterableIterator<LogEntry>
+  /** The failed, canceled or interrupted attempt's snapshot once more. */
+  retry(id: string, options?: CreateOptions & { stateVersion?: number; secrets?: 'current' }): Promise<DeploymentHandle>
+  /** A former release, never re-planned nor rebuilt; without `to`, the one live before the present one. Takes a deployment's or a resource's id. */
+  rollback(
+    id: string,
+    options?: CreateOptions & { to?: string; target?: string; stateVersion?: number; secrets?: 'current' },
+  ): Promise<DeploymentHandle>
+  /** Up to promotion: stops the running work and compensates. Resolves when the request is recorded. */
+  cancel(id: string): Promise<void>
+}
+
+export interface ReconcileReport {
+  /** Attempts that were brought to their end, with the status they got. */
+  ended: { deploymentId: string; status: Status }[]
+  /** Running things nobody owned. */
+  removed: { deploymentId: string; releaseId: string }[]
+  /** Resources whose routes were made equal to the last promotion. */
+  routed: string[]
+  /** What could not be done, with why; the next call tries again. */
+  problems: { resourceId: string; code: string; message: string }[]
+}
+
+export interface PruneReport {
+  releases: string[]
+  /** Kept although beyond retention, and why. */
+  kept: { releaseId: string; reason: string }[]
+}
+
+export type EngineEvents = { [T in EventType]: (event: DeploymentEvent) => void } & {
+  event: (event: DeploymentEvent) => void
+}
+
+export interface Appaloft {
+  readonly resources: Resources
+  readonly deployments: Deployments
+  /** Brings attempts without a living holder to a truthful end, removes what nobody owns, makes routes equal the last promoted release. */
+  reconcile(options?: { signal?: AbortSignal }): Promise<ReconcileReport>
+  /** Retention now. */
+  prune(options?: { resourceId?: string; keep?: number }): Promise<PruneReport>
+  /** The same events, inside the process. */
+  on<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]): void
+  off<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]): void
+  /** Waits for running attempts (`wait`, default) or cancels them. Never stops a release. */
+  close(options?: { mode?: 'wait' | 'cancel' }): Promise<void>
+}

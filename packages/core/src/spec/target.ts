@@ -1,0 +1,209 @@
+import type { ArtifactKind } from './artifact.js'
+import type { JsonObject } from './json.js'
+import type { Plan, PlanStep } from './plan.js'
+import type { Command, Exposure } from './profiles.js'
+import type { Address, CallOptions, FenceOptions, Proxy } from './proxy.js'
+import type { Reason } from './reasons.js'
+import type { ReleaseRecord } from './release.js'
+
+export interface TargetCapabilities {
+  artifactKinds: readonly ArtifactKind[]
+  exposures: readonly Exposure[]
+  /** Can two releases of a resource run at once? */
+  overlap: boolean
+  /**
+   * `own`: each release has a network of its own and listens on the plan's internal port. `shared`: releases share the machine's ports; the
+   * target gives each a free one in PORT, and the internal port is only a name.
+   */
+  network: 'own' | 'shared'
+  upstreamProtocols: readonly ('http' | 'tcp')[]
+  /** Kinds of health check besides the engine's own probes. */
+  healthCommand: boolean
+  replicas: boolean
+  /** Limits of CPU and memory. */
+  limits: boolean
+  volumes: boolean
+  binds: boolean
+  /** `exec` works. */
+  exec: boolean
+  /** Where run-time environment lies in clear text while a release runs, for people; null: nowhere. */
+  clearEnvironment: string | null
+  fencing: 'compare' | 'name' | 'none'
+}
+
+/** What the preview shows of a target: pure data, made without touching anything. */
+export interface TargetDescription {
+  steps: PlanStep[]
+  generatedFiles: { path: string; content: string }[]
+  warnings: Reason[]
+  /** Why this target cannot run this plan. */
+  unsupportedReasons: Reason[]
+}
+
+/** Names a running thing: an attempt that runs a release. Names of everything created derive from it. */
+export interface RunningRef {
+  resourceId: string
+  deploymentId: string
+  releaseId: string
+}
+
+export interface LogLine {
+  stream: 'stdout' | 'stderr'
+  text: string
+}
+
+/** Common to every effect. */
+export interface EffectContext extends RunningRef {
+  /** Effects below the fence are refused with `fenced`. */
+  token: number
+  /** Aborted on cancel, on expiry of the step's time and on a lost lease. Work of the target's own, process groups included, ends before the call rejects. */
+  signal: AbortSignal
+  /** A line of output. Redacted and bounded by the engine. Never throws. */
+  log(line: LogLine): void
+}
+
+export interface BuildInput extends EffectContext {
+  plan: Plan
+  /**
+   * A private, checked copy of the source's root: read-only for the target, which copies what it builds in. Null for sources without files.
+   */
+  sourceDirectory: string | null
+  /** Clear values of the variables of build scope. Never into argv, layers or logs. */
+  environment: Readonly<Record<string, string>>
+  /** Which of them are secret. */
+  secretNames: readonly string[]
+  /** Equal digests: equal inputs. What was built from them once is not built again, unless `noCache`. */
+  inputsDigest: string
+  noCache: boolean
+}
+
+export interface BuildResult {
+  /** The target's own description of what it built; kept in the release. */
+  artifact: JsonObject
+  /** Nothing was built: the same inputs had been built before. */
+  cached: boolean
+}
+
+export interface ReleaseInput extends EffectContext {
+  release: ReleaseRecord
+  /** Clear values of the variables of run-time scope and APPALOFT_*. PORT is the target's own affair. */
+  environment: Readonly<Record<string, string>>
+  secretNames: readonly string[]
+}
+
+export interface CommandResult {
+  /** Null where a signal ended it. */
+  exitCode: number | null
+  signal: string | null
+  /** The last lines of output, oldest first, at most 50. */
+  lastLogs: string[]
+}
+
+export interface InstanceState {
+  /** The target's own name of it. */
+  id: string
+  state: 'starting' | 'running' | 'restarting' | 'exited' | 'unknown'
+  pid?: number
+  exitCode?: number
+  signal?: string
+  restarts: number
+  /** Ports on which its processes were seen listening; absent where the target cannot tell. */
+  listening?: number[]
+  /** The port that the target expects it to listen on. */
+  expectedPort?: number
+  outOfMemory?: boolean
+  startedAt?: string
+}
+
+/** `absent`: there is no such thing. `unknown`: could not observe. */
+export interface RunningState {
+  state: 'running' | 'starting' | 'exited' | 'absent' | 'unknown'
+  instances: InstanceState[]
+}
+
+/** Where a release answers: for the engine's probes, and for the target's own proxy. One address an instance. */
+export interface Reach {
+  probe: Address[]
+  upstream: Address[]
+}
+
+export interface OwnedThing extends RunningRef {
+  state: RunningState['state']
+}
+
+export interface ProbeReport {
+  ok: boolean
+  checks: { id: string; status: 'passed' | 'warning' | 'failed'; message: string; fix?: string }[]
+}
+
+/**
+ * The machine or engine that runs releases; owns its proxy. Every method but `describe` is idempotent and takes an AbortSignal.
+ * Nothing without our ownership labels is ever stopped or removed.
+ *
+ * Called by the engine only. Errors: `fenced`, `runtime-backend-unavailable`, `disk-full`, `unsupported-operation`, and those named at each method. A target
+ * may attach `details.lastLogs` (string[]) and `details.exitCode` to its errors; the engine carries them into the failure.
+ */
+export interface Target {
+  readonly specVersion: 1
+  /** Unique among the targets of an engine. */
+  readonly key: string
+  readonly capabilities: TargetCapabilities
+  /** Null: this target offers no exposure `proxy`. */
+  readonly proxy: Proxy | null
+  /** Told once by the engine before any other call but `describe`. Cheap: starts nothing, creates nothing. */
+  open?(context: { stateDir: string }): Promise<void>
+  /** Pure and synchronous: neither the machine nor the proxy is asked. */
+  describe(plan: Plan, previousRelease?: ReleaseRecord): TargetDescription
+  /** The present fence of a resource: 0 where none was raised. */
+  mark(resourceId: string, options?: CallOptions): Promise<number>
+  /** Raises the fence durably, by compare-and-set, as `Proxy.fence` does. */
+  fence(resourceId: string, token: number, options: FenceOptions): Promise<void>
+  /** Is the machine ready, with its tools, space and proxy? For `doctor`, and before an attempt's first effect. */
+  probe(options?: CallOptions): Promise<ProbeReport>
+  /** Errors: `install-failed`, `build-failed`, `package-failed`, `lockfile-out-of-step`, `command-not-found`, `publish-directory-missing`, `image-pull-failed`. */
+  build(input: BuildInput): Promise<BuildResult>
+  /** Brings what was built to the machine; nothing to do where it was built there. */
+  upload(input: ReleaseInput): Promise<void>
+  /** Runs the release command before any candidate runs, with PORT unset. A command that fails is a result. */
+  run(input: ReleaseInput, command: Command): Promise<CommandResult>
+  /** Starts the candidate beside the running release; resolves when its processes are started, not when they are healthy. Errors: `start-failed`. */
+  start(input: ReleaseInput): Promise<void>
+  /** Runs a command inside a running release. */
+  exec(
+    ref: RunningRef,
+    command: Command,
+    options?: CallOptions & { onLine?(line: LogLine): void },
+  ): Promise<CommandResult>
+  inspect(ref: RunningRef, options?: CallOptions): Promise<RunningState>
+  /** Lines of a release's output, oldest first. `tail`: only the last so many (default all that is kept). `follow`: until aborted or the release is gone. */
+  logs(
+    ref: RunningRef,
+    options?: CallOptions & { tail?: number; follow?: boolean },
+  ): AsyncIterable<LogLine & { at?: string }>
+  /** Gracefully: SIGTERM, the grace (default 10 s), SIGKILL, for all its processes. Resolves when they are gone. It stays known until `remove`. */
+  stop(ref: RunningRef, token: number, options?: CallOptions & { graceSeconds?: number }): Promise<void>
+  /** Starts again what `stop` stopped, as it was: for exposures that cannot overlap. */
+  restart(ref: RunningRef, token: number, options?: CallOptions): Promise<void>
+  /** Stops it if it runs, and forgets it. What was built stays. */
+  remove(ref: RunningRef, token: number, options?: CallOptions): Promise<void>
+  /** Removes what was built, except what a retained release still needs; with `volumes`, the resource's volumes too. */
+  discard(
+    release: ReleaseRecord,
+    token: number,
+    options: CallOptions & { retained: readonly ReleaseRecord[]; volumes?: boolean },
+  ): Promise<void>
+  /** Everything of ours that belongs to the resource, by ownership labels, whoever started it. */
+  list(resourceId: string, options?: CallOptions): Promise<OwnedThing[]>
+  /** Where the release's port answers. Empty lists: not yet known. */
+  reach(ref: RunningRef, port: number, options?: CallOptions): Promise<Reach>
+  /** Called once after the recorded promotion and before the drain (a Compose service takes its name). */
+  promoted?(input: ReleaseInput, previous: RunningRef | null): Promise<void>
+  /** Called in `rollback` before the candidate is removed: undo what `start` changed beside the candidate. */
+  restore?(
+    candidate: RunningRef,
+    previous: { ref: RunningRef; release: ReleaseRecord } | null,
+    token: number,
+    options?: CallOptions,
+  ): Promise<void>
+  close?(): Promise<void>
+}
