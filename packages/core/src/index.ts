@@ -1,1 +1,2 @@
 export * from './spec/index.js'
+export * from './stores/memory.js'

@@ -59,7 +59,7 @@ export const deploymentRecordSchema = z.strictObject({
   id: z.string(),
   /** Given by the store: the order of creation. "Newer" means greater. */
   order: z.number().int(),
-  /** Counts the commits; the store's compare-and-set works on it. */
+  /** 1, then raised by each change of the record (not by events alone); the store's compare-and-set works on it. */
   version: z.number().int(),
   resourceId: z.string(),
   target: z.string(),

@@ -6,7 +6,10 @@ import type { ReleaseRecord } from './release.js'
 import type { ResourceRecord } from './resource.js'
 import type { SealedSecret, SecretContext } from './secrets.js'
 
-/** What a commit may change of a deployment. `id`, `order`, `version`, `resourceId`, `target`, `trigger` and `createdAt` never change. */
+/**
+ * What a commit may change of a deployment. `id`, `order`, `version`, `resourceId`, `target`, `trigger` and `createdAt` never change; a
+ * field that is undefined stays as it is.
+ */
 export type DeploymentPatch = Partial<
   Omit<DeploymentRecord, 'id' | 'order' | 'version' | 'resourceId' | 'target' | 'trigger' | 'createdAt'>
 >
@@ -14,14 +17,15 @@ export type DeploymentPatch = Partial<
 /**
  * One journal boundary: everything in it becomes durable together or not at all.
  *
- * Refused with `lease-lost` (a guard's token is not the present one, or the lease was released), `conflict` (`expectVersion`), `illegal-transition` (the status may
- * not follow, or the deployment is terminal: then no commit at all, not even events), `deployment-not-found`.
+ * Refused, in this order, with `deployment-not-found`, `lease-lost` (a guard's token is not the present one, or the lease was released), `conflict` (`expectVersion`),
+ * `illegal-transition` (the status may not follow, or the deployment is terminal: then no commit at all, not even events), `resource-not-found` (`live` is a release
+ * and the resource was removed).
  */
 export interface Commit {
   deploymentId: string
   /** Leases that must be held with these tokens. */
   guards: readonly LeaseRef[]
-  /** The record's version must be this. Default: any. */
+  /** The record's version must be this. Default: any. `set` raises the version; events alone leave it, so that log lines disturb nobody's compare-and-set. */
   expectVersion?: number
   set?: DeploymentPatch
   /** Appended in this order; the store gives each its sequence. */
@@ -96,16 +100,17 @@ export interface Store {
   listResources(): Promise<ResourceRecord[]>
   /** Compare-and-set on `stateVersion` (null: must not exist): `conflict` otherwise. The stored version is `expected + 1`, or 1. */
   putResource(record: Omit<ResourceRecord, 'stateVersion'>, expected: number | null): Promise<ResourceRecord>
-  /** With its releases, sealed secrets and, by `deployments`, its deployments with their events. Idempotent. */
+  /** With its releases, sealed secrets and, by `deployments`, its deployments with their events and own leases. Idempotent. */
   removeResource(id: string, options?: { deployments?: boolean }): Promise<void>
 
   getSealed(context: SecretContext): Promise<SealedSecret | null>
   /** All versions of a resource's secrets, or of one, by name and version. */
   listSealed(resourceId: string, name?: string): Promise<SealedSecret[]>
-  /** Never replaces: a version that exists stays, and a different value under it is `conflict`. */
+  /** Never replaces: a version that exists stays, and a different value under it (another digest) is `conflict`. */
   putSealed(secret: SealedSecret): Promise<void>
   removeSealed(context: SecretContext): Promise<void>
 
+  /** `conflict` where the id exists. The version begins at 1. */
   createDeployment(
     input: CreateDeployment,
   ): Promise<{ created: boolean; deployment: DeploymentRecord; lease: Lease | null }>
@@ -126,7 +131,7 @@ export interface Store {
 
   /** Events after a sequence (default 0), oldest first, at most `limit` (default 1,000). `deployment-not-found`. */
   readEvents(deploymentId: string, options?: { after?: number; limit?: number }): Promise<EventsRead>
-  /** Removes events up to a sequence and remembers the mark. Returns how many. Idempotent. */
+  /** Removes events up to a sequence and remembers the mark. Returns how many; 0 where there is no such deployment. Idempotent. */
   pruneEvents(deploymentId: string, through: number): Promise<number>
   /**
    * Wakes the listener after commits, by this or any other process: "something changed, read again". May wake too often, never too
@@ -135,7 +140,7 @@ export interface Store {
   subscribe(listener: () => void): () => void
 
   readLease(key: string): Promise<Lease | null>
-  /** Null: someone was faster. The answer's `beats` is 0. */
+  /** Null: someone was faster, also where `with` finds another version or no deployment. The answer's `beats` is 0. Else `with` is judged as a commit is. */
   acquireLease(input: AcquireLease): Promise<Lease | null>
   /** Beats every lease still held under its token, in one transaction; answers with the keys of those that are not. */
   beatLeases(leases: readonly LeaseRef[]): Promise<string[]>
