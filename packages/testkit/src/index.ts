@@ -1,1 +1,2 @@
 export * from './conformance/suite.js'
+export * from './fakes/index.js'

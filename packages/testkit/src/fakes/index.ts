@@ -1,0 +1,6 @@
+export { FakeApp } from './app.js'
+export { type FakeProxy, type FakeProxyOptions, fakeProxy } from './proxy.js'
+export type { FakeScript } from './script.js'
+export { parseScript } from './script.js'
+export { type FakeTarget, type FakeTargetOptions, fakeTarget } from './target.js'
+export { type FakeCall, type FakeIntercept, FakeWorld } from './world.js'
