@@ -1,0 +1,5 @@
+export type { ProxyDaemon, ProxyDaemonOptions } from './daemon/options.js'
+export { type PingAnswer, pingProxyDaemon } from './daemon/ping.js'
+export { startProxyDaemon } from './daemon/start.js'
+export { controlLocation, controlSocketPath, proxyFolder } from './paths.js'
+export { protocolVersion } from './protocol.js'
