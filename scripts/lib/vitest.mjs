@@ -1,0 +1,46 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { run } from './run.mjs'
+import { bin, root } from './workspace.mjs'
+
+const nameOf = (file, test) => `${relative(root, file)} > ${test.fullName}`
+
+/** Counts a report of vitest's json reporter; a file that could not be loaded counts as one failure. */
+export const count = (report) => {
+  const found = { passed: 0, failed: 0, failures: [], skipped: [] }
+  for (const { name: file, status, message, assertionResults } of report.testResults) {
+    for (const test of assertionResults) {
+      if (test.status === 'passed') found.passed += 1
+      else if (test.status === 'failed') found.failures.push(nameOf(file, test))
+      else found.skipped.push(nameOf(file, test))
+    }
+    const broken = status === 'failed' && !assertionResults.some((test) => test.status === 'failed')
+    if (broken) found.failures.push(`${relative(root, file)}: ${message.split('\n')[0]}`)
+  }
+  found.failed = found.failures.length
+  return found
+}
+
+/** Runs the tests of some vitest projects. */
+export const vitest = async (projects, env) => {
+  const report = join(root, '.cache', `vitest-${projects.join('-')}-${process.pid}.json`)
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  const chosen = projects.flatMap((project) => ['--project', project])
+  const args = [...chosen, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const { code } = await run(process.execPath, [bin('vitest'), 'run', ...args], { cwd: root, env })
+  let found
+  try {
+    found = count(JSON.parse(readFileSync(report, 'utf8')))
+  } catch {
+    const failures = code === 0 ? [] : ['vitest wrote no report']
+    found = { passed: 0, failed: failures.length, failures, skipped: [] }
+  }
+  rmSync(report, { force: true })
+  // Errors outside of any test (an unhandled rejection) are in the exit code only.
+  if (code !== 0 && found.failed === 0) {
+    found.failures.push('an error outside of any test (see the output above)')
+    found.failed = 1
+  }
+  if (found.passed + found.failed + found.skipped.length === 0) found.notRun = 'there are no such tests yet'
+  return found
+}

@@ -1,0 +1,76 @@
+// `npm test`: everything that has to hold, from a fresh clone on. Nothing but Node may be needed to start it.
+//   --only lint,unit   some of the steps     --soak   the long tests, beside the integration tests
+import { parseArgs } from 'node:util'
+import { install } from './lib/install.mjs'
+import { run } from './lib/run.mjs'
+import { bin, root } from './lib/workspace.mjs'
+
+const { values: options } = parseArgs({
+  options: { only: { type: 'string' }, soak: { type: 'boolean', default: false } },
+})
+const ci = Boolean(process.env.CI) && process.env.CI !== 'false'
+// `npm --silent test` must not silence the npm that the steps call.
+delete process.env.npm_config_loglevel
+
+const program = async (file, args) => {
+  const { code } = await run(process.execPath, [file, ...args], { cwd: root })
+  return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, failures: [`exit code ${code}`] }
+}
+const tests = async (projects, env) => (await import('./lib/vitest.mjs')).vitest(projects, env)
+
+const steps = {
+  lint: () =>
+    program(bin('@biomejs/biome', 'biome'), [
+      'ci',
+      '--error-on-warnings',
+      ...(process.stdout.isTTY ? [] : ['--colors=off']),
+    ]),
+  types: () => program(bin('typescript', 'tsc'), ['-b', '--pretty']),
+  build: () => program('scripts/build.mjs', []),
+  unit: () => tests(['unit']),
+  int: () => tests(['int']),
+  fences: () => program('scripts/fences.test.mjs', []),
+  packages: () => program('scripts/packages.mjs', []),
+}
+const soak = { types: steps.types, build: steps.build, soak: () => tests(['int', 'soak'], { APPALOFT_SOAK: '1' }) }
+
+const available = options.soak ? soak : steps
+const chosen = options.only ? options.only.split(',') : Object.keys(available)
+const unknown = chosen.filter((name) => !Object.hasOwn(available, name))
+if (unknown.length > 0) {
+  console.error(`Unknown step: ${unknown.join(', ')}. Steps: ${Object.keys(available).join(', ')}`)
+  process.exit(2)
+}
+
+const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`
+const results = []
+const installed = await install()
+if (!installed) results.push({ name: 'install', passed: 0, failed: 1, failures: ['npm ci failed'], time: '' })
+
+for (const name of installed ? chosen : []) {
+  console.log(`\n=== ${name}`)
+  const started = performance.now()
+  const result = await available[name]().catch((error) => ({ passed: 0, failed: 1, failures: [error.stack] }))
+  results.push({ name, ...result, time: seconds(started) })
+  console.log(`=== ${name}: ${result.failed === 0 ? 'ok' : 'FAILED'} (${results.at(-1).time})`)
+}
+
+console.log('\nSummary')
+let passed = 0
+let failed = 0
+for (const { name, time, notRun, failures = [], skipped = [], ...counts } of results) {
+  passed += counts.passed
+  failed += counts.failed + (ci ? skipped.length : 0)
+  console.log(`  ${name.padEnd(9)} ${time.padStart(8)}  ${counts.passed} passed, ${counts.failed} failed`)
+  for (const failure of failures) console.log(`    failed: ${failure}`)
+  if (skipped.length > 0)
+    console.log(`    ${skipped.length} skipped${ci ? ', each counted as a failure under CI' : ''}:`)
+  for (const test of skipped) console.log(`      ${test}`)
+  if (notRun) console.log(`    not run: ${notRun}`)
+}
+const left = installed ? Object.keys(available).filter((name) => !chosen.includes(name)) : Object.keys(available)
+if (left.length > 0)
+  console.log(`  not run: ${left.join(', ')} (${installed ? 'left out by --only' : 'nothing is installed'})`)
+
+process.exitCode = failed === 0 ? 0 : 1
+console.log(`${passed} passed, ${failed} failed`)
