@@ -1,0 +1,20 @@
+/**
+ * A relative path without `.`, `..` and doubled slashes; '' for the root itself, null where it is absolute or leaves the root at any point.
+ * Text only: links are somebody else's matter.
+ */
+export function normalise(path: string): string | null {
+  if (path.startsWith('/')) return null
+  const parts: string[] = []
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue
+    if (part === '..') {
+      if (parts.pop() === undefined) return null
+    } else parts.push(part)
+  }
+  return parts.join('/')
+}
+
+export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** A name from a source for a message: quoted, so that newlines and escapes cannot forge lines, and bounded. */
+export const quoted = (name: string): string => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name)
