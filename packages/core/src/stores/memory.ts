@@ -1,13 +1,9 @@
-import { AppaloftError } from '../spec/errors.js'
 import { attemptLeaseKey } from '../spec/lease.js'
-import type { SealedSecret, SecretContext } from '../spec/secrets.js'
+import type { SecretContext } from '../spec/secrets.js'
 import type { Store } from '../spec/store.js'
-import { type Change, claimable, emptyState, grant, heldBy, noDeployment, prepareChange } from './memory-state.js'
+import { isClaimable, nextToken, numberEvents, storeErrors } from '../spec/store-rules.js'
+import { type Change, copy, copyOrNull, emptyState, heldBy, prepareChange } from './memory-state.js'
 import { wakeups } from './wakeups.js'
-
-// What leaves the store and what enters it is copied the way every other store does it: through JSON, which also drops `undefined`.
-const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
-const copyOrNull = <T>(value: T | undefined): T | null => (value === undefined ? null : copy(value))
 
 const sealedKey = (secret: SecretContext): string => JSON.stringify([secret.resourceId, secret.name, secret.version])
 const idempotencyIndex = (resourceId: string, key: string): string => JSON.stringify([resourceId, key])
@@ -34,12 +30,7 @@ export function memoryStore(): Store {
     },
     async putResource(record, expected) {
       const present = state.resources.get(record.id)?.stateVersion ?? null
-      if (present !== expected) {
-        throw new AppaloftError('conflict', {
-          message: `The resource ${record.id} changed since it was read.`,
-          details: { resourceId: record.id, expected, present },
-        })
-      }
+      if (present !== expected) throw storeErrors.resourceChanged(record.id, expected, present)
       const next = copy({ ...record, stateVersion: (expected ?? 0) + 1 })
       state.resources.set(record.id, next)
       bell.ring()
@@ -72,14 +63,9 @@ export function memoryStore(): Store {
       return copy(found.sort((a, b) => (a.name === b.name ? a.version - b.version : a.name < b.name ? -1 : 1)))
     },
     async putSealed(secret) {
-      const present: SealedSecret | undefined = state.sealed.get(sealedKey(secret))
+      const present = state.sealed.get(sealedKey(secret))
       if (present === undefined) state.sealed.set(sealedKey(secret), copy(secret))
-      else if (present.digest !== secret.digest) {
-        throw new AppaloftError('conflict', {
-          message: `Version ${secret.version} of the secret ${secret.name} exists with another value.`,
-          details: { resourceId: secret.resourceId, name: secret.name, version: secret.version },
-        })
-      }
+      else if (present.digest !== secret.digest) throw storeErrors.secretExists(secret)
     },
     async removeSealed(context) {
       state.sealed.delete(sealedKey(context))
@@ -89,20 +75,15 @@ export function memoryStore(): Store {
       const index = idempotencyKey === undefined ? undefined : idempotencyIndex(record.resourceId, idempotencyKey)
       const former = index === undefined ? undefined : state.deployments.get(state.idempotency.get(index) ?? '')
       if (former !== undefined) return { created: false, deployment: copy(former.record), lease: null }
-      if (state.deployments.has(record.id)) {
-        throw new AppaloftError('conflict', {
-          message: `The deployment ${record.id} exists already.`,
-          details: { deploymentId: record.id },
-        })
-      }
+      if (state.deployments.has(record.id)) throw storeErrors.deploymentExists(record.id)
       const row = {
         record: copy({ ...record, order: state.lastOrder + 1, version: 1 }),
-        events: copy(events.map((event, i) => ({ ...event, deploymentId: record.id, sequence: i + 1 }))),
+        events: copy(numberEvents(record.id, 0, events)),
         prunedThrough: 0,
         last: events.length,
       }
       const key = attemptLeaseKey(record.id)
-      const lease = grant(key, copy(holder), state.leases.get(key), undefined)
+      const lease = { key, token: nextToken(state.leases.get(key)?.token), beats: 0, holder: copy(holder) }
       state.lastOrder += 1
       state.deployments.set(record.id, row)
       state.leases.set(key, lease)
@@ -126,7 +107,7 @@ export function memoryStore(): Store {
       return copy(found.sort((a, b) => b.order - a.order).slice(0, Math.max(0, Math.min(limit, 1000))))
     },
     async commit(input) {
-      const change = prepareChange(state, { ...input, releases: copy(input.releases ?? []) }, copy)
+      const change = prepareChange(state, input)
       change.apply()
       bell.ring()
       return { deployment: copy(change.record), events: copy(change.events) }
@@ -152,7 +133,7 @@ export function memoryStore(): Store {
 
     async readEvents(deploymentId, { after = 0, limit = 1000 } = {}) {
       const row = state.deployments.get(deploymentId)
-      if (row === undefined) throw noDeployment(deploymentId)
+      if (row === undefined) throw storeErrors.noDeployment(deploymentId)
       const from = Math.max(0, after - row.prunedThrough)
       return {
         events: copy(row.events.slice(from, from + Math.max(0, limit))),
@@ -176,13 +157,13 @@ export function memoryStore(): Store {
     },
     async acquireLease({ key, holder, expect, expectBeats, minToken, with: other }) {
       const present = state.leases.get(key)
-      if (!claimable(present, expect, expectBeats)) return null
+      if (!isClaimable(present, expect, expectBeats)) return null
       let change: Change | undefined
       if (other !== undefined) {
         if (state.deployments.get(other.deploymentId)?.record.version !== other.expectVersion) return null
-        change = prepareChange(state, { ...other, guards: [] }, copy)
+        change = prepareChange(state, { ...other, guards: [] })
       }
-      const lease = grant(key, copy(holder), present, minToken)
+      const lease = { key, token: nextToken(present?.token, minToken), beats: 0, holder: copy(holder) }
       change?.apply()
       state.leases.set(key, lease)
       bell.ring()
