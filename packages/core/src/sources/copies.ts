@@ -1,4 +1,173 @@
-export async function keptCopy(_stateDir: string, _digest: string): Promise<string | null> {
-  return null
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, readdir, readFile, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { processIdentity } from '../engine/processIdentity.js'
+import { AppaloftError } from '../spec/errors.js'
+import { errorCode } from './errors.js'
+import type { SourceLimits } from './limits.js'
+import { type Manifest, manifestEntrySchema } from './manifest.js'
+import { scan } from './scan.js'
+
+/*
+ * stateDir/sources/DIGEST/tree           the copy
+ *                        /copy.json      its card: written with it, before the folder gets its name
+ *                        /manifest.json
+ *                 /.tmp-…, .trash-…      on the way in and out
+ */
+
+const cardSchema = z.object({
+  version: z.literal(1),
+  /** The manifest's digest: for a source without files not the name of the folder. */
+  content: z.string(),
+  /** The boot in which the copy was written or last checked. After a power cut, files may be shorter than what was written. */
+  bootId: z.string(),
+})
+const manifestSchema = z.object({
+  digest: z.string(),
+  files: z.number(),
+  bytes: z.number(),
+  entries: z.array(manifestEntrySchema),
+})
+
+const isDigest = (digest: string) => /^[0-9a-f]{64}$/.test(digest)
+const home = (stateDir: string) => join(stateDir, 'sources')
+const place = (stateDir: string, digest: string) => join(home(stateDir), digest)
+const noLimits: SourceLimits = { bytes: Number.MAX_SAFE_INTEGER, entries: Number.MAX_SAFE_INTEGER }
+
+async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch {
+    return null
+  }
 }
-export async function discardCopies(_stateDir: string, _keep: ReadonlySet<string>): Promise<void> {}
+
+async function writeAtomically(path: string, value: unknown): Promise<void> {
+  const temp = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  await writeFile(temp, JSON.stringify(value), { mode: 0o600 })
+  await rename(temp, path)
+}
+
+/**
+ * The absolute path of a kept copy, or null. Counts as a use: the copy is safe from `discardCopies` for an hour. The first use after
+ * a reboot reads the whole copy again, and removes it where it is not what it was.
+ */
+export async function keptCopy(stateDir: string, digest: string): Promise<string | null> {
+  if (!isDigest(digest)) return null
+  const folder = place(stateDir, digest)
+  const card = await readJson(join(folder, 'copy.json'), cardSchema)
+  if (card === null) return null
+  const tree = join(folder, 'tree')
+  try {
+    const now = new Date()
+    await utimes(folder, now, now)
+    const { bootId } = processIdentity()
+    if (card.bootId !== bootId) {
+      const { digest: content } = await scan(await realpath(tree), {
+        limits: noLimits,
+        signal: new AbortController().signal,
+      })
+      if (content !== card.content) {
+        await discard(stateDir, digest)
+        return null
+      }
+      await writeAtomically(join(folder, 'copy.json'), { ...card, bootId })
+    }
+    return tree
+  } catch {
+    return null
+  }
+}
+
+/** The manifest of a kept copy, where both are there. */
+export async function keptManifest(
+  stateDir: string,
+  digest: string,
+): Promise<{ path: string; manifest: Manifest } | null> {
+  const path = await keptCopy(stateDir, digest)
+  if (path === null) return null
+  const manifest = await readJson(join(place(stateDir, digest), 'manifest.json'), manifestSchema)
+  return manifest?.digest === digest ? { path, manifest } : null
+}
+
+/** A private empty folder on the same file system as the copies. The caller removes it. */
+export async function temporaryFolder(stateDir: string): Promise<string> {
+  const path = join(home(stateDir), `.tmp-${process.pid}-${randomBytes(8).toString('hex')}`)
+  await mkdir(home(stateDir), { recursive: true, mode: 0o700 })
+  await chmod(home(stateDir), 0o700)
+  await mkdir(path, { mode: 0o700 })
+  return path
+}
+
+/**
+ * Makes a copy: `fill` writes the tree into an empty folder and answers with the manifest of what it wrote. The folder gets its name,
+ * the manifest's digest or the one given, in one rename; who comes second uses the first one's.
+ */
+export async function keepCopy(
+  stateDir: string,
+  fill: (into: string) => Promise<Manifest>,
+  name?: string,
+): Promise<{ path: string; manifest: Manifest }> {
+  const temp = await temporaryFolder(stateDir)
+  try {
+    const into = join(temp, 'tree')
+    await mkdir(into, { mode: 0o755 })
+    const manifest = await fill(await realpath(into))
+    const digest = name ?? manifest.digest
+    const card = { version: 1, content: manifest.digest, bootId: processIdentity().bootId }
+    await writeFile(join(temp, 'manifest.json'), JSON.stringify(manifest), { mode: 0o600 })
+    await writeFile(join(temp, 'copy.json'), JSON.stringify(card), { mode: 0o600 })
+    for (let tries = 0; ; tries++) {
+      try {
+        await rename(temp, place(stateDir, digest))
+        break
+      } catch (error) {
+        const taken = errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST'
+        if (!taken || tries > 5) throw error
+        if ((await keptCopy(stateDir, digest)) !== null) break
+        // A folder without a readable card is nobody's copy.
+        await discard(stateDir, digest)
+      }
+    }
+    return { path: join(place(stateDir, digest), 'tree'), manifest }
+  } catch (error) {
+    const full = errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT'
+    if (!full) throw error
+    throw new AppaloftError('disk-full', { message: 'The disk with the state folder is full.', cause: error })
+  } finally {
+    await rm(temp, { recursive: true, force: true })
+  }
+}
+
+/** Out of the way in one step, then removed: nobody sees half a copy. */
+async function discard(stateDir: string, name: string): Promise<void> {
+  const trash = join(home(stateDir), `.trash-${randomBytes(8).toString('hex')}`)
+  try {
+    await rename(join(home(stateDir), name), trash)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
+    throw error
+  }
+  await rm(trash, { recursive: true, force: true })
+}
+
+const hour = 3_600_000
+
+/** Removes the copies whose digest is not in the set and which were not used within the last hour, and what dead processes left behind. */
+export async function discardCopies(stateDir: string, keep: ReadonlySet<string>): Promise<void> {
+  const names = await readdir(home(stateDir)).catch(() => [])
+  for (const name of names) {
+    const ours = isDigest(name) || name.startsWith('.tmp-') || name.startsWith('.trash-')
+    if (!ours || keep.has(name)) continue
+    try {
+      // File times are compared with file times, so with the system's clock.
+      const age = Date.now() - (await stat(join(home(stateDir), name))).mtimeMs
+      // Nothing takes longer than a day to come in: no timeout may be longer.
+      if (age < (name.startsWith('.tmp-') ? 25 * hour : name.startsWith('.trash-') ? 0 : hour)) continue
+      await discard(stateDir, name)
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error
+    }
+  }
+}

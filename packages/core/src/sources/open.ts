@@ -1,5 +1,6 @@
-import { AppaloftError } from '../spec/errors.js'
+import { basename, resolve } from 'node:path'
 import type { Source } from '../spec/source.js'
+import { openFolder } from './localFolder.js'
 import type { OpenedSource, SourceContext } from './types.js'
 
 /**
@@ -9,8 +10,16 @@ import type { OpenedSource, SourceContext } from './types.js'
  */
 export async function openSource(source: Source, context: SourceContext): Promise<OpenedSource> {
   context.signal.throwIfAborted()
-  throw new AppaloftError('source-unreadable', {
-    phase: 'detect',
-    message: `Sources of kind ${source.kind} come soon.`,
-  })
+  switch (source.kind) {
+    case 'local-folder':
+      return openFolder(source.path, context, { kind: source.kind, name: basename(resolve(source.path)) })
+    case 'docker-image':
+      return (await import('./dockerImage.js')).openImage(source, context)
+    case 'compose-file':
+      return (await import('./composeFile.js')).openCompose(source, context)
+    case 'archive':
+      return (await import('./archive.js')).openArchive(source, context)
+    case 'git-repository':
+      return (await import('./gitRepository.js')).openGit(source, context)
+  }
 }

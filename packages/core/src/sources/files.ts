@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { unreadable } from './errors.js'
+import { quoted } from './paths.js'
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+
+/**
+ * Opens a regular file for reading: no link at its end is followed, and a pipe put in its place after it was listed does not hang.
+ * `name` is for the error.
+ */
+export async function openRegular(path: string, name: string): Promise<FileHandle> {
+  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  if ((await file.stat()).isFile()) return file
+  await file.close()
+  throw unreadable(`${quoted(name)} is not a regular file any more.`, { path: name })
+}
+
+const chunkBytes = 256 * 1024
+
+/**
+ * sha256 over the first `size` bytes, never more of them in memory than a chunk, each chunk handed to `sink` too. A file that is shorter
+ * gives the hash of what is there; one that grows is read only that far.
+ */
+export async function hashFile(
+  file: FileHandle,
+  size: number,
+  signal: AbortSignal,
+  sink?: (chunk: Uint8Array) => Promise<void>,
+): Promise<string> {
+  const hash = createHash('sha256')
+  const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(chunkBytes, size)))
+  for (let at = 0; at < size; ) {
+    signal.throwIfAborted()
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size - at), at)
+    if (bytesRead === 0) break
+    const chunk = buffer.subarray(0, bytesRead)
+    hash.update(chunk)
+    await sink?.(chunk)
+    at += bytesRead
+  }
+  return hash.digest('hex')
+}
+
+/** Writes everything, however the system cuts it. */
+export async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    const { bytesWritten } = await file.write(chunk, at, chunk.length - at)
+    at += bytesWritten
+  }
+}

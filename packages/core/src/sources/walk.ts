@@ -1,0 +1,147 @@
+import { constants, type Dirent } from 'node:fs'
+import { lstat, open, readdir, readlink } from 'node:fs/promises'
+import { isAbsolute, join, relative } from 'node:path'
+import { errorCode, unreadable, unreadableEntry } from './errors.js'
+import { type IgnoreRules, ignoreFiles, isIgnored, rulesFor } from './ignoreRules.js'
+import type { SourceLimits } from './limits.js'
+import { quoted } from './paths.js'
+import { pool } from './pool.js'
+
+/** What tells an unchanged file without reading it. */
+export interface FileStat {
+  size: number
+  mtimeNs: string
+  ctimeNs: string
+  inode: string
+}
+
+export type WalkedEntry =
+  | { type: 'file'; path: string; mode: number; stat: FileStat }
+  | { type: 'symlink'; path: string; target: string }
+  | { type: 'directory'; path: string }
+
+export interface WalkOptions {
+  limits: SourceLimits
+  signal: AbortSignal
+  /** Obey .gitignore and .appaloftignore, and leave version control and dependencies out. Default false: everything counts. */
+  ignore?: boolean
+  /** Absolute paths that are left out as if they did not exist. */
+  except?: readonly string[]
+  /** Other absolute spellings of the root, for links that name it. */
+  aliases?: readonly string[]
+}
+
+const kinds: [test: 'isFIFO' | 'isSocket' | 'isBlockDevice' | 'isCharacterDevice', name: string][] = [
+  ['isFIFO', 'a named pipe'],
+  ['isSocket', 'a socket'],
+  ['isBlockDevice', 'a device'],
+  ['isCharacterDevice', 'a device'],
+]
+
+/**
+ * Lists everything below a folder without opening anything but ignore files, following no link, in no particular order.
+ * `root` must be free of links itself (realpath). Errors: `source-unreadable`.
+ */
+export async function walk(root: string, options: WalkOptions): Promise<WalkedEntry[]> {
+  const { limits, signal } = options
+  const found: WalkedEntry[] = []
+  const aliases = [root, ...(options.aliases ?? [])]
+  let bytes = 0
+  const add = (entry: WalkedEntry) => {
+    found.push(entry)
+    if (entry.type === 'file') bytes += entry.stat.size
+    if (found.length > limits.entries) throw unreadable(`The source holds more than ${limits.entries} entries.`)
+    if (bytes > limits.bytes) {
+      throw unreadable(
+        `The source is larger than ${limits.bytes} bytes${entry.type === 'file' && entry.stat.size > limits.bytes / 2 ? `: ${quoted(entry.path)} alone has ${entry.stat.size}` : ''}. List what does not belong to it in .appaloftignore.`,
+        { limitBytes: limits.bytes },
+      )
+    }
+  }
+
+  const visit = async (path: string, name: string): Promise<void> => {
+    const absolute = join(root, path)
+    const stat = await lstat(absolute, { bigint: true }).catch((error: unknown) => {
+      // Gone since it was listed: then it does not belong to the source. A name that is not UTF-8 cannot be found again either.
+      if (errorCode(error) !== 'ENOENT') throw unreadableEntry(path, error)
+      if (name.includes('\uFFFD')) throw unreadable(`The name ${quoted(path)} is not valid UTF-8.`, { path })
+      return null
+    })
+    if (stat === null) return
+    if (stat.isFile()) {
+      add({
+        type: 'file',
+        path,
+        mode: stat.mode & 0o111n ? 0o755 : 0o644,
+        stat: {
+          size: Number(stat.size),
+          mtimeNs: String(stat.mtimeNs),
+          ctimeNs: String(stat.ctimeNs),
+          inode: String(stat.ino),
+        },
+      })
+    } else if (stat.isSymbolicLink()) {
+      const target = await readlink(absolute).catch((error: unknown) => Promise.reject(unreadableEntry(path, error)))
+      add({ type: 'symlink', path, target: inner(target, path, aliases) })
+    } else {
+      const kind = kinds.find(([test]) => stat[test]())?.[1] ?? 'neither a file nor a folder'
+      throw unreadable(`${quoted(path)} is ${kind}: a source holds files, folders and links only.`, { path })
+    }
+  }
+
+  const open: { path: string; rules: IgnoreRules | null }[] = [{ path: '', rules: null }]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { path: directory, rules: above } = next
+    signal.throwIfAborted()
+    const listed = await readdir(join(root, directory), { withFileTypes: true }).catch((error: unknown) => {
+      if (errorCode(error) === 'ENOENT' && directory !== '') return []
+      throw unreadableEntry(directory || '.', error)
+    })
+    const rules = options.ignore ? await rulesFor(directory, await readRules(root, directory, listed), above) : null
+    const before = found.length
+    const folders: string[] = []
+    await pool(listed, 16, signal, async (entry) => {
+      const path = directory === '' ? entry.name : `${directory}/${entry.name}`
+      if (options.except?.includes(join(root, path))) return
+      if (rules !== null && isIgnored(rules, path, entry.isDirectory())) return
+      if (entry.isDirectory()) folders.push(path)
+      else await visit(path, entry.name)
+    })
+    for (const path of folders) open.push({ path, rules })
+    if (found.length === before && folders.length === 0 && directory !== '') add({ type: 'directory', path: directory })
+  }
+  return found
+}
+
+/** The text of the ignore files in a directory; one that is not a regular file, or above 1 MiB, has no word. */
+async function readRules(root: string, directory: string, listed: readonly Dirent[]): Promise<string[]> {
+  const texts: string[] = []
+  for (const name of ignoreFiles) {
+    if (!listed.some((entry) => entry.name === name)) continue
+    const path = join(root, directory, name)
+    try {
+      const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      try {
+        const stat = await file.stat()
+        if (stat.isFile() && stat.size <= 1024 * 1024) texts.push(await file.readFile('utf8'))
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ELOOP')
+        throw unreadableEntry(join(directory, name), error)
+    }
+  }
+  return texts
+}
+
+/** An absolute link to a place inside the folder becomes a relative one: the copy must not lead back into the folder. */
+function inner(target: string, path: string, roots: readonly string[]): string {
+  if (!isAbsolute(target)) return target
+  for (const root of roots) {
+    const inside = relative(root, target)
+    if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) continue
+    return `${'../'.repeat(path.split('/').length - 1)}${inside}` || '.'
+  }
+  return target
+}
