@@ -1,1 +1,8 @@
-export {}
+export { type CompleteOptions, defaultComposition } from './composition.js'
+export {
+  type CompositionConfig,
+  type Config,
+  defineConfig,
+  type FromEnv,
+  type ResourceConfig,
+} from './config/define.js'

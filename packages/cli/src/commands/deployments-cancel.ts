@@ -1,0 +1,20 @@
+import { withEngineHere } from '../engine.js'
+import { type ExitCode, exitCodes } from '../exit-codes.js'
+import type { Register } from './register.js'
+
+export const cancel: Register = (group, run) => {
+  group
+    .command('cancel')
+    .description('stop a running attempt and undo what it did; up to the promotion')
+    .argument('<id>')
+    .action(
+      run((ctx, id: string) =>
+        withEngineHere(ctx, async ({ engine }): Promise<ExitCode> => {
+          await engine.deployments.cancel(id)
+          ctx.json({ kind: 'cancel-requested', deploymentId: id })
+          ctx.say(`${id} is being canceled; appaloft deployments events ${id} --follow shows it`)
+          return exitCodes.success
+        }),
+      ),
+    )
+}

@@ -1,0 +1,64 @@
+import type { Status } from '@appaloft/core/spec'
+import type { Context } from '../context.js'
+import { withEngineHere } from '../engine.js'
+import { usageError } from '../errors.js'
+import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { statusText } from '../output/deployment.js'
+import { table } from '../output/text.js'
+import { collect, integer, text } from '../project/flags.js'
+import type { Register } from './register.js'
+import { namedResource } from './resource-here.js'
+
+interface ListFlags {
+  resource?: string
+  status?: string[]
+  limit?: number
+  cursor?: string
+}
+
+export const list: Register = (group, run) => {
+  group
+    .command('list')
+    .description('the attempts, newest first')
+    .option('--resource <id>', 'of this resource', text)
+    .option('--status <status>', 'with this status (repeatable)', collect)
+    .option('-n, --limit <count>', 'at most so many (default 50)', integer)
+    .option('--cursor <cursor>', 'go on after a former page', text)
+    .action(run(print))
+}
+
+async function print(ctx: Context, flags: ListFlags): Promise<ExitCode> {
+  const { statusSchema } = await import('@appaloft/core/spec')
+  for (const status of flags.status ?? []) {
+    if (!statusSchema.safeParse(status).success) {
+      throw usageError(`There is no status ${status}.`, `It is one of ${statusSchema.options.join(', ')}.`)
+    }
+  }
+  return withEngineHere(ctx, async ({ engine, store }) => {
+    const resource = flags.resource === undefined ? undefined : await namedResource(store, flags.resource)
+    const page = await engine.deployments.list({
+      ...(resource === undefined ? {} : { resourceId: resource.id }),
+      ...(flags.status === undefined ? {} : { statuses: flags.status as Status[] }),
+      ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+      ...(flags.cursor === undefined ? {} : { cursor: flags.cursor }),
+    })
+    for (const deployment of page.items) ctx.json({ kind: 'deployment', deployment })
+    if (page.items.length === 0) ctx.say('No deployments.')
+    else {
+      const rows = page.items.map(({ id, resourceId, status, trigger, createdAt, failure }) => [
+        id,
+        resourceId,
+        statusText(status, ctx.style),
+        trigger,
+        createdAt,
+        failure?.code ?? '',
+      ])
+      for (const line of table([['ID', 'RESOURCE', 'STATUS', 'TRIGGER', 'CREATED', ''], ...rows])) ctx.result(line)
+    }
+    if (page.cursor !== null) {
+      ctx.json({ kind: 'next', cursor: page.cursor })
+      ctx.say(`more with --cursor ${page.cursor}`)
+    }
+    return exitCodes.success
+  })
+}

@@ -1,0 +1,21 @@
+import { withEngineHere } from '../engine.js'
+import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { deploymentLines } from '../output/deployment.js'
+import type { Register } from './register.js'
+
+export const show: Register = (group, run) => {
+  group
+    .command('show')
+    .description('one attempt with everything that is known of it')
+    .argument('<id>')
+    .action(
+      run((ctx, id: string) =>
+        withEngineHere(ctx, async ({ engine }): Promise<ExitCode> => {
+          const deployment = await engine.deployments.show(id)
+          ctx.json(deployment)
+          if (!ctx.globals.json) for (const line of deploymentLines(deployment, ctx.style)) ctx.result(line)
+          return exitCodes.success
+        }),
+      ),
+    )
+}

@@ -1,0 +1,13 @@
+import { cancel } from './deployments-cancel.js'
+import { events } from './deployments-events.js'
+import { list } from './deployments-list.js'
+import { logs } from './deployments-logs.js'
+import { retry } from './deployments-retry.js'
+import { rollback } from './deployments-rollback.js'
+import { show } from './deployments-show.js'
+import type { Register } from './register.js'
+
+export const deployments: Register = (program, run) => {
+  const group = program.command('deployments').description('attempts: what ran, what runs, and the ways back')
+  for (const register of [list, show, events, logs, cancel, retry, rollback]) register(group, run)
+}

@@ -1,0 +1,37 @@
+import { withEngineHere } from '../engine.js'
+import { usageError } from '../errors.js'
+import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { clean } from '../output/text.js'
+import { integer, text } from '../project/flags.js'
+import type { Register } from './register.js'
+import { namedResource } from './resource-here.js'
+
+interface PruneFlags {
+  keep?: number
+  resource?: string
+}
+
+export const prune: Register = (program, run) => {
+  program
+    .command('prune')
+    .description('remove releases beyond retention now')
+    .option('--keep <count>', 'how many successful releases to keep, the live one included', integer)
+    .option('--resource <id>', 'of this resource alone', text)
+    .action(
+      run((ctx, flags: PruneFlags) =>
+        withEngineHere(ctx, async ({ engine, store }): Promise<ExitCode> => {
+          if (flags.keep === 0) throw usageError('--keep is at least 1: the live release stays.')
+          const resource = flags.resource === undefined ? undefined : await namedResource(store, flags.resource)
+          const report = await engine.prune({
+            ...(flags.keep === undefined ? {} : { keep: flags.keep }),
+            ...(resource === undefined ? {} : { resourceId: resource.id }),
+          })
+          ctx.json({ kind: 'prune', report })
+          if (report.releases.length === 0) ctx.say('Nothing to remove.')
+          for (const id of report.releases) ctx.say(`removed ${id}`)
+          for (const { releaseId, reason } of report.kept) ctx.say(`kept ${releaseId}: ${clean(reason)}`)
+          return exitCodes.success
+        }),
+      ),
+    )
+}

@@ -1,0 +1,22 @@
+import { runAttempt } from '../attempt.js'
+import { withEngineHere } from '../engine.js'
+import { text } from '../project/flags.js'
+import type { Register } from './register.js'
+import { namedResource } from './resource-here.js'
+
+export const redeploy: Register = (program, run) => {
+  program
+    .command('redeploy')
+    .description('deploy a resource again as it is defined, detected and planned afresh')
+    .argument('<resource>')
+    .option('--force', 'without any cache')
+    .option('--target <key>', 'the target to deploy to', text)
+    .action(
+      run((ctx, name: string, flags: { force?: boolean; target?: string }) =>
+        withEngineHere(ctx, async ({ engine, store }) => {
+          const { id } = await namedResource(store, name)
+          return runAttempt(ctx, engine, (options) => engine.resources.redeploy(id, { ...options, ...flags }))
+        }),
+      ),
+    )
+}

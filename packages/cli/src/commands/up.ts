@@ -1,0 +1,83 @@
+import type { DeployRequest } from '@appaloft/core/spec'
+import { runAttempt } from '../attempt.js'
+import type { Context } from '../context.js'
+import { stateDirOf, withEngine } from '../engine.js'
+import { CliError, exitCodeOf, usageError } from '../errors.js'
+import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
+import { loadProject, type Project, selectResources } from '../project/project.js'
+import type { Register } from './register.js'
+
+interface UpFlags extends ProfileFlags {
+  resource?: string
+  target?: string
+  ref?: string
+  force?: boolean
+  fingerprint?: string
+  idempotencyKey?: string
+  detach?: boolean
+}
+
+export const up: Register = (program, run) => {
+  const command = program
+    .command('up')
+    .alias('deploy')
+    .description(
+      'deploy PATH: a folder (default: this one), a .zip or .tar.gz file, or a git URL with an optional #ref',
+    )
+    .argument('[path]')
+    .option('--resource <id>', 'the resource to deploy, by id or by its name in the configuration', text)
+    .option('--target <key>', 'the target to deploy to', text)
+    .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
+    .option('--detach', 'print the deployment’s id and let it run in a process of its own')
+    .option('--force', 'without any cache')
+    .option('--fingerprint <fingerprint>', 'only what this preview showed', text)
+    .option('--idempotency-key <key>', 'the same key for the same resource gives the same attempt', text)
+  addProfileFlags(command).action(run(deploy))
+}
+
+async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): Promise<ExitCode> {
+  const project = await loadProject({ path, ref: flags.ref, config: ctx.globals.config }, ctx.io)
+  return withEngine(ctx, project.composition, async ({ engine, store }) => {
+    const definitions = await selectResources(project, flags, ctx.io, (id) => store.getResource(id))
+    if (definitions.length > 1 && (flags.fingerprint ?? flags.idempotencyKey) !== undefined) {
+      throw usageError('--fingerprint and --idempotency-key go with one resource: choose it with --resource.')
+    }
+    // One after the other: what comes later may lean on what came before, and does not start when that failed.
+    for (const definition of definitions) {
+      const request: DeployRequest = {
+        resource: definition,
+        ...(flags.target === undefined ? {} : { target: flags.target }),
+        ...(flags.force ? { force: true } : {}),
+        ...(flags.fingerprint === undefined ? {} : { fingerprint: flags.fingerprint }),
+        ...(flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey }),
+      }
+      const code = flags.detach
+        ? await detach(ctx, project, request)
+        : await runAttempt(ctx, engine, (options) => engine.deployments.create(request, options))
+      if (code !== exitCodes.success) return code
+    }
+    return exitCodes.success
+  })
+}
+
+async function detach(ctx: Context, project: Project, request: DeployRequest): Promise<ExitCode> {
+  const answer = await ctx.deps.detach({
+    stateDir: stateDirOf(ctx, project.composition),
+    configFile: project.configFile,
+    request,
+  })
+  if ('error' in answer) {
+    const { error } = answer
+    throw new CliError(error.code, error.message, {
+      hint: error.recoveryHint,
+      details: error.details,
+      category: error.category,
+      exitCode: exitCodeOf(error),
+    })
+  }
+  const { deploymentId } = answer
+  ctx.json({ kind: 'accepted', deploymentId })
+  ctx.result(deploymentId)
+  return exitCodes.success
+}

@@ -1,0 +1,60 @@
+import type { Preview, Reason } from '@appaloft/core/spec'
+
+/** The text of a first configuration file: what must be said, and as comments what may be. */
+export function initialConfig(resourceId: string, preview: Preview, format: 'ts' | 'json'): string {
+  const fields = requiredFields(preview)
+  if (format === 'json') return `${JSON.stringify({ id: resourceId, ...fields }, null, 2)}\n`
+  return [
+    "import { defineConfig } from 'appaloft'",
+    '',
+    'export default defineConfig({',
+    `  id: '${resourceId}',`,
+    ...preview.unsupportedReasons.flatMap(reasonComment),
+    ...Object.entries(fields).map(([name, value]) => `  ${name}: ${literal(value)},`),
+    '',
+    '  // Found by itself; write it here to decide it yourself:',
+    ...optionalFields(preview).map((line) => `  // ${line}`),
+    '})',
+    '',
+  ].join('\n')
+}
+
+/** What a plan without it would be blocked for, where the fix has an example to copy. */
+function requiredFields(preview: Preview): Record<string, Record<string, string>> {
+  const fields: Record<string, Record<string, string>> = {}
+  for (const { overridePath } of preview.unsupportedReasons) {
+    for (const { profileField, example } of overridePath.slice(0, 1)) {
+      const [profile, field] = profileField?.split('.') ?? []
+      if (profile !== 'runtime' || field === undefined || example === undefined) continue
+      fields[profile] = { ...fields[profile], [field]: example }
+    }
+  }
+  return fields
+}
+
+const reasonComment = ({ code, message, fixPath }: Reason): string[] => [
+  `  // ${code}: ${oneLine(message)}`,
+  ...fixPath.slice(0, 1).map(({ action }) => `  // fix: ${oneLine(action)}`),
+]
+
+function optionalFields(preview: Preview): string[] {
+  const commands = Object.entries(preview.commands).flatMap(([name, planned]) =>
+    typeof planned.command === 'string' ? [`${name}Command: ${quote(planned.command)}`] : [],
+  )
+  const port = preview.network?.internalPort
+  return [
+    ...(commands.length === 0 ? [] : [`runtime: { ${commands.join(', ')} },`]),
+    ...(port === undefined ? [] : [`network: { internalPort: ${port} },`]),
+    "health: { path: '/' },",
+    "access: { hostnames: ['app.example.com'] },",
+    "environment: { API_TOKEN: { fromEnv: 'API_TOKEN', secret: true } },",
+  ]
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ')
+const quote = (text: string): string =>
+  `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
+const literal = (fields: Record<string, string>): string =>
+  `{ ${Object.entries(fields)
+    .map(([name, value]) => `${name}: ${quote(value)}`)
+    .join(', ')} }`

@@ -1,0 +1,31 @@
+import type { Appaloft, Target } from '@appaloft/core/spec'
+import { type Finding, failed, messageOf, passed } from './check.js'
+
+/** Each target's own view of itself, its proxy and its keeper included. */
+export async function checkTargets(targets: readonly Target[]): Promise<Finding[]> {
+  const reports = await Promise.all(targets.map(checkTarget))
+  return reports.flat()
+}
+
+async function checkTarget(target: Target): Promise<Finding[]> {
+  const named = (id: string) => `${target.key}.${id}`
+  try {
+    const report = await target.probe({ signal: AbortSignal.timeout(30_000) })
+    return report.checks.map((check) => ({ ...check, id: named(check.id) }))
+  } catch (error) {
+    return [failed(named('probe'), messageOf(error), 'Check that the machine and its engine run.')]
+  }
+}
+
+/** Does everything that runs agree with the records, now that it was put right? */
+export async function checkRecords(engine: Appaloft): Promise<Finding[]> {
+  try {
+    const { problems } = await engine.reconcile()
+    if (problems.length === 0) return [passed('records', 'what runs agrees with the records')]
+    return problems.map(({ resourceId, code, message }) =>
+      failed(`records.${resourceId}`, `${code}: ${message}`, 'Mend the cause, then run appaloft reconcile.'),
+    )
+  } catch (error) {
+    return [failed('records', messageOf(error), 'Mend the cause, then run appaloft reconcile.')]
+  }
+}
