@@ -3,7 +3,7 @@ import { controlLocation, proxyFolder, tableFile } from '../paths.js'
 import { readStored } from '../stored.js'
 import { createControlServer } from './control.js'
 import type { Plane } from './decide.js'
-import { unavailable } from './fault.js'
+import { Fault } from './fault.js'
 import { Listeners } from './listeners.js'
 import { createLog } from './log.js'
 import type { ProxyDaemon, ProxyDaemonOptions } from './options.js'
@@ -61,7 +61,8 @@ export async function startProxyDaemon(options: ProxyDaemonOptions): Promise<Pro
       tableFile: tableFile(stateDir),
       fixed: { host: options.host, port: options.port === 0 ? undefined : options.port },
       assertMine: () => {
-        if (!socket.mine()) throw unavailable('Another proxy daemon took over.')
+        if (!socket.mine())
+          throw new Fault('runtime-backend-unavailable', 'Another proxy daemon took over.', { takenOver: true })
       },
     })
     await registry.restore()

@@ -1,0 +1,132 @@
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AppaloftError, allErrorCodes, type CallOptions, type ErrorCode, type JsonObject } from '@appaloft/core/spec'
+import { controlSocketPath } from './paths.js'
+import { type ControlAnswer, type ControlCall, protocolVersion } from './protocol.js'
+
+/** A call is answered at once; a listener that must be opened takes a little longer. */
+const answerMs = 15_000
+/** After `ensure` said that the daemon answers, its socket is asked for this long. */
+const patienceMs = 5_000
+
+/** Nobody listens on the control socket. */
+export class NotRunning extends Error {}
+
+/** Speaks to the daemon of one state folder. */
+export class ControlClient {
+  readonly #agent = new http.Agent({ keepAlive: true, timeout: 20_000 })
+
+  constructor(
+    readonly stateDir: string,
+    readonly ensure?: (options?: CallOptions) => Promise<void>,
+  ) {}
+
+  /** Throws NotRunning where no daemon runs; starts none. */
+  async ask(call: ControlCall, options: CallOptions = {}): Promise<unknown> {
+    options.signal?.throwIfAborted()
+    try {
+      return await this.#send(call, options)
+    } catch (error) {
+      // A kept connection to a daemon that ended meanwhile says nothing about the present one.
+      if (!(error instanceof NotRunning)) throw error
+      this.#agent.destroy()
+      return await this.#send(call, options)
+    }
+  }
+
+  /** Has the daemon started where none runs. Every call may be repeated, so one cut off half-way is asked again. */
+  async askRunning(call: ControlCall, options: CallOptions = {}): Promise<unknown> {
+    try {
+      return await this.ask(call, options)
+    } catch (error) {
+      if (!(error instanceof NotRunning)) throw error
+    }
+    if (this.ensure !== undefined) await this.ensure(options)
+    const deadline = performance.now() + (this.ensure === undefined ? 0 : patienceMs)
+    for (let pause = 10; ; pause = Math.min(pause * 2, 250)) {
+      try {
+        return await this.ask(call, options)
+      } catch (error) {
+        if (!(error instanceof NotRunning)) throw error
+        if (performance.now() > deadline) throw unavailable('The proxy’s process does not answer.')
+      }
+      await sleep(pause, undefined, options.signal === undefined ? {} : { signal: options.signal })
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  async #send(call: ControlCall, options: CallOptions): Promise<unknown> {
+    const answer = parseAnswer(await this.#post(JSON.stringify({ ...call, protocol: protocolVersion }), options))
+    if (answer.ok) return answer.value
+    const { code, message, details } = answer.error
+    // Its successor is at the same place.
+    if (details?.takenOver === true) throw new NotRunning(message)
+    throw new AppaloftError(isErrorCode(code) ? code : 'internal-error', { message, details: details as JsonObject })
+  }
+
+  #post(body: string, options: CallOptions): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const { signal } = options
+      const req = http.request({
+        socketPath: controlSocketPath(this.stateDir),
+        method: 'POST',
+        agent: this.#agent,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      })
+      const abort = () => {
+        reject(signal!.reason)
+        req.destroy()
+      }
+      const timer = setTimeout(() => {
+        reject(unavailable('The proxy’s process did not answer in time.'))
+        req.destroy()
+      }, answerMs)
+      const settle = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', abort)
+      }
+      const fail = (error: NodeJS.ErrnoException) => reject(failureOf(error))
+      signal?.addEventListener('abort', abort, { once: true })
+      req.once('close', settle)
+      req.on('error', fail)
+      req.on('response', (res) => {
+        const chunks: Buffer[] = []
+        res.on('error', fail)
+        res.on('data', (chunk: Buffer) => chunks.push(chunk))
+        res.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+      })
+      req.end(body)
+    })
+  }
+}
+
+export const unavailable = (message: string): AppaloftError =>
+  new AppaloftError('runtime-backend-unavailable', { message })
+
+const gone = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'ENOTDIR'])
+
+function failureOf(error: NodeJS.ErrnoException): Error {
+  if (error.code !== undefined && gone.has(error.code)) return new NotRunning(error.message)
+  if (error.code === 'EACCES') return unavailable('This user may not use the control socket of the proxy.')
+  return unavailable(`The proxy’s process cannot be asked: ${error.code ?? error.message}.`)
+}
+
+const isErrorCode = (code: string): code is ErrorCode => (allErrorCodes as readonly string[]).includes(code)
+
+function parseAnswer(text: string): ControlAnswer {
+  let answer: ControlAnswer
+  try {
+    answer = JSON.parse(text) as ControlAnswer
+  } catch {
+    throw unavailable('The proxy’s process gave an answer that cannot be read.')
+  }
+  if (answer.protocol === protocolVersion) return answer
+  throw new AppaloftError('unsupported-operation', {
+    message: `The proxy that runs speaks protocol ${answer.protocol}, this version ${protocolVersion}.`,
+    recoveryHint: 'Stop the target’s keeper; the next command starts it again in this version.',
+    details: { running: Number(answer.protocol), own: protocolVersion },
+  })
+}
