@@ -1,1 +1,3 @@
-export {}
+export type { KeeperOptions, ProcessOptions } from './options.js'
+export { shutdown } from './shutdown.js'
+export { processTarget as process } from './target.js'

@@ -1,0 +1,73 @@
+import {
+  AppaloftError,
+  type BuildInput,
+  type Command,
+  type CommandResult,
+  type ErrorCode,
+  type PlannedCommand,
+} from '@appaloft/core/spec'
+import { missingProgram, nameOf, notFound, runCommand } from '../command.js'
+import { buildEnvironment } from '../environment.js'
+import type { Layout } from '../shared/paths.js'
+
+export interface BuildPlace {
+  layout: Layout
+  /** Absolute: where the install runs, and where all the rest does. */
+  installDirectory: string
+  workingDirectory: string
+  graceMs: number
+}
+
+/** Install, build and package, as far as the plan has them. Each failure names its command, its exit code and its last lines. */
+export async function runBuildCommands(input: BuildInput, place: BuildPlace): Promise<void> {
+  const { install, build, package: pack } = input.plan.commands
+  await runOne('install-failed', install, place.installDirectory, input, place)
+  await runOne('build-failed', build, place.workingDirectory, input, place)
+  await runOne('package-failed', pack, place.workingDirectory, input, place)
+}
+
+async function runOne(
+  code: ErrorCode,
+  planned: PlannedCommand | undefined,
+  directory: string,
+  input: BuildInput,
+  place: BuildPlace,
+): Promise<void> {
+  if (planned === undefined) return
+  const result = await runCommand(planned.command, {
+    layout: place.layout,
+    ref: input,
+    directory,
+    environment: buildEnvironment(input.environment),
+    signal: input.signal,
+    graceMs: place.graceMs,
+    onLine: (line) => input.log(line),
+  })
+  if (result.exitCode !== 0) throw failureOf(code, planned.command, result)
+}
+
+/** How package managers say that the lockfile does not fit the manifest. */
+const outOfStep = [
+  /`npm ci` can only install packages when your package\.json and package-lock\.json/,
+  /ERR_PNPM_OUTDATED_LOCKFILE/,
+  /Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`/,
+  /YN0028/,
+  /lockfile had changes, but lockfile is frozen/,
+]
+
+const diskFull = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/
+
+export function failureOf(code: ErrorCode, command: Command, result: CommandResult): AppaloftError {
+  const { exitCode, signal, lastLogs } = result
+  const details = { command, exitCode, ...(signal === null ? {} : { signal }), lastLogs }
+  const says = (pattern: RegExp) => lastLogs.some((line) => pattern.test(line))
+  const missing = missingProgram(result)
+  if (missing !== null) {
+    const { code: absent, message } = notFound(missing)
+    return new AppaloftError(absent, { message, details: { ...details, command: missing } })
+  }
+  if (says(diskFull)) return new AppaloftError('disk-full', { details })
+  if (code === 'install-failed' && outOfStep.some(says)) return new AppaloftError('lockfile-out-of-step', { details })
+  const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`
+  return new AppaloftError(code, { message: `The command ${nameOf(command)} ended ${how}.`, details })
+}

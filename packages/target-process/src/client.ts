@@ -1,0 +1,155 @@
+import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AppaloftError, type CallOptions } from '@appaloft/core/spec'
+import { fromKeeper } from './errors.js'
+import { spawnRole } from './keeper/spawn.js'
+import type { KeeperOptions } from './options.js'
+import { installProgram } from './program.js'
+import { isRecord, type JsonRecord, makeFolder, readRecord, writeJson } from './shared/files.js'
+import { type Holder, lockHolder } from './shared/lock.js'
+import type { Layout } from './shared/paths.js'
+import { type Calls, defaultConfig, handoverPath, type Method, protocolVersion } from './shared/protocol.js'
+
+/** So long a keeper may take from its start, or from another keeper's death, to its first answer. */
+const patienceMs = 15_000
+/** A start that shows nothing is tried again. */
+const startAgainMs = 3_000
+
+interface Answer {
+  status: number
+  body: JsonRecord
+}
+
+/** Talks to the keeper of a state folder, and starts it where there is none. */
+export class KeeperClient {
+  #starting: Promise<void> | null = null
+
+  constructor(
+    readonly layout: Layout,
+    readonly options: { proxy: boolean; keeper?: KeeperOptions },
+  ) {}
+
+  /** Is one running? Starts nothing. */
+  running(): boolean {
+    return lockHolder(this.layout.lock('keeper')) !== null
+  }
+
+  /** Every call is idempotent: one that got no answer is made again, with the next keeper if need be. */
+  async call<M extends Method>(
+    method: M,
+    params: Calls[M]['params'],
+    options: CallOptions = {},
+  ): Promise<Calls[M]['result']> {
+    const end = performance.now() + patienceMs
+    for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
+      options.signal?.throwIfAborted()
+      const holder = lockHolder(this.layout.lock('keeper'))
+      if (holder === null) await this.#start()
+      else if (holder.data.protocol !== protocolVersion) await this.#takeOver(holder)
+      else {
+        const answer = await this.#ask(holder, `/${method}`, params, options)
+        if (answer?.body.ok === true) return answer.body.result as Calls[M]['result']
+        if (answer?.status === 200 && !isEnding(answer.body)) throw fromKeeper(answer.body.error)
+      }
+      if (performance.now() > end) throw unavailable()
+      await sleep(pause)
+    }
+  }
+
+  /** Null: nobody answered. */
+  async #ask(holder: Holder, path: string, params: object, { signal }: CallOptions): Promise<Answer | null> {
+    const { socket } = holder.data
+    if (typeof socket !== 'string') return null
+    try {
+      return await post(socket, path, { ...params, protocol: protocolVersion }, signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (AppaloftError.isInstance(error)) throw error
+      return null
+    }
+  }
+
+  /** Once at a time, whoever asks; the keeper's own lock decides between several engines. */
+  async #start(): Promise<void> {
+    this.#starting ??= this.#doStart().finally(() => {
+      this.#starting = null
+    })
+    await this.#starting
+  }
+
+  async #doStart(): Promise<void> {
+    const { layout } = this
+    makeFolder(layout.root)
+    makeFolder(layout.keeper)
+    await installProgram(layout)
+    this.#writeConfig()
+    const node = readRecord(layout.program)
+    const child = spawnRole(layout, 'keeper', { node: String(node?.node), file: String(node?.file) })
+    let ended = false
+    child.once('exit', () => {
+      ended = true
+    })
+    child.once('error', () => {
+      ended = true
+    })
+    const end = performance.now() + startAgainMs
+    while (!ended && performance.now() < end) {
+      const holder = lockHolder(layout.lock('keeper'))
+      if (holder !== null && (await this.#ask(holder, '/hello', {}, {})) !== null) return
+      await sleep(5)
+    }
+  }
+
+  #writeConfig(): void {
+    const { keeper = {}, proxy } = this.options
+    const former = readRecord(this.layout.config)
+    writeJson(this.layout.config, {
+      // A proxy that was in use stays in use, whoever starts the keeper.
+      proxy: proxy || former?.proxy === true,
+      idleMs: keeper.idleSeconds === undefined ? defaultConfig.idleMs : keeper.idleSeconds * 1000,
+      logBytes: keeper.logBytes ?? defaultConfig.logBytes,
+      logFiles: keeper.logFiles ?? defaultConfig.logFiles,
+    })
+  }
+
+  /** A keeper of another version leaves its children to ours. */
+  async #takeOver(holder: Holder): Promise<void> {
+    await installProgram(this.layout)
+    const { socket } = holder.data
+    if (typeof socket === 'string') await post(socket, handoverPath, {}, undefined).catch(() => undefined)
+  }
+}
+
+const isEnding = (body: JsonRecord) => isRecord(body.error) && body.error.message === 'The keeper is ending.'
+
+const unavailable = () =>
+  new AppaloftError('runtime-backend-unavailable', {
+    message: 'The keeper of the process target does not answer.',
+    recoveryHint: 'Look at keeper.log in the folder process/keeper of the state folder.',
+  })
+
+function post(socketPath: string, path: string, body: object, signal: AbortSignal | undefined): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { socketPath, path, method: 'POST', agent: false, ...(signal ? { signal } : {}) },
+      (answer) => {
+        let text = ''
+        answer.setEncoding('utf8')
+        answer.on('data', (chunk: string) => {
+          text += chunk
+        })
+        answer.on('error', reject)
+        answer.on('end', () => {
+          try {
+            const value: unknown = JSON.parse(text)
+            resolve({ status: answer.statusCode ?? 0, body: isRecord(value) ? value : {} })
+          } catch (error) {
+            reject(error)
+          }
+        })
+      },
+    )
+    call.on('error', reject)
+    call.end(JSON.stringify(body))
+  })
+}
