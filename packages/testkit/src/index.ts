@@ -1,3 +1,4 @@
+export * from './conformance/proxy.js'
 export * from './conformance/store.js'
 export * from './conformance/suite.js'
 export * from './fakes/index.js'

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { ConformanceCase } from '../suite.js'
+import { exchangeBytes, openRequest } from './http.js'
+import { headerValues } from './upstream.js'
+import { dep, hostname, type ProxyFactory, proxyCase, until, type World } from './world.js'
+
+const start = async (world: World, question: Parameters<typeof openRequest>[1] = {}) => {
+  const req = openRequest((await world.endpoint()).address, { host: hostname, ...question })
+  const closed = new Promise<void>((resolve) => req.once('close', () => resolve()))
+  req.on('error', () => {})
+  return { req, closed }
+}
+
+const digest = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
+
+/** What HTTP asks of whoever stands in the middle. */
+export const messageCases: ConformanceCase<ProxyFactory>[] = [
+  proxyCase('http.hop-by-hop', 'Headers meant for one connection go no further, either way.', [], async (world) => {
+    const echo = await world.upstream('a', (req, res) => {
+      res.writeHead(200, [
+        ...['Connection', 'X-Listed', 'X-Listed', 'gone', 'Proxy-Connection', 'keep-alive', 'Keep-Alive', 'timeout=99'],
+        ...['X-Kept', 'kept', 'X-Seen', JSON.stringify(req.rawHeaders), 'Content-Length', '0'],
+      ])
+      res.end()
+    })
+    await world.serve(echo)
+    const answer = await world.ask({
+      headers: { connection: 'x-secret', 'x-secret': 'gone', te: 'gzip', 'proxy-connection': 'x', 'x-kept': 'kept' },
+    })
+    const seen = JSON.parse(String(answer.headers['x-seen'])) as string[]
+    for (const name of ['x-secret', 'te', 'proxy-connection']) assert.deepEqual(headerValues(seen, name), [], name)
+    assert.deepEqual(headerValues(seen, 'x-kept'), ['kept'])
+    for (const name of ['x-listed', 'proxy-connection'])
+      assert.deepEqual(headerValues(answer.rawHeaders, name), [], name)
+    assert.ok(!headerValues(answer.rawHeaders, 'keep-alive').includes('timeout=99'))
+    assert.equal(answer.headers['x-kept'], 'kept')
+  }),
+
+  proxyCase('http.forwarded', 'Upstreams hear who asked, how, and under which name.', [], async (world) => {
+    await world.serve(await world.upstream('a'))
+    const { rawHeaders } = await world.seen()
+    assert.match(headerValues(rawHeaders, 'x-forwarded-for').at(-1) ?? '', /(?:127\.0\.0\.1|::1)$/)
+    assert.deepEqual(headerValues(rawHeaders, 'x-forwarded-proto'), ['http'])
+    assert.deepEqual(headerValues(rawHeaders, 'x-forwarded-host'), [hostname])
+    assert.deepEqual(headerValues(rawHeaders, 'host'), [hostname])
+  }),
+
+  proxyCase('http.headers-kept', 'Duplicates stay apart and statuses stay what they are.', [], async (world) => {
+    const a = await world.upstream('a', (_req, res) => {
+      res.writeHead(418, ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2; HttpOnly', 'Location', '/elsewhere'])
+      res.end('short and stout')
+    })
+    await world.serve(a)
+    const answer = await world.ask()
+    assert.equal(answer.status, 418)
+    assert.deepEqual(answer.headers['set-cookie'], ['a=1', 'b=2; HttpOnly'])
+    assert.equal(answer.headers.location, '/elsewhere')
+    assert.equal(answer.body.toString(), 'short and stout')
+  }),
+
+  proxyCase('http.head', 'HEAD has the headers of the answer and no body.', [], async (world) => {
+    const a = await world.upstream('a', (_req, res) => {
+      res.writeHead(200, { 'content-length': 1234, etag: '"one"' })
+      res.end()
+    })
+    await world.serve(a)
+    const answer = await world.ask({ method: 'HEAD' })
+    assert.deepEqual(
+      [answer.status, answer.headers['content-length'], answer.headers.etag, answer.body.length],
+      [200, '1234', '"one"', 0],
+    )
+  }),
+
+  proxyCase('http.ranges', 'Ranges and validators are the upstream’s affair.', [], async (world) => {
+    const a = await world.upstream('a', (req, res) => {
+      if (req.headers['if-none-match'] === '"one"') return void res.writeHead(304, { etag: '"one"' }).end()
+      assert.equal(req.headers.range, 'bytes=2-4')
+      res.writeHead(206, { 'content-range': 'bytes 2-4/10', 'content-length': 3 }).end('234')
+    })
+    await world.serve(a)
+    const part = await world.ask({ headers: { range: 'bytes=2-4' } })
+    assert.deepEqual([part.status, part.headers['content-range'], part.body.toString()], [206, 'bytes 2-4/10', '234'])
+    const same = await world.ask({ headers: { 'if-none-match': '"one"' } })
+    assert.deepEqual([same.status, same.headers.etag, same.body.length], [304, '"one"', 0])
+  }),
+
+  proxyCase('http.large-bodies', 'Large bodies arrive whole, both ways.', [], async (world) => {
+    const data = randomBytes(3 * 1024 * 1024)
+    const a = await world.upstream('a', (req, res) => void req.pipe(res))
+    await world.serve(a)
+    for (const headers of [{ 'content-length': data.length }, { 'transfer-encoding': 'chunked' }]) {
+      const answer = await world.ask({ method: 'POST', headers, body: data })
+      assert.equal(digest(answer.body), digest(data))
+    }
+  }),
+
+  proxyCase('http.streamed-answer', 'What an upstream writes arrives before it writes more.', [], async (world) => {
+    let release: () => void = () => {}
+    const a = await world.upstream('a', (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      res.flushHeaders()
+      res.write('one')
+      release = () => res.end('two')
+    })
+    await world.serve(a)
+    const { req } = await start(world)
+    req.end()
+    const [res] = (await withTimeout(once(req, 'response'))) as [import('node:http').IncomingMessage]
+    const [first] = (await withTimeout(once(res, 'data'))) as [Buffer]
+    assert.equal(first.toString(), 'one')
+    release()
+    const [second] = (await withTimeout(once(res, 'data'))) as [Buffer]
+    assert.equal(second.toString(), 'two')
+  }),
+
+  proxyCase('http.head-before-body', 'The head of an answer arrives before its body exists.', [], async (world) => {
+    let release: () => void = () => {}
+    const a = await world.upstream('a', (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      res.flushHeaders()
+      release = () => res.end()
+    })
+    await world.serve(a)
+    const { req } = await start(world)
+    req.end()
+    const [res] = (await withTimeout(once(req, 'response'))) as [import('node:http').IncomingMessage]
+    assert.equal(res.statusCode, 200)
+    release()
+  }),
+
+  proxyCase(
+    'http.streamed-request',
+    'What a client writes reaches the upstream before it writes more.',
+    [],
+    async (world) => {
+      const chunks: string[] = []
+      const a = await world.upstream('a', (req, res) => {
+        req.on('data', (chunk: Buffer) => chunks.push(chunk.toString()))
+        req.on('end', () => res.end('done'))
+      })
+      await world.serve(a)
+      const { req } = await start(world, { method: 'POST' })
+      req.write('one')
+      await until('the first chunk reaches the upstream', () => chunks.join('') === 'one')
+      req.end('two')
+      await withTimeout(once(req, 'response'))
+      assert.equal(chunks.join(''), 'onetwo')
+    },
+  ),
+
+  proxyCase(
+    'http.expect-continue',
+    'A client that waits for 100 Continue gets it, and then its answer.',
+    [],
+    async (world) => {
+      await world.serve(await world.upstream('a'))
+      const headers = { expect: '100-continue', 'content-length': 4 }
+      const { req } = await start(world, { method: 'POST', headers })
+      req.flushHeaders()
+      await withTimeout(once(req, 'continue'))
+      req.end('body')
+      const [res] = (await withTimeout(once(req, 'response'))) as [import('node:http').IncomingMessage]
+      assert.equal(res.statusCode, 200)
+      res.resume()
+    },
+  ),
+
+  proxyCase('http.trailers', 'Trailers are passed on, both ways.', ['trailers'], async (world) => {
+    const a = await world.upstream('a', (req, res) => {
+      req.resume()
+      req.on('end', () => {
+        res.writeHead(200, { trailer: 'x-sum' })
+        res.write('body')
+        res.addTrailers({ 'x-sum': String(req.trailers['x-sum']) })
+        res.end()
+      })
+    })
+    await world.serve(a)
+    const { req } = await start(world, {
+      method: 'POST',
+      headers: { trailer: 'x-sum', 'transfer-encoding': 'chunked' },
+    })
+    req.write('body')
+    req.addTrailers({ 'x-sum': '42' })
+    req.end()
+    const [res] = (await withTimeout(once(req, 'response'))) as [import('node:http').IncomingMessage]
+    res.resume()
+    await withTimeout(once(res, 'end'))
+    assert.equal(res.trailers['x-sum'], '42')
+  }),
+
+  proxyCase(
+    'http.cut-answer',
+    'An upstream that dies amid its answer leaves no client waiting, and none deceived.',
+    [],
+    async (world) => {
+      const a = await world.upstream('a', (_req, res) => {
+        res.writeHead(200)
+        res.write('part')
+        setTimeout(() => res.socket?.destroy(), 20)
+      })
+      await world.serve(a)
+      await assert.rejects(withTimeout(world.ask()), /aborted|ECONNRESET|hang up/, 'a cut answer is an error')
+    },
+  ),
+
+  proxyCase('http.client-leaves', 'A client that goes away takes its request with it.', [], async (world) => {
+    let gone = false
+    let came = false
+    const a = await world.upstream('a', (req) => {
+      came = true
+      req.socket.once('close', () => {
+        gone = true
+      })
+    })
+    await world.serve(a)
+    const { req } = await start(world)
+    req.end()
+    await until('the request reaches the upstream', () => came)
+    req.destroy()
+    await until('the upstream hears of it', () => gone)
+  }),
+
+  proxyCase(
+    'http.smuggling',
+    'A request with two lengths is refused, and no part of it passed on.',
+    [],
+    async (world) => {
+      const a = await world.upstream('a')
+      await world.serve(a)
+      const { address } = await world.endpoint()
+      const hidden = `GET /hidden HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`
+      const head = `POST / HTTP/1.1\r\nHost: ${hostname}\r\n`
+      for (const framing of [
+        `Content-Length: ${hidden.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+        'Content-Length: 0\r\nContent-Length: 5\r\n\r\n',
+        'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n',
+      ]) {
+        const text = await exchangeBytes(address, head + framing + hidden)
+        assert.ok(!text.includes(' 200 '), framing)
+      }
+      assert.deepEqual(a.seen, [])
+      assert.equal((await world.seen()).upstream, 'a', dep(1))
+    },
+  ),
+]
+
+async function withTimeout<T>(promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('nothing came within 3 seconds')), 3_000)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
