@@ -1,0 +1,242 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { memoryStore } from '@appaloft/core'
+import type { Envelope, LogEntry, ResourceRecord, Store } from '@appaloft/core/spec'
+import { reason } from '@appaloft/core/spec'
+import { describe, expect, it, vi } from 'vitest'
+import {
+  aDeployment,
+  aHandle,
+  aPreview,
+  deploymentId,
+  envelopesOf,
+  events,
+  temporaryFolder,
+  world,
+} from '../../test/support.js'
+import { loadConfig } from '../config/load.js'
+
+const folder = (name: string) => {
+  const path = join(temporaryFolder(), name)
+  mkdirSync(path)
+  return path
+}
+const record = (id: string, path: string): Omit<ResourceRecord, 'stateVersion'> => ({
+  id,
+  definition: { id, source: { kind: 'local-folder', path } },
+  live: { process: { deploymentId, releaseId: 'rel_x' } },
+  createdAt: '2026-01-01T00:00:00.000Z',
+  updatedAt: '2026-01-01T00:00:00.000Z',
+})
+const storeWith = async (id: string, path = '/srv/web'): Promise<Store> => {
+  const store = memoryStore()
+  await store.putResource(record(id, path), null)
+  return store
+}
+
+describe('deployments', () => {
+  it('list pages, filters, and prints JSON lines', async () => {
+    const list = vi.fn(async () => ({ items: [aDeployment()], cursor: '7' }))
+    const w = world({ engine: { deployments: { list } }, store: await storeWith('res_web') })
+    expect(
+      await w.run('deployments', 'list', '--resource', 'web', '--status', 'failed', '-n', '3', '--cursor', '9'),
+    ).toBe(0)
+    expect(list).toHaveBeenCalledWith({ resourceId: 'res_web', statuses: ['failed'], limit: 3, cursor: '9' })
+    expect(w.stdout.text).toContain(`${deploymentId}  res_web   succeeded`)
+    expect(w.stdout.text).toContain('--cursor 7')
+    const json = world({ engine: { deployments: { list } } })
+    await json.run('deployments', 'list', '--json')
+    expect(json.documents()).toMatchObject([{ kind: 'deployment' }, { kind: 'next', cursor: '7' }])
+    expect(await json.run('deployments', 'list', '--status', 'great')).toBe(2)
+    expect(await json.run('deployments', 'list', '--resource', 'nobody')).toBe(4)
+  })
+
+  it('show prints the read model itself with --json', async () => {
+    const w = world({ engine: { deployments: { show: async () => aDeployment() } } })
+    expect(await w.run('deployments', 'show', deploymentId, '--json')).toBe(0)
+    expect(w.documents()).toEqual([aDeployment()])
+    const words = world({ engine: { deployments: { show: async () => aDeployment() } } })
+    await words.run('deployments', 'show', deploymentId)
+    expect(words.stdout.text).toContain('local-folder web')
+  })
+
+  it('events follows from a cursor and prints every envelope', async () => {
+    const open = vi.fn(() => envelopesOf(events({ type: 'deployment-accepted' })))
+    const w = world({ engine: { deployments: { events: open } } })
+    const flags = ['--follow', '--cursor', '4', '--heartbeat', '1', '--idle-timeout', '9', '--json']
+    expect(await w.run('deployments', 'events', deploymentId, ...flags)).toBe(0)
+    expect(open).toHaveBeenCalledWith(
+      deploymentId,
+      expect.objectContaining({ follow: true, cursor: '4', heartbeatSeconds: 1, idleTimeoutSeconds: 9 }),
+    )
+    expect(w.documents().map(({ kind }) => kind)).toEqual(['event', 'closed'])
+  })
+
+  it('events ends with the code of an error envelope', async () => {
+    const error = { code: 'store-unavailable' as const, category: 'runtime-backend' as const, message: 'gone' }
+    async function* broken(): AsyncIterableIterator<Envelope> {
+      yield { kind: 'error', error: { ...error, retriable: true, details: {}, recoveryHint: '' } }
+    }
+    const w = world({ engine: { deployments: { events: broken } } })
+    expect(await w.run('deployments', 'events', deploymentId, '--json')).toBe(1)
+    expect(w.documents()).toMatchObject([{ kind: 'error', error }])
+  })
+
+  it('events stops when nobody reads any more', async () => {
+    let signal: AbortSignal | undefined
+    const open = (_id: string, options?: { signal?: AbortSignal }): AsyncIterableIterator<Envelope> => {
+      signal = options?.signal
+      return (async function* () {
+        yield { kind: 'heartbeat' as const, at: '', cursor: '0' }
+        await new Promise<void>((resolve) => options?.signal?.addEventListener('abort', () => resolve()))
+      })()
+    }
+    const w = world({ engine: { deployments: { events: open } } })
+    const running = w.run('deployments', 'events', deploymentId, '--follow')
+    await vi.waitFor(() => expect(signal).toBeDefined())
+    w.stdout.die()
+    expect(await running).toBe(0)
+  })
+
+  it('logs are clean for people and whole for programs', async () => {
+    const text = '\u001b[31mred\u001b[0m \u001b]0;title\u0007ok'
+    async function* logs(): AsyncIterableIterator<LogEntry> {
+      yield { source: 'build', stream: 'stdout', text, deploymentId }
+    }
+    const w = world({ engine: { deployments: { logs } } })
+    await w.run('deployments', 'logs', deploymentId, '--tail', '5')
+    expect(w.stdout.text).toBe('build   │ red ok\n')
+    const json = world({ engine: { deployments: { logs } } })
+    await json.run('deployments', 'logs', deploymentId, '--json')
+    expect(json.documents()).toEqual([{ kind: 'log', source: 'build', stream: 'stdout', text, deploymentId }])
+  })
+
+  it('rollback and retry pass on what was asked', async () => {
+    const rollback = vi.fn(async () => aHandle(aDeployment()))
+    const retry = vi.fn(async () => aHandle(aDeployment()))
+    const w = world({ engine: { deployments: { rollback, retry } } })
+    await w.run('deployments', 'rollback', 'res_web', '--to', 'rel_x', '--current-secrets')
+    expect(rollback).toHaveBeenCalledWith('res_web', expect.objectContaining({ to: 'rel_x', secrets: 'current' }))
+    await w.run('deployments', 'retry', deploymentId)
+    expect(retry).toHaveBeenCalledWith(deploymentId, expect.not.objectContaining({ secrets: 'current' }))
+  })
+
+  it('cancel asks for it', async () => {
+    const cancel = vi.fn(async () => {})
+    const w = world({ engine: { deployments: { cancel } } })
+    expect(await w.run('deployments', 'cancel', deploymentId, '--json')).toBe(0)
+    expect(w.documents()).toEqual([{ kind: 'cancel-requested', deploymentId }])
+  })
+})
+
+describe('resources', () => {
+  it('down takes away what was named, or what the folder deployed', async () => {
+    const remove = vi.fn(async () => {})
+    const cwd = folder('web')
+    const w = world({ cwd, engine: { resources: { remove } }, store: await storeWith('res_web', cwd) })
+    expect(await w.run('down')).toBe(0)
+    expect(await w.run('down', 'res_web', '--volumes')).toBe(0)
+    expect(remove.mock.calls).toEqual([
+      ['res_web', {}],
+      ['res_web', { volumes: true }],
+    ])
+    expect(await w.run('down', 'res_other')).toBe(4)
+    const empty = world({ cwd: folder('web') })
+    expect(await empty.run('down')).toBe(0)
+    expect(empty.stdout.text).toContain('Nothing was deployed')
+  })
+
+  it('down leaves the resource of another folder of the same name alone', async () => {
+    const w = world({ cwd: folder('web'), store: await storeWith('res_web', '/elsewhere/web') })
+    expect(await w.run('down')).toBe(0)
+    expect(w.stdout.text).toContain('Nothing was deployed')
+  })
+
+  it('status ends with 1 on drift', async () => {
+    const drift = [{ code: 'process-exited', message: 'it is gone' }]
+    const live = { deploymentId, releaseId: 'rel_x' }
+    const found = { resourceId: 'res_web', target: 'process', stateVersion: 1, urls: [], activeDeploymentId: null }
+    const observed = { live: null, state: 'absent' as const, running: null }
+    const w = world({
+      engine: { resources: { status: async () => ({ ...found, desired: live, observed, drift }) } },
+      store: await storeWith('res_web'),
+    })
+    expect(await w.run('status', 'web')).toBe(1)
+    expect(w.stdout.text).toContain('process-exited  it is gone')
+  })
+
+  it('exec passes the command and its exit code through', async () => {
+    const exec = vi.fn(async (_id: string, _command: unknown, options?: { onLine?(line: object): void }) => {
+      options?.onLine?.({ stream: 'stdout', text: 'one' })
+      options?.onLine?.({ stream: 'stderr', text: 'two' })
+      return { exitCode: 7, signal: null, lastLogs: [] }
+    })
+    const w = world({ engine: { resources: { exec } }, store: await storeWith('res_web') })
+    expect(await w.run('exec', 'web', '--', 'ls', '--json', '-q')).toBe(7)
+    expect(exec.mock.calls[0]?.[1]).toEqual(['ls', '--json', '-q'])
+    expect([w.stdout.text, w.stderr.text]).toEqual(['one\n', 'two\n'])
+    exec.mockResolvedValue({ exitCode: null as never, signal: 'SIGKILL' as never, lastLogs: [] })
+    expect(await w.run('exec', 'web', '--', 'ls')).toBe(137)
+  })
+
+  it('list, reconcile and prune tell what there is', async () => {
+    const store = await storeWith('res_web')
+    const list = () => store.listResources()
+    const report = { ended: [{ deploymentId, status: 'interrupted' as const }], removed: [], routed: [], problems: [] }
+    const prune = vi.fn(async () => ({ releases: ['rel_a'], kept: [{ releaseId: 'rel_b', reason: 'live' }] }))
+    const w = world({ store, engine: { resources: { list }, reconcile: async () => report, prune } })
+    await w.run('resources', 'list')
+    await w.run('reconcile')
+    await w.run('prune', '--keep', '2', '--resource', 'web')
+    expect(prune).toHaveBeenCalledWith({ keep: 2, resourceId: 'res_web' })
+    expect(await w.run('prune', '--keep', '0')).toBe(2)
+    for (const text of [
+      `${deploymentId} (process)`,
+      '/srv/web',
+      'ended interrupted',
+      'removed rel_a',
+      'kept rel_b: live',
+    ]) {
+      expect(w.stdout.text).toContain(text)
+    }
+  })
+})
+
+describe('init', () => {
+  it('writes a file that is valid and says what was found', async () => {
+    const cwd = folder('My Shop')
+    const w = world({ cwd, engine: { deployments: { plan: async () => aPreview() } } })
+    expect(await w.run('init')).toBe(0)
+    const { resources } = await loadConfig(join(cwd, 'appaloft.config.ts'), { env: {} })
+    expect([...resources]).toEqual([['', { id: 'res_my-shop' }]])
+    expect(await w.run('init')).toBe(2)
+    expect(await w.run('init', '--format', 'json')).toBe(2)
+    expect(await w.run('init', '--force')).toBe(0)
+  })
+
+  it('writes the fields without which the plan is blocked', async () => {
+    const cwd = folder('web')
+    const unsupportedReasons = [
+      reason('missing-start-intent', {
+        overridePath: [{ action: 'Set it.', profileField: 'runtime.startCommand', example: "node 'a b'.js" }],
+      }),
+    ]
+    const preview = aPreview({ readiness: { status: 'blocked' }, unsupportedReasons, commands: {}, network: null })
+    const w = world({ cwd, engine: { deployments: { plan: async () => preview } } })
+    expect(await w.run('init')).toBe(0)
+    const { resources } = await loadConfig(join(cwd, 'appaloft.config.ts'), { env: {} })
+    expect(resources.get('')).toEqual({ id: 'res_web', runtime: { startCommand: "node 'a b'.js" } })
+    const json = folder('web')
+    const other = world({ cwd: json, engine: { deployments: { plan: async () => preview } } })
+    expect(await other.run('init', '--format', 'json', '--json')).toBe(0)
+    expect(JSON.parse(readFileSync(join(json, 'appaloft.config.json'), 'utf8'))).toMatchObject({ id: 'res_web' })
+  })
+
+  it('refuses what is no folder, and writes nothing', async () => {
+    const cwd = folder('web')
+    writeFileSync(join(cwd, 'file'), '')
+    const w = world({ cwd })
+    expect(await w.run('init', 'file')).toBe(2)
+    expect(existsSync(join(cwd, 'appaloft.config.ts'))).toBe(false)
+  })
+})

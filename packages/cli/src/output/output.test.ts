@@ -1,0 +1,162 @@
+import { describe, expect, it, vi } from 'vitest'
+import { aDeployment, aHandle, deferred, events, MemoryOutput, temporaryFolder, world } from '../../test/support.js'
+import { Frame } from './frame.js'
+import { styleFor } from './style.js'
+import { clean, commandLine, cut, duration, table, width } from './text.js'
+
+const escape = '\u001b'
+
+describe('text', () => {
+  it('is cleaned of everything that could move the cursor or lie', () => {
+    expect(clean(`a${escape}[2Jb${escape}]0;t\u0007c\rd\u0008e\u202ef\tg`)).toBe('abcdef    g')
+  })
+
+  it('is cut by the columns it takes', () => {
+    expect(width('日本')).toBe(4)
+    expect(width(`${escape}[31mred${escape}[39m`)).toBe(3)
+    expect(cut('日本語', 5)).toBe('日本…')
+    expect(cut('short', 5)).toBe('short')
+    expect(cut('longer', 5)).toBe('long…')
+  })
+
+  it('says durations and commands as people do', () => {
+    expect([duration(12), duration(3400), duration(125_000)]).toEqual(['12 ms', '3.4 s', '2 min 5 s'])
+    expect(commandLine(['node', 'a b.js', "it's"])).toBe("node 'a b.js' 'it'\\''s'")
+    expect(
+      table([
+        ['a', 'b'],
+        ['long', 'c'],
+      ]),
+    ).toEqual(['a     b', 'long  c'])
+  })
+})
+
+describe('colours', () => {
+  it.each([
+    [true, {}, undefined, true],
+    [false, {}, undefined, false],
+    [true, { NO_COLOR: '1' }, undefined, false],
+    [true, { NO_COLOR: '' }, undefined, true],
+    [false, { FORCE_COLOR: '1' }, undefined, true],
+    [true, { FORCE_COLOR: '0' }, undefined, false],
+    [false, { FORCE_COLOR: '1', NO_COLOR: '1' }, undefined, true],
+    [true, { FORCE_COLOR: '1' }, false, false],
+    [true, { TERM: 'dumb' }, undefined, false],
+  ])('terminal %s, %o, flag %s: %s', (isTTY, env, flag, expected) => {
+    expect(styleFor({ isTTY }, env, flag).color).toBe(expected)
+  })
+})
+
+const tokens = new RegExp(`${escape}\\[(?:\\?25[lh]|\\d*[A-Za-z])|\n|\r|[^${escape}\n\r]+`, 'g')
+
+/** What a terminal of 100 columns shows after the output: enough of one to follow a frame. */
+function screen(text: string): string[] {
+  const rows: string[] = ['']
+  let at = 0
+  for (const [token] of text.matchAll(tokens)) {
+    const up = /\[(\d+)A$/.exec(token)
+    if (up && token.startsWith(escape)) at -= Number(up[1])
+    else if (token === '\n') at += 1
+    else if (token === `${escape}[2K`) rows[at] = ''
+    else if (token === `${escape}[J`) rows.length = at
+    else if (!token.startsWith(escape) && token !== '\r') rows[at] = (rows[at] ?? '') + token
+    rows[at] ??= ''
+  }
+  return rows.filter((row) => row !== '')
+}
+
+describe('a frame', () => {
+  it('is drawn in place, with what stays above it', () => {
+    const output = new MemoryOutput(true)
+    const frame = new Frame(output)
+    frame.draw(['one', 'two'])
+    frame.draw(['one', 'three', 'four'])
+    frame.above(['stays'])
+    frame.draw(['last'])
+    expect(screen(output.text)).toEqual(['stays', 'last'])
+  })
+
+  it('writes nothing when nothing changed', () => {
+    const output = new MemoryOutput(true)
+    const frame = new Frame(output)
+    frame.draw(['one'])
+    const before = output.text
+    frame.draw(['one'])
+    expect(output.text).toBe(before)
+  })
+})
+
+describe('live progress', () => {
+  it('shows phases, step, last lines, warnings and the end, and gives the cursor back', async () => {
+    const ended = deferred<ReturnType<typeof aDeployment>>()
+    const found = events(
+      { type: 'phase-started', phase: 'detect' },
+      { type: 'phase-succeeded', phase: 'detect' },
+      { type: 'warning', phase: 'plan', message: 'no lockfile' },
+      { type: 'phase-started', phase: 'execute' },
+      { type: 'step-started', phase: 'execute', step: 'build' },
+      ...Array.from({ length: 9 }, (_, index) => ({
+        type: 'log' as const,
+        phase: 'execute' as const,
+        message: `line ${index}`,
+      })),
+    )
+    const create = async () => ({ ...aHandle(aDeployment(), found), done: ended.promise })
+    const env = { NO_COLOR: '1', TERM: 'xterm' }
+    const w = world({ cwd: temporaryFolder(), tty: true, env, engine: { deployments: { create } } })
+    const running = w.run('up')
+    await vi.waitFor(() => expect(screen(w.stdout.text).join('\n')).toContain('line 8'))
+    const rows = screen(w.stdout.text)
+    expect(rows).toContainEqual(expect.stringMatching(/^✔ detect {4}1.0 s/))
+    expect(rows).toContainEqual(expect.stringMatching(/^. execute .*building/))
+    expect(rows).toContainEqual('○ verify')
+    expect(rows).toContainEqual('⚠ no lockfile')
+    expect(rows.filter((row) => row.includes('│'))).toHaveLength(4)
+    ended.resolve(aDeployment())
+    expect(await running).toBe(0)
+    expect(screen(w.stdout.text)).toContainEqual('  http://127.0.0.1:4000')
+    expect(screen(w.stdout.text).join('\n')).not.toContain('line 8')
+    expect(w.stdout.text.lastIndexOf(`${escape}[?25h`)).toBeGreaterThan(w.stdout.text.lastIndexOf(`${escape}[?25l`))
+  })
+
+  it('never writes a line that is wider or a frame that is higher than the terminal', async () => {
+    const long = 'x'.repeat(500)
+    const found = events({ type: 'phase-started', phase: 'execute' }, { type: 'log', phase: 'execute', message: long })
+    const ended = deferred<ReturnType<typeof aDeployment>>()
+    const create = async () => ({ ...aHandle(aDeployment(), found), done: ended.promise })
+    const w = world({ cwd: temporaryFolder(), tty: true, env: { NO_COLOR: '1' }, engine: { deployments: { create } } })
+    w.stdout.columns = 40
+    w.stdout.rows = 4
+    const running = w.run('up')
+    await vi.waitFor(() => expect(w.stdout.text).toContain('xxx'))
+    expect(screen(w.stdout.text).every((row) => width(row) < 40)).toBe(true)
+    expect(screen(w.stdout.text).length).toBeLessThanOrEqual(5)
+    ended.resolve(aDeployment())
+    await running
+  })
+})
+
+describe('plain progress', () => {
+  it('is one line an event, without escape codes', async () => {
+    const found = events(
+      { type: 'phase-started', phase: 'execute' },
+      { type: 'step-started', phase: 'execute', step: 'build' },
+      { type: 'log', phase: 'execute', message: `${escape}[32mok` },
+      { type: 'check-observed', phase: 'verify', step: 'health', message: 'GET / gave 200' },
+      { type: 'traffic-promoted', phase: 'verify' },
+    )
+    const w = world({
+      cwd: temporaryFolder(),
+      engine: { deployments: { create: async () => aHandle(aDeployment(), found) } },
+    })
+    await w.run('up')
+    expect(w.stdout.text).not.toContain(escape)
+    expect(w.stdout.lines.slice(1, 6)).toEqual([
+      'execute   started',
+      'execute   build: building',
+      '          │ ok',
+      'verify    check health: , GET / gave 200',
+      'verify    traffic promoted',
+    ])
+  })
+})
