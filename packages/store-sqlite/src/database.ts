@@ -1,7 +1,7 @@
-import { type BigIntStats, closeSync, openSync, statSync, writeSync } from 'node:fs'
+import { type BigIntStats, closeSync, statSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { busyTooLong, closed, isBusy, isOpenFailure, translated } from './errors.js'
-import { bellPath, createFiles } from './files.js'
+import { busyTooLong, closed, isBusy, isOpenFailure, replacedMeanwhile, translated } from './errors.js'
+import { createFile, openBell } from './files.js'
 import { open } from './open.js'
 import type { ResolvedOptions } from './options.js'
 import { migrate, migrations, readVersion, refuseNewer } from './schema.js'
@@ -63,19 +63,20 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
     return connection
   }
 
-  async function connect(mode: 'ro' | 'rw'): Promise<Connection | undefined> {
+  /** Leaves the best connection that can be had in `connection`; none where there is no file. */
+  async function connect(mode: 'ro' | 'rw'): Promise<void> {
     const have = present()
-    if (have !== undefined && (have.mode === 'rw' || mode === 'ro')) return have
-    if (mode === 'rw') createFiles(path)
+    if (have !== undefined && (have.mode === 'rw' || mode === 'ro')) return
+    if (mode === 'rw') createFile(path)
     const before = stat()
-    if (before === undefined) return undefined
+    if (before === undefined) return
     const sql = await open(path, mode)
     // while libsql was loaded, another call may have connected, or closed
     const meanwhile = present()
     if (isClosed || (meanwhile !== undefined && (meanwhile.mode === 'rw' || mode === 'ro'))) {
       sql.close()
       if (isClosed) throw closed(path)
-      return meanwhile
+      return
     }
     try {
       if (mode === 'rw') prepareWriter(sql)
@@ -84,7 +85,7 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
         if (version < migrations.length) {
           sql.close()
           // 0: somebody is just creating it. An older one is brought up to date, the one case where a read writes.
-          return version === 0 ? undefined : connect('rw')
+          return version === 0 ? drop() : connect('rw')
         }
       }
     } catch (error) {
@@ -100,10 +101,9 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
       device: before.dev,
       generation,
       synchronous: undefined,
-      bell: mode === 'rw' ? openSync(bellPath(path), 'r+') : undefined,
+      bell: mode === 'rw' ? openBell(path) : undefined,
       wrote: false,
     }
-    return connection
   }
 
   /** Again and again while others are at it. A short wait blocks inside SQLite, longer ones leave the event loop free. */
@@ -124,11 +124,12 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
     async read(missing, work) {
       if (closing !== undefined) throw closed(path)
       return patiently(async () => {
-        const at = await connect('ro').catch((error: unknown) => {
+        await connect('ro').catch((error: unknown) => {
           // removed between the look and the open
-          if (isOpenFailure(error) && stat() === undefined) return undefined
-          throw error
+          if (!isOpenFailure(error) || stat() !== undefined) throw error
         })
+        const at = connection
+        if (isClosed) throw closed(path)
         if (at === undefined) return missing()
         return transaction(at.sql, 'BEGIN', () => {
           refuseNewer(at.sql)
@@ -142,8 +143,9 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
       const run = () =>
         patiently(async () => {
           if (missing !== undefined && present() === undefined && stat() === undefined) return missing()
-          const at = await connect('rw')
-          if (at === undefined) throw new Error('the file vanished while it was being opened')
+          await connect('rw')
+          const at = connection
+          if (at?.mode !== 'rw') throw replacedMeanwhile
           const synchronous = durable ? 'FULL' : 'NORMAL'
           if (at.synchronous !== synchronous) at.sql.exec(`PRAGMA synchronous = ${synchronous}`)
           at.synchronous = synchronous
@@ -188,8 +190,10 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
 }
 
 function prepareWriter(sql: Sql): void {
+  // asked first: nothing is changed in a file that is not ours
+  const version = readVersion(sql)
   sql.exec('PRAGMA journal_mode = WAL')
-  if (readVersion(sql) < migrations.length) transaction(sql, 'BEGIN IMMEDIATE', () => migrate(sql))
+  if (version < migrations.length) transaction(sql, 'BEGIN IMMEDIATE', () => migrate(sql))
 }
 
 function transaction<T>(sql: Sql, begin: string, work: () => T): T {

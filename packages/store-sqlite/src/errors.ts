@@ -13,6 +13,9 @@ const isSqlite = (error: unknown): error is SqliteError =>
 /** BUSY, LOCKED and PROTOCOL: somebody else is at it, and the same call may pass a moment later. */
 export const isBusy = (error: unknown): boolean => isSqlite(error) && [5, 6, 15].includes((error.rawCode ?? 0) & 0xff)
 
+/** The file was removed or replaced while it was being opened: to be tried again, as where others are at it. */
+export const replacedMeanwhile = Object.assign(new Error('the file was replaced'), { code: 'SQLITE_BUSY', rawCode: 5 })
+
 /** libsql tells a failed open as text alone. */
 export const isOpenFailure = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('ConnectionFailed')

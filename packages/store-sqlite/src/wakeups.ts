@@ -25,6 +25,7 @@ export function wakeups({ bellPath, pollMs, revision }: WakeupOptions): Wakeups 
   let watcher: FSWatcher | undefined
   let poll: NodeJS.Timeout | undefined
   let known: string | null = null
+  let isClosed = false
 
   function ring(): void {
     if (ringing || listeners.size === 0) return
@@ -86,12 +87,13 @@ export function wakeups({ bellPath, pollMs, revision }: WakeupOptions): Wakeups 
       // an object of its own: a listener given twice is two subscriptions
       const entry = { wake }
       listeners.add(entry)
-      if (poll === undefined) start()
+      if (poll === undefined && !isClosed) start()
       return () => {
         if (listeners.delete(entry) && listeners.size === 0) stop()
       }
     },
     close() {
+      isClosed = true
       listeners.clear()
       stop()
     },
