@@ -6,10 +6,10 @@ import type { Style } from './output/style.js'
 
 /** Flags that every command takes. */
 export interface Globals {
-  json: boolean
-  quiet: boolean
+  json?: boolean
+  quiet?: boolean
   /** False with `--no-color`. */
-  color: boolean
+  color?: boolean
   config?: string
   stateDir?: string
 }
