@@ -135,7 +135,7 @@ export interface Store {
   pruneEvents(deploymentId: string, through: number): Promise<number>
   /**
    * Wakes the listener after commits, by this or any other process: "something changed, read again". May wake too often, never too
-   * seldom. A listener that throws disturbs nobody. Returns the end of the subscription.
+   * seldom, beats of leases excepted. Keeps no process alive. A listener that throws disturbs nobody. Returns the end of the subscription.
    */
   subscribe(listener: () => void): () => void
 
