@@ -1,5 +1,6 @@
 export * from './conformance/proxy.js'
 export * from './conformance/store.js'
 export * from './conformance/suite.js'
+export * from './conformance/target.js'
 export * from './fakes/index.js'
 export * from './fakes/records.js'

@@ -48,11 +48,12 @@ export async function runProxy(stateDir: string, start: StartProxyDaemon): Promi
   void daemon.closed?.then(end)
 }
 
-/** Does the table of the proxy name any resource? */
+/** Does the proxy route anything? What it knows of a resource without routes (its fence) needs no process. */
 function hasRoutes(layout: Layout): boolean {
   try {
     const table: unknown = JSON.parse(readFileSync(join(layout.root, 'proxy', 'table.json'), 'utf8'))
-    return isRecord(table) && isRecord(table.resources) && Object.keys(table.resources).length > 0
+    if (!isRecord(table) || !isRecord(table.resources)) return false
+    return Object.values(table.resources).some((one) => isRecord(one) && isRecord(one.table))
   } catch {
     return false
   }

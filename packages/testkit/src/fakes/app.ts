@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { InstanceState, LogLine, ReleaseInput, RunningRef, RunningState } from '@appaloft/core/spec'
-import type { FakeScript } from './script.js'
+import { type FakeScript, printedLines } from './script.js'
 
 let nextPid = 100_000
 
@@ -40,9 +40,8 @@ export class FakeApp {
     this.exitCode = undefined
     this.signal = undefined
     this.pid = nextPid++
-    for (const text of this.script.print) this.print('stdout', text)
-    this.#printEnvironment()
-    const listens = this.input.release.plan.network.exposure !== 'none' && this.script.listenAfter !== null
+    const exposed = this.input.release.plan.network.exposure !== 'none'
+    const listens = exposed && this.script.listenAfter !== null
     if (listens) {
       const server = this.#createServer()
       const { network } = this.input.release.plan
@@ -67,6 +66,8 @@ export class FakeApp {
     } else {
       this.port = await freePort()
     }
+    const environment = { ...this.input.environment, ...(exposed ? { PORT: String(this.port) } : {}) }
+    for (const text of printedLines(this.script, environment)) this.print('stdout', text)
     if (this.script.exitAfter !== null) this.#later(this.script.exitAfter, () => this.exit(this.script.exitCode, null))
   }
 
@@ -82,6 +83,12 @@ export class FakeApp {
     this.#server = null
     this.#listening = null
     this.#wake()
+  }
+
+  /** Asked to end, it does so. */
+  terminate(): void {
+    if (this.state === 'running' && this.script.bye !== null) this.print('stdout', this.script.bye)
+    this.exit(0, null)
   }
 
   print(stream: LogLine['stream'], text: string): void {
@@ -139,12 +146,6 @@ export class FakeApp {
       this.#server = server
       this.#listening = port
     })
-  }
-
-  #printEnvironment(): void {
-    const given = this.input.environment
-    const names = this.script.env.includes('*') ? Object.keys(given).sort() : this.script.env
-    for (const name of names) this.print('stdout', `${name}=${given[name] ?? ''}`)
   }
 
   #later(ms: number, act: () => void): void {

@@ -6,8 +6,12 @@ export interface FakeScript {
   delay: number
   /** Lines it prints first; `print=a,b`. */
   print: string[]
-  /** Print NAME=value of these variables; `env=A,B`, or every one with `env=*`. */
+  /** Print NAME=value of these variables; `env=A,B`. */
   env: string[]
+  /** Print `names=` and the names of all variables, sorted. */
+  names: boolean
+  /** Of a server: printed when it is asked to end. */
+  bye: string | null
   /** Of a command: how it ends. */
   exitCode: number
   /** Of a server: it dies after so many milliseconds (with `exit-code`). */
@@ -39,6 +43,8 @@ export function parseScript(command: Command | undefined): FakeScript {
     delay: number('delay', 0),
     print: value('print')?.split(',') ?? [],
     env: value('env')?.split(',') ?? [],
+    names: value('names') !== undefined,
+    bye: value('bye') ?? null,
     exitCode: value('fail') !== undefined ? 1 : number('exit-code', 0),
     exitAfter: value('exit-after') === undefined ? null : number('exit-after', 0),
     listenAfter: value('listen') === 'never' ? null : number('listen-after', 0),
@@ -48,4 +54,10 @@ export function parseScript(command: Command | undefined): FakeScript {
     slow: number('slow', 0),
     ignoreSigterm: value('ignore-sigterm') !== undefined,
   }
+}
+
+/** What a script prints, in its order. */
+export function printedLines(script: FakeScript, environment: Readonly<Record<string, string>>): string[] {
+  const names = script.names ? [`names=${Object.keys(environment).sort().join(',')}`] : []
+  return [...script.print, ...names, ...script.env.map((name) => `${name}=${environment[name] ?? ''}`)]
 }

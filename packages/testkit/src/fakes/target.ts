@@ -21,7 +21,7 @@ import {
 } from '@appaloft/core/spec'
 import { FakeApp } from './app.js'
 import { fakeProxy } from './proxy.js'
-import { type FakeScript, parseScript } from './script.js'
+import { type FakeScript, parseScript, printedLines } from './script.js'
 import { FakeWorld } from './world.js'
 
 export interface FakeTargetOptions {
@@ -151,7 +151,7 @@ export function fakeTarget(options: FakeTargetOptions = {}): FakeTarget {
         if (app.script.ignoreSigterm) {
           await sleep((call.graceSeconds ?? 10) * 1000)
           app.exit(null, 'SIGKILL')
-        } else app.exit(0, null)
+        } else app.terminate()
       }),
 
     restart: (ref, token, call = {}) =>
@@ -228,9 +228,7 @@ async function runCommand(
   log: (line: LogLine) => void,
 ): Promise<CommandResult> {
   const script = parseScript(command)
-  const lines = [...script.print]
-  const names = script.env.includes('*') ? Object.keys(environment).sort() : script.env
-  for (const name of names) lines.push(`${name}=${environment[name] ?? ''}`)
+  const lines = printedLines(script, environment)
   for (const text of lines) log({ stream: 'stdout', text })
   if (script.delay > 0) {
     await sleep(script.delay, undefined, { signal: call.signal }).catch(() => {
