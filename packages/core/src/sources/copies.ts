@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, readdir, readFile, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { processIdentity } from '../engine/processIdentity.js'
@@ -8,6 +8,7 @@ import { errorCode } from './errors.js'
 import type { SourceLimits } from './limits.js'
 import { type Manifest, manifestEntrySchema } from './manifest.js'
 import { scan } from './scan.js'
+import { sweep, temporaryFolder } from './temporary.js'
 
 /*
  * stateDir/sources/DIGEST/tree           the copy
@@ -91,15 +92,6 @@ export async function keptManifest(
   return manifest?.digest === digest ? { path, manifest } : null
 }
 
-/** A private empty folder on the same file system as the copies. The caller removes it. */
-export async function temporaryFolder(stateDir: string): Promise<string> {
-  const path = join(home(stateDir), `.tmp-${process.pid}-${randomBytes(8).toString('hex')}`)
-  await mkdir(home(stateDir), { recursive: true, mode: 0o700 })
-  await chmod(home(stateDir), 0o700)
-  await mkdir(path, { mode: 0o700 })
-  return path
-}
-
 /**
  * Makes a copy: `fill` writes the tree into an empty folder and answers with the manifest of what it wrote. The folder gets its name,
  * the manifest's digest or the one given, in one rename; who comes second uses the first one's.
@@ -109,7 +101,7 @@ export async function keepCopy(
   fill: (into: string) => Promise<Manifest>,
   name?: string,
 ): Promise<{ path: string; manifest: Manifest }> {
-  const temp = await temporaryFolder(stateDir)
+  const temp = await temporaryFolder(stateDir, 'sources')
   try {
     const into = join(temp, 'tree')
     await mkdir(into, { mode: 0o755 })
@@ -156,16 +148,13 @@ const hour = 3_600_000
 
 /** Removes the copies whose digest is not in the set and which were not used within the last hour, and what dead processes left behind. */
 export async function discardCopies(stateDir: string, keep: ReadonlySet<string>): Promise<void> {
-  const names = await readdir(home(stateDir)).catch(() => [])
-  for (const name of names) {
-    const ours = isDigest(name) || name.startsWith('.tmp-') || name.startsWith('.trash-')
-    if (!ours || keep.has(name)) continue
+  await sweep(stateDir, 'sources')
+  for (const name of await readdir(home(stateDir)).catch(() => [])) {
+    if (!isDigest(name) || keep.has(name)) continue
     try {
-      // File times are compared with file times, so with the system's clock.
-      const age = Date.now() - (await stat(join(home(stateDir), name))).mtimeMs
-      // Nothing takes longer than a day to come in: no timeout may be longer.
-      if (age < (name.startsWith('.tmp-') ? 25 * hour : name.startsWith('.trash-') ? 0 : hour)) continue
-      await discard(stateDir, name)
+      // A file's time is compared with the clock that set it, not with the injected one.
+      const age = Date.now() - (await stat(place(stateDir, name))).mtimeMs
+      if (age > hour) await discard(stateDir, name)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error
     }

@@ -1,10 +1,186 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { AppaloftError } from '../spec/errors.js'
 import type { Source } from '../spec/source.js'
+import { keepCopy, keptCopy, keptManifest } from './copies.js'
 import { unreadable } from './errors.js'
+import { checkOut, submoduleFolder, submodulesOf } from './gitCheckout.js'
+import type { Git } from './gitCommand.js'
+import { gitAccess } from './gitCredentials.js'
+import { cacheFolder, fetchCommit, isCommitId, keepRepository, type ResolvedRef, resolveRef } from './gitFetch.js'
+import { checkRef, type GitRemote, parseGitUrl } from './gitUrl.js'
+import { defaultLimits } from './limits.js'
+import type { Manifest } from './manifest.js'
+import { scan } from './scan.js'
+import { sweep, temporaryFolder } from './temporary.js'
+import { manifestTree } from './tree.js'
 import type { OpenedSource, SourceContext } from './types.js'
 
-export async function openGit(
-  source: Extract<Source, { kind: 'git-repository' }>,
-  _context: SourceContext,
-): Promise<OpenedSource> {
-  throw unreadable(`Sources of kind ${source.kind} come soon.`)
+type GitSource = Extract<Source, { kind: 'git-repository' }>
+interface Options {
+  submodules: boolean
+  lfs: boolean
+}
+
+/**
+ * A git repository, pinned to a commit. A commit that was fetched before needs the network only to learn where the ref stands, and not
+ * even that where the commit is given.
+ */
+export async function openGit(source: GitSource, context: SourceContext): Promise<OpenedSource> {
+  const remote = parseGitUrl(source.url)
+  const options = { submodules: source.submodules ?? false, lfs: source.lfs ?? false }
+  const { ref, commit } = wanted(source, context)
+  await sweep(context.stateDir, 'git')
+  const opened = await atCommit(remote, options, { ref, commit }, context)
+  const { manifest } = opened
+  return {
+    identity: {
+      kind: 'git-repository',
+      digest: manifest.digest,
+      ...(opened.name === undefined ? {} : { gitRef: opened.name }),
+      commitSha: opened.commit,
+      ...(remote.shown === null ? {} : { url: remote.shown }),
+      name: remote.name,
+      baseDirectory: '.',
+      files: manifest.files,
+      bytes: manifest.bytes,
+    },
+    tree: manifestTree(await realpath(opened.path), manifest),
+    async materialise({ signal }) {
+      const kept = await keptCopy(context.stateDir, manifest.digest)
+      if (kept !== null) return kept
+      // Discarded meanwhile: the commit still says what it was.
+      const again = await atCommit(remote, options, { commit: opened.commit }, { ...context, signal })
+      if (again.manifest.digest === manifest.digest) return again.path
+      throw new AppaloftError('plan-stale', { phase: 'execute', message: 'The commit gives other files than before.' })
+    },
+  }
+}
+
+/** What the request names wins over what the source names, and in either a commit over a ref. */
+function wanted(source: GitSource, context: SourceContext): { ref?: string; commit?: string } {
+  const commit = context.commitSha ?? (context.gitRef === undefined ? source.commitSha : undefined)
+  const ref = context.gitRef ?? source.gitRef
+  if (ref !== undefined) checkRef(ref)
+  if (commit !== undefined) return { ref, commit }
+  return ref !== undefined && isCommitId(ref) ? { commit: ref } : { ref }
+}
+
+interface AtCommit {
+  commit: string
+  name?: string
+  path: string
+  manifest: Manifest
+}
+
+async function atCommit(
+  remote: GitRemote,
+  options: Options,
+  { ref, commit }: { ref?: string; commit?: string },
+  context: SourceContext,
+): Promise<AtCommit> {
+  const { stateDir, signal } = context
+  if (commit !== undefined) {
+    const kept = await recall(stateDir, remote, options, commit)
+    if (kept !== null) return { commit, name: ref, ...kept }
+  }
+  const home = await temporaryFolder(stateDir, 'git')
+  try {
+    const git = await gitFor(remote, context, home)
+    let resolved: ResolvedRef | undefined
+    if (commit === undefined) {
+      resolved = await resolveRef(git, ref)
+      const kept = await recall(stateDir, remote, options, resolved.commit)
+      if (kept !== null) return { commit: resolved.commit, name: resolved.name, ...kept }
+    }
+    let pinned = ''
+    const { path, manifest } = await keepCopy(stateDir, async (into) => {
+      pinned = await writeCommit(
+        git,
+        options,
+        { ref: resolved?.ref, commit: commit ?? resolved!.commit },
+        into,
+        context,
+        0,
+      )
+      return scan(into, { limits: defaultLimits, signal })
+    })
+    await remember(stateDir, remote, options, pinned, manifest.digest)
+    return { commit: pinned, name: resolved?.name ?? ref, path, manifest }
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
+}
+
+const gitFor = async (
+  remote: GitRemote,
+  { credentials, signal, stateDir }: SourceContext,
+  home: string,
+): Promise<Git> => ({
+  remote,
+  access: await gitAccess(remote, credentials, home),
+  home,
+  signal,
+  hide: [home, stateDir, ...(remote.protocol === 'file' ? [remote.url] : [])],
+})
+
+const deepest = 5
+
+/** The files of a commit, those of its submodules included where that is asked for. Each remote gets its own credentials and no others. */
+async function writeCommit(
+  git: Git,
+  options: Options,
+  from: { ref?: string; commit: string },
+  into: string,
+  context: SourceContext,
+  depth: number,
+): Promise<string> {
+  const cache = cacheFolder(context.stateDir, git.remote.url)
+  const repository = join(git.home, 'repository')
+  const commit = await fetchCommit(git, cache, from)
+  const links = await checkOut(git, repository, commit, into, { lfs: options.lfs })
+  if (options.submodules) {
+    if (depth >= deepest && links.length > 0) throw unreadable(`Submodules are nested deeper than ${deepest}.`)
+    for (const submodule of await submodulesOf(git, repository, commit, links)) {
+      const home = join(git.home, 'submodule')
+      await mkdir(home, { mode: 0o700 })
+      const inner = await gitFor(submodule.remote, context, home)
+      const folder = await submoduleFolder(into, submodule.path)
+      await writeCommit(inner, options, { commit: submodule.commit }, folder, context, depth + 1)
+      await rm(home, { recursive: true, force: true })
+    }
+  }
+  await keepRepository(git.home, cache)
+  return commit
+}
+
+/*
+ * stateDir/cache/git/KEY.json: the digest of the copy that a commit gave. The URL is part of the key: who may read one repository must
+ * not get at another one's files by naming a commit of it.
+ */
+const note = z.object({ version: z.literal(1), digest: z.string() })
+const notePath = (stateDir: string, remote: GitRemote, { submodules, lfs }: Options, commit: string) => {
+  const key = createHash('sha256')
+    .update(JSON.stringify([remote.url, commit, submodules, lfs]))
+    .digest('hex')
+  return join(stateDir, 'cache', 'git', `${key.slice(0, 32)}.json`)
+}
+
+async function recall(stateDir: string, remote: GitRemote, options: Options, commit: string) {
+  try {
+    const { digest } = note.parse(JSON.parse(await readFile(notePath(stateDir, remote, options, commit), 'utf8')))
+    return await keptManifest(stateDir, digest)
+  } catch {
+    return null
+  }
+}
+
+async function remember(stateDir: string, remote: GitRemote, options: Options, commit: string, digest: string) {
+  const path = notePath(stateDir, remote, options, commit)
+  const temp = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  await mkdir(join(stateDir, 'cache', 'git'), { recursive: true, mode: 0o700 })
+  await writeFile(temp, JSON.stringify({ version: 1, digest }), { mode: 0o600 })
+  await rename(temp, path)
 }

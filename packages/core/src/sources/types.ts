@@ -9,7 +9,7 @@ export interface SourceContext {
   clock: Clock
   /** Ends the call with its reason; processes and files of the call are gone when it rejects. */
   signal: AbortSignal
-  /** Of the request: wins over the source's own. Git only. */
+  /** Of the request: wins over the ref and the commit of the source. Git only. */
   gitRef?: string
   /** Of the request: wins over every ref. Git only. */
   commitSha?: string
