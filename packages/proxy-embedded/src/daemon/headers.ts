@@ -125,6 +125,8 @@ function keepRequestHeader(head: RequestHead, name: string, value: string): bool
 export interface ResponseHead {
   headers: string[]
   chunked: boolean
+  /** Of the body, where it is announced. */
+  length: number | undefined
   trailer: string | undefined
   /** For how long the upstream says that it keeps an idle connection. */
   keepAliveSeconds: number | undefined
@@ -132,7 +134,13 @@ export interface ResponseHead {
 
 export function readResponse(raw: readonly string[]): ResponseHead {
   const headers: string[] = []
-  const head: ResponseHead = { headers, chunked: false, trailer: undefined, keepAliveSeconds: undefined }
+  const head: ResponseHead = {
+    headers,
+    chunked: false,
+    length: undefined,
+    trailer: undefined,
+    keepAliveSeconds: undefined,
+  }
   let connection: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!
@@ -155,6 +163,9 @@ export function readResponse(raw: readonly string[]): ResponseHead {
         else break
         continue
       }
+      case 14:
+        if (name.toLowerCase() === 'content-length') head.length = Number(value)
+        break
       case 16:
         if (name.toLowerCase() === 'proxy-connection') continue
         break
