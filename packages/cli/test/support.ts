@@ -67,9 +67,13 @@ export class MemoryOutput implements Output {
 
 export class FakeSignals {
   listener: ((signal: StopSignal) => void) | undefined
+  stopped: StopSignal | undefined
 
   hold(listener: (signal: StopSignal) => void): () => void {
-    this.listener = listener
+    this.listener = (signal) => {
+      this.stopped = signal
+      listener(signal)
+    }
     return () => {
       this.listener = undefined
     }

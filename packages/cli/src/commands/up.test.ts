@@ -185,13 +185,16 @@ describe('up', () => {
       ended.resolve(aDeployment())
       throw new Error('The deployment already takes the traffic.')
     }
-    const create = async () => ({ ...aHandle(aDeployment(), []), done: ended.promise })
-    const w = world({ cwd: site(), engine: { deployments: { create, cancel } } })
+    const create = vi.fn(async () => ({ ...aHandle(aDeployment(), []), done: ended.promise }))
+    const cwd = site()
+    writeFileSync(join(cwd, 'appaloft.config.json'), JSON.stringify({ resources: { one: {}, two: {} } }))
+    const w = world({ cwd, engine: { deployments: { create, cancel } } })
     const running = w.run('up')
     await vi.waitFor(() => expect(w.stdout.text).toContain(deploymentId))
     w.signals.listener?.('SIGINT')
     expect(await running).toBe(0)
     expect(w.stdout.text).toContain('can no longer be canceled')
+    expect(create).toHaveBeenCalledTimes(1)
   })
 
   it('goes on when nobody reads any more', async () => {

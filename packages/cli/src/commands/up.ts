@@ -56,6 +56,8 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
         ? await detach(ctx, project, request)
         : await runAttempt(ctx, engine, (options) => engine.deployments.create(request, options))
       if (code !== exitCodes.success) return code
+      // This one was promoted before the signal came; the next one is not begun.
+      if (ctx.io.signals.stopped !== undefined) break
     }
     return exitCodes.success
   })

@@ -9,6 +9,8 @@ export interface Signals {
    * terminal is ignored. Returns the end of the hold.
    */
   hold(listener: (signal: StopSignal) => void): () => void
+  /** The signal that a holder was told. */
+  readonly stopped: StopSignal | undefined
 }
 
 export const exitCodeOfSignal = (signal: StopSignal): ExitCode =>
@@ -17,10 +19,10 @@ export const exitCodeOfSignal = (signal: StopSignal): ExitCode =>
 /** The signals of this process. `leave` ends it: it restores the terminal first. */
 export function processSignals(leave: (code: ExitCode) => void): Signals {
   const holders = new Set<(signal: StopSignal) => void>()
-  let stopped = false
+  let stopped: StopSignal | undefined
   const onStop = (signal: StopSignal) => {
-    if (holders.size === 0 || stopped) return leave(exitCodeOfSignal(signal))
-    stopped = true
+    if (holders.size === 0 || stopped !== undefined) return leave(exitCodeOfSignal(signal))
+    stopped = signal
     for (const listener of holders) listener(signal)
   }
   process.on('SIGINT', () => onStop('SIGINT'))
@@ -29,6 +31,9 @@ export function processSignals(leave: (code: ExitCode) => void): Signals {
     if (holders.size === 0) leave(exitCodes.hangup)
   })
   return {
+    get stopped() {
+      return stopped
+    },
     hold(listener) {
       holders.add(listener)
       return () => holders.delete(listener)

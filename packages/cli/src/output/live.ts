@@ -56,7 +56,7 @@ export function liveReporter(ctx: Context): Reporter {
       advance(progress, event)
       if (event.type === 'warning') {
         const text = `${warningCode(event)}${clean(event.message ?? '')}`
-        frame.above([style.yellow(cut(`⚠ ${text}`, stdout.columns - 1))])
+        frame.above([style.yellow(`⚠ ${text}`)])
       }
       // Lines of output may come by thousands: the timer draws them.
       if (event.type !== 'log') render()
