@@ -76,7 +76,7 @@ export const messageCases: ConformanceCase<ProxyFactory>[] = [
   proxyCase('http.ranges', 'Ranges and validators are the upstream’s affair.', [], async (world) => {
     const a = await world.upstream('a', (req, res) => {
       if (req.headers['if-none-match'] === '"one"') return void res.writeHead(304, { etag: '"one"' }).end()
-      assert.equal(req.headers.range, 'bytes=2-4')
+      if (req.headers.range !== 'bytes=2-4') return void res.writeHead(200).end('0123456789')
       res.writeHead(206, { 'content-range': 'bytes 2-4/10', 'content-length': 3 }).end('234')
     })
     await world.serve(a)

@@ -69,6 +69,7 @@ export const stagedCases: ConformanceCase<ProxyFactory>[] = [
     async (world) => {
       const [live, staged] = [await world.upstream('live'), await world.upstream('staged')]
       await world.serve(live, { staged: staged.set(dep(2)), verify })
+      assert.equal((await world.seen({ headers: withToken() })).upstream, 'staged')
       await world.apply(web, table([route(hostname)], staged.set(dep(2)), { verify }))
       assert.equal((await world.seen({ headers: withToken() })).upstream, 'staged')
       await world.apply(web, table([route(hostname)], live.set(dep(1)), { verify }))
