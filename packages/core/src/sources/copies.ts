@@ -146,9 +146,14 @@ async function discard(stateDir: string, name: string): Promise<void> {
 
 const hour = 3_600_000
 
-/** Removes the copies whose digest is not in the set and which were not used within the last hour, and what dead processes left behind. */
+/**
+ * Removes the copies whose digest is not in the set and which were not used within the last hour, what dead processes left behind, and
+ * caches that nobody used for 30 days.
+ */
 export async function discardCopies(stateDir: string, keep: ReadonlySet<string>): Promise<void> {
   await sweep(stateDir, 'sources')
+  await sweep(stateDir, 'git')
+  for (const area of ['git', 'cache/stat', 'cache/git', 'cache/archive']) await pruneCache(join(stateDir, area))
   for (const name of await readdir(home(stateDir)).catch(() => [])) {
     if (!isDigest(name) || keep.has(name)) continue
     try {
@@ -157,6 +162,18 @@ export async function discardCopies(stateDir: string, keep: ReadonlySet<string>)
       if (age > hour) await discard(stateDir, name)
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error
+    }
+  }
+}
+
+async function pruneCache(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (name.startsWith('.')) continue
+    try {
+      const path = join(folder, name)
+      if (Date.now() - (await stat(path)).mtimeMs > 30 * 24 * hour) await rm(path, { recursive: true, force: true })
+    } catch {
+      // Another process was faster, or the next one tries again.
     }
   }
 }

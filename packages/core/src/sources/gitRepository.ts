@@ -1,10 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { AppaloftError } from '../spec/errors.js'
 import type { Source } from '../spec/source.js'
-import { keepCopy, keptCopy, keptManifest } from './copies.js'
+import { keepCopy, keptCopy } from './copies.js'
 import { unreadable } from './errors.js'
 import { checkOut, submoduleFolder, submodulesOf } from './gitCheckout.js'
 import type { Git } from './gitCommand.js'
@@ -13,6 +11,7 @@ import { cacheFolder, fetchCommit, isCommitId, keepRepository, type ResolvedRef,
 import { checkRef, type GitRemote, parseGitUrl } from './gitUrl.js'
 import { defaultLimits } from './limits.js'
 import type { Manifest } from './manifest.js'
+import { recall, remember } from './notes.js'
 import { scan } from './scan.js'
 import { sweep, temporaryFolder } from './temporary.js'
 import { manifestTree } from './tree.js'
@@ -68,6 +67,9 @@ function wanted(source: GitSource, context: SourceContext): { ref?: string; comm
   return ref !== undefined && isCommitId(ref) ? { commit: ref } : { ref }
 }
 
+/** The URL is part of it: who may read one repository must not get at another one's files by naming a commit of it. */
+const keyOf = (remote: GitRemote, { submodules, lfs }: Options, commit: string) => [remote.url, commit, submodules, lfs]
+
 interface AtCommit {
   commit: string
   name?: string
@@ -83,7 +85,7 @@ async function atCommit(
 ): Promise<AtCommit> {
   const { stateDir, signal } = context
   if (commit !== undefined) {
-    const kept = await recall(stateDir, remote, options, commit)
+    const kept = await recall(stateDir, 'git', keyOf(remote, options, commit))
     if (kept !== null) return { commit, name: ref, ...kept }
   }
   const home = await temporaryFolder(stateDir, 'git')
@@ -92,7 +94,7 @@ async function atCommit(
     let resolved: ResolvedRef | undefined
     if (commit === undefined) {
       resolved = await resolveRef(git, ref)
-      const kept = await recall(stateDir, remote, options, resolved.commit)
+      const kept = await recall(stateDir, 'git', keyOf(remote, options, resolved.commit))
       if (kept !== null) return { commit: resolved.commit, name: resolved.name, ...kept }
     }
     let pinned = ''
@@ -107,7 +109,7 @@ async function atCommit(
       )
       return scan(into, { limits: defaultLimits, signal })
     })
-    await remember(stateDir, remote, options, pinned, manifest.digest)
+    await remember(stateDir, 'git', keyOf(remote, options, pinned), manifest.digest)
     return { commit: pinned, name: resolved?.name ?? ref, path, manifest }
   } finally {
     await rm(home, { recursive: true, force: true })
@@ -154,33 +156,4 @@ async function writeCommit(
   }
   await keepRepository(git.home, cache)
   return commit
-}
-
-/*
- * stateDir/cache/git/KEY.json: the digest of the copy that a commit gave. The URL is part of the key: who may read one repository must
- * not get at another one's files by naming a commit of it.
- */
-const note = z.object({ version: z.literal(1), digest: z.string() })
-const notePath = (stateDir: string, remote: GitRemote, { submodules, lfs }: Options, commit: string) => {
-  const key = createHash('sha256')
-    .update(JSON.stringify([remote.url, commit, submodules, lfs]))
-    .digest('hex')
-  return join(stateDir, 'cache', 'git', `${key.slice(0, 32)}.json`)
-}
-
-async function recall(stateDir: string, remote: GitRemote, options: Options, commit: string) {
-  try {
-    const { digest } = note.parse(JSON.parse(await readFile(notePath(stateDir, remote, options, commit), 'utf8')))
-    return await keptManifest(stateDir, digest)
-  } catch {
-    return null
-  }
-}
-
-async function remember(stateDir: string, remote: GitRemote, options: Options, commit: string, digest: string) {
-  const path = notePath(stateDir, remote, options, commit)
-  const temp = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  await mkdir(join(stateDir, 'cache', 'git'), { recursive: true, mode: 0o700 })
-  await writeFile(temp, JSON.stringify({ version: 1, digest }), { mode: 0o600 })
-  await rename(temp, path)
 }

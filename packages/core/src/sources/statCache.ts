@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { FileStat } from './walk.js'
@@ -52,7 +52,12 @@ export async function openStatCache(stateDir: string, root: string): Promise<Sta
         count += 1
         if (known[path]?.[4] !== sha256 || known[path]?.[2] !== stat.ctimeNs) changed = true
       }
-      if (!changed && count === Object.keys(known).length) return
+      if (!changed && count === Object.keys(known).length) {
+        // Used: what is not is pruned one day.
+        const now = new Date()
+        await utimes(file, now, now).catch(() => {})
+        return
+      }
       const temp = `${file}.${randomBytes(6).toString('hex')}.tmp`
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 })
