@@ -28,7 +28,7 @@ const input = (deploymentId: string, start: string): ReleaseInput => ({
     target: 'fake',
     deploymentId,
     planFingerprint: 'f',
-    artifact: { build: 'b' },
+    artifact: {},
     state: 'candidate',
     createdAt: '2020-01-01T00:00:00.000Z',
     plan: {

@@ -121,6 +121,9 @@ export function fakeTarget(options: FakeTargetOptions = {}): FakeTarget {
       effect('start', input, input.token, input, async () => {
         const existing = find(input)
         if (existing !== undefined) return
+        const { build: built } = input.release.artifact
+        if (typeof built === 'string' && !world.built.has(built))
+          throw new AppaloftError('release-not-found', { message: 'What was built for this release is gone.' })
         const script = { ...parseScript(input.release.plan.commands.start?.command), ...options.behaviour?.(input) }
         const app = new FakeApp(input, script)
         for (const volume of input.release.plan.volumes) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ConformanceCase } from '../suite.js'
-import { collected, processLives, refused, staged, type TargetFactory, until } from './stage.js'
+import { collected, processLives, refused, staged, type TargetFactory } from './stage.js'
 
 export const buildingCases: readonly ConformanceCase<TargetFactory>[] = [
   {
@@ -179,7 +179,7 @@ export const buildingCases: readonly ConformanceCase<TargetFactory>[] = [
         },
       )
       const ended = assert.rejects(building)
-      await until('the child', async () => (child > 0 ? true : null))
+      await stage.until('the child', async () => (child > 0 ? true : null))
       assert.ok(await processLives(child))
       aborting.abort(new Error('no longer wanted'))
       await ended

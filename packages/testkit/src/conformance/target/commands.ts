@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from '../suite.js'
-import { collected, processLives, refused, staged, type TargetFactory, until } from './stage.js'
+import { collected, processLives, refused, staged, type TargetFactory } from './stage.js'
 
 export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
   {
@@ -61,7 +61,7 @@ export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
         () => stage.target.run(input, stage.samples.hanging()),
         (error) => error === reason,
       )
-      const child = await until('the child', async () => {
+      const child = await stage.until('the child', async () => {
         const found = lines.map((line) => /^child (\d+)$/.exec(line.text)?.[1]).find((pid) => pid !== undefined)
         return found === undefined ? null : Number(found)
       })

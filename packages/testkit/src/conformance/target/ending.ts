@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { hasCode } from '@appaloft/core/spec'
 import type { ConformanceCase } from '../suite.js'
-import { ask, processLives, staged, type TargetFactory, until } from './stage.js'
+import { ask, processLives, staged, type TargetFactory } from './stage.js'
 
 export const endingCases: readonly ConformanceCase<TargetFactory>[] = [
   {
@@ -134,7 +134,7 @@ export const endingCases: readonly ConformanceCase<TargetFactory>[] = [
   {
     id: 'target.discard.gone',
     title: 'a release whose build was discarded cannot be started, and says so',
-    requires: ['workspace', 'exposure:proxy', 'files'],
+    requires: ['workspace', 'exposure:proxy'],
     run: staged(async (stage) => {
       const input = await stage.deploy(stage.samples.server('hello'))
       await stage.target.remove(input, 1)
@@ -177,7 +177,7 @@ export const endingCases: readonly ConformanceCase<TargetFactory>[] = [
         lines,
         Array.from({ length: 30 }, (_, at) => `line-${at + 1}`),
       )
-      await until('the tail', async () => {
+      await stage.until('the tail', async () => {
         const last = await stage.lines(input, { tail: 3 })
         return last.length === 3 && last.some((line) => line === 'line-30') ? last : null
       })
@@ -199,7 +199,7 @@ export const endingCases: readonly ConformanceCase<TargetFactory>[] = [
       const following = (async () => {
         for await (const line of stage.target.logs(input, { follow: true })) seen.push(line.text)
       })()
-      await until('the first line', async () => (seen.includes('listening') ? true : null))
+      await stage.until('the first line', async () => (seen.includes('listening') ? true : null))
       await stage.target.stop(input, 1)
       await Promise.race([
         following,

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Plan } from '@appaloft/core/spec'
 import type { ConformanceCase } from '../suite.js'
-import { ask, processLives, refused, type Stage, staged, type TargetFactory, until } from './stage.js'
+import { ask, processLives, refused, type Stage, staged, type TargetFactory } from './stage.js'
 
 const network = (stage: Stage, overrides: Partial<Plan['network']>): Partial<Plan> => ({
   network: { ...stage.plan(stage.samples.worker()).network, ...overrides },
@@ -46,7 +46,7 @@ export const runningCases: readonly ConformanceCase<TargetFactory>[] = [
       if (!stage.target.capabilities.artifactKinds.includes('workspace')) return
       const wrong = await freePort()
       const other = await stage.deploy(stage.samples.fixed(wrong), { number: 2 })
-      const found = await until('its own port', async () => {
+      const found = await stage.until('its own port', async () => {
         const [one] = (await stage.target.inspect(other)).instances
         return one?.listening?.length ? one : null
       })
@@ -164,7 +164,7 @@ export const runningCases: readonly ConformanceCase<TargetFactory>[] = [
       const pid = (await stage.target.inspect(input)).instances[0]?.pid ?? 0
       assert.ok(pid > 0)
       process.kill(pid, 'SIGKILL')
-      const back = await until('another process', async () => {
+      const back = await stage.until('another process', async () => {
         const [one] = (await stage.target.inspect(input)).instances
         return one?.state === 'running' && one.pid !== pid ? one : null
       })
@@ -211,7 +211,7 @@ export const runningCases: readonly ConformanceCase<TargetFactory>[] = [
       const { probe } = await stage.target.reach(input, 80)
       assert.equal(new Set(probe.map((one) => JSON.stringify(one))).size, 3)
       for (const address of probe) {
-        assert.equal(await until('an answer', () => ask(address).catch(() => null)), 'hello')
+        assert.equal(await stage.until('an answer', () => ask(address).catch(() => null)), 'hello')
       }
     }),
   },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -34,6 +34,8 @@ export interface TargetSubject {
 export interface TargetFactory {
   create(): Promise<TargetSubject>
   samples: TargetSamples
+  /** How long a case waits for what it expects, in milliseconds. Default 10,000. */
+  patienceMs?: number
 }
 
 /** What a target declares, as words for `requires`. */
@@ -48,11 +50,11 @@ export const targetAbilities = (target: Target): string[] => [
 /** What one case works with: a machine, sample applications, and everything that it must clean up. */
 export class Stage {
   readonly folders: string[] = []
-  readonly #names = new Map<string, number>()
 
   constructor(
     readonly machine: TargetSubject,
     readonly samples: TargetSamples,
+    readonly patienceMs: number,
   ) {}
 
   get target(): Target {
@@ -157,14 +159,14 @@ export class Stage {
 
   /** Waits for a line of the release's output. */
   async printed(ref: RunningRef, text: string): Promise<string[]> {
-    return await until(`the line ${text}`, async () => {
+    return await this.until(`the line ${text}`, async () => {
       const lines = await this.lines(ref)
       return lines.some((line) => line.startsWith(text)) ? lines : null
     })
   }
 
   async inState(ref: RunningRef, state: RunningState['state']): Promise<RunningState> {
-    return await until(`the state ${state}`, async () => {
+    return await this.until(`the state ${state}`, async () => {
       const found = await this.target.inspect(ref)
       return found.state === state ? found : null
     })
@@ -172,18 +174,22 @@ export class Stage {
 
   /** Where the release answers its first request. */
   async answers(ref: RunningRef, target = this.target): Promise<{ address: Address; body: string }> {
-    return await until('an answer', async () => {
+    return await this.until('an answer', async () => {
       const [address] = (await target.reach(ref, 80)).probe
       const body = address === undefined ? null : await ask(address).catch(() => null)
       return address === undefined || body === null ? null : { address, body }
     })
   }
 
-  /** A number that grows with each call, for names that must differ. */
-  next(name: string): number {
-    const number = (this.#names.get(name) ?? 0) + 1
-    this.#names.set(name, number)
-    return number
+  /** Asks until the answer is not null. */
+  async until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+    const end = performance.now() + this.patienceMs
+    for (;;) {
+      const found = await look()
+      if (found !== null) return found
+      if (performance.now() > end) assert.fail(`waited ${this.patienceMs} ms for ${what}`)
+      await sleep(10)
+    }
   }
 }
 
@@ -206,23 +212,12 @@ export function ask(address: Address, path = '/'): Promise<string> {
   })
 }
 
-/** Asks until the answer is not null. */
-export async function until<T>(what: string, look: () => Promise<T | null>, ms = 10_000): Promise<T> {
-  const end = performance.now() + ms
-  for (;;) {
-    const found = await look()
-    if (found !== null) return found
-    if (performance.now() > end) assert.fail(`waited ${ms} ms for ${what}`)
-    await sleep(10)
-  }
-}
-
 /** Runs a case on a machine of its own, and leaves nothing behind. */
 export const staged =
   (act: (stage: Stage) => Promise<void>) =>
   async (factory: TargetFactory): Promise<void> => {
     const machine = await factory.create()
-    const stage = new Stage(machine, factory.samples)
+    const stage = new Stage(machine, factory.samples, factory.patienceMs ?? 10_000)
     try {
       await act(stage)
     } finally {
@@ -249,7 +244,6 @@ export const collected = (): { lines: LogLine[]; log(line: LogLine): void } => {
 
 /** Is there a process of this number that has not ended? A zombie has. */
 export async function processLives(pid: number): Promise<boolean> {
-  const { readFile } = await import('node:fs/promises')
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8')
     return !/^[ZX]/.test(text.slice(text.lastIndexOf(')') + 2))

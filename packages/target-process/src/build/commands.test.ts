@@ -1,0 +1,49 @@
+import type { CommandResult } from '@appaloft/core/spec'
+import { expect, it } from 'vitest'
+import { failureOf } from './commands.js'
+
+const failure = (
+  lastLogs: string[],
+  exitCode: number | null = 1,
+  code: 'install-failed' | 'build-failed' = 'install-failed',
+) => {
+  const result: CommandResult = { exitCode, signal: exitCode === null ? 'SIGKILL' : null, lastLogs }
+  return failureOf(code, 'npm ci', result)
+}
+
+it.each([
+  [
+    'npm',
+    '`npm ci` can only install packages when your package.json and package-lock.json or npm-shrinkwrap.json are in sync.',
+  ],
+  ['pnpm', ' ERR_PNPM_OUTDATED_LOCKFILE  Cannot install with "frozen-lockfile"'],
+  ['yarn', 'error Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`.'],
+  ['yarn berry', '➤ YN0028: │ The lockfile would have been modified by this install, which is explicitly forbidden.'],
+  ['bun', 'error: lockfile had changes, but lockfile is frozen'],
+])('a lockfile out of step is known from the words of %s', (_tool, line) => {
+  expect(failure(['before', line, 'after']).code).toBe('lockfile-out-of-step')
+  expect(failure([line], 1, 'build-failed').code).toBe('build-failed')
+})
+
+it.each([
+  ['dash', '/bin/sh: 1: vite: not found'],
+  ['dash, older', 'sh: 1: vite: not found'],
+  ['bash', 'bash: line 1: vite: command not found'],
+  ['env', "env: 'vite': No such file or directory"],
+])('a missing tool is named from the words of %s', (_shell, line) => {
+  const error = failure(['before', line], 127)
+  expect([error.code, error.details.command]).toEqual(['command-not-found', 'vite'])
+  expect(failure([line], 1).code).toBe('install-failed')
+})
+
+it('a full disk is told as such', () => {
+  expect(failure(['npm error ENOSPC: no space left on device, write']).code).toBe('disk-full')
+})
+
+it('anything else carries what is known of it', () => {
+  const error = failure(['oops'], 3, 'build-failed')
+  expect(error.code).toBe('build-failed')
+  expect(error.message).toBe('The command npm ci ended with exit code 3.')
+  expect(error.details).toEqual({ command: 'npm ci', exitCode: 3, lastLogs: ['oops'] })
+  expect(failure([], null).details).toMatchObject({ exitCode: null, signal: 'SIGKILL' })
+})
