@@ -50,6 +50,7 @@ const capabilitiesOf = (proxy: Proxy | null): TargetCapabilities => ({
 export function processTarget(options: ProcessOptions = {}): Target {
   const proxy = options.proxy ?? null
   const capabilities = capabilitiesOf(proxy)
+  // Started together with the keeper, so that nobody waits for it later.
   const embeddedProxy = proxy?.key === 'embedded'
   const graceMs = (options.abortGraceSeconds ?? 5) * 1000
   let opened: { layout: Layout; keeper: KeeperClient } | undefined
@@ -88,12 +89,8 @@ export function processTarget(options: ProcessOptions = {}): Target {
       opened = { layout, keeper }
       await proxy?.open?.({
         stateDir: layout.root,
-        ...(embeddedProxy
-          ? {
-              ensure: (call = {}) =>
-                safely(call, async () => void (await keeper.call('helper', { role: 'proxy' }, call))),
-            }
-          : {}),
+        // A proxy that asks for its process is the embedded one, whatever its key: no other has one here.
+        ensure: (call = {}) => safely(call, async () => void (await keeper.call('helper', { role: 'proxy' }, call))),
       })
     },
 
