@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, readlink } from 'node:fs/promises'
 import { unreadable } from './errors.js'
 import { quoted } from './paths.js'
 
@@ -8,11 +8,19 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
 /**
  * Opens a regular file for reading: no link at its end is followed, and a pipe put in its place after it was listed does not hang.
- * `name` is for the error.
+ * `path` must be free of links as a whole (below a realpath): on Linux the opened file is asked where it lies, so a folder on the
+ * way that became a link in this very moment is noticed too. `name` is for the error.
  */
 export async function openRegular(path: string, name: string): Promise<FileHandle> {
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-  if ((await file.stat()).isFile()) return file
+  try {
+    const regular = (await file.stat()).isFile()
+    const place = process.platform === 'linux' ? await readlink(`/proc/self/fd/${file.fd}`).catch(() => path) : path
+    if (regular && place === path) return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
   await file.close()
   throw unreadable(`${quoted(name)} is not a regular file any more.`, { path: name })
 }

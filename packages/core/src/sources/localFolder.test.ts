@@ -405,6 +405,13 @@ describe('materialise', () => {
       },
     ],
     [
+      'a link in place of a folder, to the same files',
+      async () => {
+        await rename(join(folder, 'd'), join(base, 'moved'))
+        await symlink(join(base, 'moved'), join(folder, 'd'))
+      },
+    ],
+    [
       'a pipe in place of a file',
       async () => {
         await rm(join(folder, 'a.js'))
@@ -414,6 +421,7 @@ describe('materialise', () => {
     ['the whole folder gone', () => rm(folder, { recursive: true })],
   ])('is stale after a change: %s', async (_, change) => {
     await put('a.js', 'text')
+    await put('d/b.js', 'text')
     const source = await openFolder()
     await change()
     await expect(source.materialise({ signal: signal() })).rejects.toMatchObject({

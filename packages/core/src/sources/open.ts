@@ -1,6 +1,5 @@
 import { basename, resolve } from 'node:path'
 import type { Source } from '../spec/source.js'
-import { openFolder } from './localFolder.js'
 import type { OpenedSource, SourceContext } from './types.js'
 
 /**
@@ -12,7 +11,10 @@ export async function openSource(source: Source, context: SourceContext): Promis
   context.signal.throwIfAborted()
   switch (source.kind) {
     case 'local-folder':
-      return openFolder(source.path, context, { kind: source.kind, name: basename(resolve(source.path)) })
+      return (await import('./localFolder.js')).openFolder(source.path, context, {
+        kind: source.kind,
+        name: basename(resolve(source.path)),
+      })
     case 'docker-image':
       return (await import('./dockerImage.js')).openImage(source, context)
     case 'compose-file':
