@@ -29,7 +29,6 @@ export async function checkOut(
   await runGit(git, [`--git-dir=${repository}`, 'read-tree', commit], { env })
   if (options.lfs) await requireLfs(git)
   await runGit(git, [`--git-dir=${repository}`, `--work-tree=${into}`, 'checkout-index', '--all', '--quiet'], {
-    cwd: into,
     env,
     settings: options.lfs ? lfsSettings(git) : [],
   })

@@ -1,3 +1,4 @@
+import { delimiter, isAbsolute } from 'node:path'
 import { redactor } from '../secrets/redactor.js'
 import { AppaloftError } from '../spec/errors.js'
 import { detectError, errorCode, unreadable } from './errors.js'
@@ -42,7 +43,6 @@ export interface Git {
 }
 
 export interface GitOptions {
-  cwd?: string
   env?: Readonly<Record<string, string>>
   settings?: readonly string[]
   /** Gets standard output piece by piece, instead of the result; throwing ends git. */
@@ -55,6 +55,8 @@ function environment(git: Git, extra: Readonly<Record<string, string>>): Record<
     const value = process.env[name]
     if (value !== undefined) env[name] = value
   }
+  // An entry like `.` would find programs in the tree that git is about to write.
+  if (env.PATH !== undefined) env.PATH = env.PATH.split(delimiter).filter(isAbsolute).join(delimiter)
   return {
     ...env,
     // No ~/.netrc, no ~/.config/git.
@@ -79,7 +81,7 @@ export async function runGit(git: Git, args: readonly string[], options: GitOpti
   const { execa } = await import('execa')
   const given = [...settings, ...(options.settings ?? [])].flatMap((setting) => ['-c', setting])
   const child = execa('git', [...given, ...args], {
-    cwd: options.cwd ?? git.home,
+    cwd: git.home,
     env: environment(git, options.env ?? {}),
     extendEnv: false,
     stdin: 'ignore',
@@ -126,6 +128,10 @@ const missing = () =>
 
 const kinds: [pattern: RegExp, make: (shown: string) => AppaloftError][] = [
   [
+    /couldn't find remote ref|not our ref|unadvertised object/i,
+    (shown) => detectError('git-ref-not-found', `The ref does not exist in ${shown}.`),
+  ],
+  [
     /No space left on device|Disk quota exceeded/i,
     () => new AppaloftError('disk-full', { phase: 'detect', message: 'The disk with the state folder is full.' }),
   ],
@@ -145,10 +151,6 @@ const kinds: [pattern: RegExp, make: (shown: string) => AppaloftError][] = [
     (shown) => detectError('git-auth-failed', `The git host refused access to ${shown}.`),
   ],
   [
-    /couldn't find remote ref|not our ref|unadvertised object/i,
-    (shown) => detectError('git-ref-not-found', `The ref does not exist in ${shown}.`),
-  ],
-  [
     /dubious ownership/i,
     (shown) => unreadable(`The repository ${shown} belongs to another user of this machine, so git does not read it.`),
   ],
@@ -161,7 +163,9 @@ const kinds: [pattern: RegExp, make: (shown: string) => AppaloftError][] = [
 /** git says what went wrong in words alone. Its own line goes into the details, cleaned. */
 export function gitError(git: Pick<Git, 'remote' | 'access' | 'hide'>, stderr: string): AppaloftError {
   const shown = git.remote.shown ?? JSON.stringify(git.remote.name)
-  const make = kinds.find(([pattern]) => pattern.test(stderr))?.[1]
+  // The URL may hold any of the words.
+  const words = stderr.replaceAll(git.remote.url, '').replaceAll(git.remote.origin ?? git.remote.url, '')
+  const make = kinds.find(([pattern]) => pattern.test(words))?.[1]
   const error = make?.(shown) ?? unreadable(`git could not read ${shown}.`)
   const lines = stderr.split(/[\r\n]+/).filter((line) => /^(?:fatal|error|ssh):/.test(line))
   const line = redactor([...git.access.secrets, ...git.hide])

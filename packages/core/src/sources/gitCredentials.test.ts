@@ -132,6 +132,12 @@ describe('gitError', () => {
     expect(error(stderr)).toMatchObject({ code, phase: 'detect' })
   })
 
+  it('is not misled by words in the URL', () => {
+    const remote = parseGitUrl('https://ssl.example.com/certificate/permission-denied')
+    const stderr = `fatal: unable to access '${remote.url}/': The requested URL returned error: 403`
+    expect(gitError({ remote, access: { env: {}, secrets: [] }, hide: [] }, stderr).code).toBe('git-auth-failed')
+  })
+
   it('shows the last word of git, cleaned and bounded', () => {
     const { details } = error(
       `remote: evil\nfatal: first\nfatal: /home/someone/state/x s3cret-token ${'y'.repeat(1000)}`,

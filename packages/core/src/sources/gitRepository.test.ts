@@ -285,6 +285,18 @@ describe('hostile repositories', () => {
     expect(await readdir(base)).not.toContain('pwned')
   })
 
+  it('are not searched for programs, whatever PATH says', async () => {
+    await commit({ '.gitattributes': '* filter=lfs\n', 'a.js': 'one' })
+    for (const name of ['git', 'git-lfs', 'sh']) {
+      await writeFile(join(repository, name), `#!/bin/sh\ntouch ${base}/pwned\n`, { mode: 0o755 })
+    }
+    await commit({})
+    process.env.PATH = `.::${pathBefore}`
+    expect(await (await open()).tree.readText('a.js')).toBe('one')
+    await open({ lfs: true }).catch(() => {})
+    expect(await readdir(base)).not.toContain('pwned')
+  })
+
   it('give no options by URL or ref', async () => {
     await commit({ 'a.js': 'one' })
     const run = `touch ${base}/pwned`

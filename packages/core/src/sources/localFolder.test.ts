@@ -18,7 +18,7 @@ import {
 } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../engine/clock.js'
 import { type OpenedSource, openSource } from './index.js'
@@ -252,6 +252,21 @@ describe('hostile folders', () => {
     const copy = await source.materialise({ signal: signal() })
     expect(await readlink(join(copy, 'one'))).toBe('real/a.txt')
     expect(await realpath(join(copy, 'real', 'two'))).toBe(join(await realpath(copy), 'real'))
+  })
+
+  it('may itself be named through a link', async () => {
+    await put('a.js')
+    const plain = (await openFolder()).identity
+    await symlink(folder, join(base, 'alias'))
+    const source = await openFolder(join(base, 'alias'))
+    expect(source.identity).toEqual({ ...plain, name: 'alias' })
+    await symlink(join(base, 'alias', 'a.js'), join(folder, 'b.js'))
+    expect(await (await openFolder(join(base, 'alias'))).tree.readText('b.js')).toBe('a.js')
+  })
+
+  it('may be named relative to the working directory', async () => {
+    await put('a.js')
+    expect((await openFolder(relative(process.cwd(), folder))).identity).toEqual((await openFolder()).identity)
   })
 
   it('a named pipe does not hang', async () => {
