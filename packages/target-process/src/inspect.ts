@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallOptions, InstanceState, Reach, RunningRef, RunningState } from '@appaloft/core/spec'
 import { readStatus } from './keeper/status.js'
-import { listenersOf } from './listening.js'
+import type { Listeners } from './listening.js'
 import { lockHolder } from './shared/lock.js'
 import type { Layout } from './shared/paths.js'
 import { isAlive } from './shared/processes.js'
@@ -33,21 +33,35 @@ async function look(layout: Layout, ref: RunningRef, signal: AbortSignal | undef
 
 const lives = (record: InstanceRecord): boolean => record.identity !== null && isAlive(record.identity)
 
-export async function inspect(layout: Layout, ref: RunningRef, { signal }: CallOptions = {}): Promise<RunningState> {
+/** @param listeners null: what it listens on does not matter to the caller */
+export async function inspect(
+  layout: Layout,
+  listeners: Listeners | null,
+  ref: RunningRef,
+  { signal }: CallOptions = {},
+): Promise<RunningState> {
   const seen = await look(layout, ref, signal)
   if (seen === null) return { state: 'absent', instances: [] }
-  const instances = seen.instances.map((record) =>
-    seen.meta.kind === 'static' ? siteState(layout, ref, record) : processState(layout, ref, record),
+  const instances = await Promise.all(
+    seen.instances.map((record) =>
+      seen.meta.kind === 'static' ? siteState(layout, ref, record) : processState(layout, listeners, ref, record),
+    ),
   )
   return { state: together(instances), instances }
 }
 
-function processState(layout: Layout, ref: RunningRef, record: InstanceRecord): InstanceState {
+async function processState(
+  layout: Layout,
+  listeners: Listeners | null,
+  ref: RunningRef,
+  record: InstanceRecord,
+): Promise<InstanceState> {
   const alive = lives(record)
   // Without a keeper nothing starts it again for now.
   const state = record.state === 'running' && !alive ? 'exited' : record.state
   const settled = state === 'restarting' && lockHolder(layout.lock('keeper')) === null ? 'exited' : state
-  const listening = alive && record.identity !== null ? listenersOf(record.identity) : null
+  const { identity, port } = record
+  const listening = alive && identity !== null && listeners !== null ? await listeners.of(identity, port) : null
   return {
     id: `${ref.deploymentId}.${record.index}`,
     state: settled,
@@ -85,15 +99,18 @@ function together(instances: readonly InstanceState[]): RunningState['state'] {
 }
 
 /** The plan's port is a name here: it stands for the one in PORT. Any other is meant literally. */
-export async function reach(layout: Layout, ref: RunningRef, port: number, internalPort: number | undefined) {
+export async function reach(layout: Layout, listeners: Listeners, ref: RunningRef, port: number): Promise<Reach> {
   const seen = await look(layout, ref, undefined)
-  const addresses = (seen?.instances ?? []).flatMap((record) => {
-    const given = record.port
-    if (seen?.meta.desired !== 'running' || record.state === 'exited' || given === null) return []
-    const asked = internalPort !== undefined && port !== internalPort && port !== given ? port : given
-    const listeners = record.identity === null ? null : listenersOf(record.identity)
-    const only6 = listeners?.some((one) => one.port === asked && !one.ipv4) === true
-    return [{ kind: 'tcp' as const, host: only6 ? '::1' : '127.0.0.1', port: asked }]
-  })
-  return { probe: addresses, upstream: addresses } satisfies Reach
+  if (seen === null || seen.meta.desired !== 'running') return { probe: [], upstream: [] }
+  const { internalPort } = seen.meta
+  const addresses: Reach['probe'] = []
+  for (const { port: given, state, identity } of seen.instances) {
+    if (state === 'exited' || given === null) continue
+    const asked = internalPort !== null && port !== internalPort && port !== given ? port : given
+    // `localhost` is ::1 alone to some servers.
+    const found = identity === null ? null : await listeners.of(identity, asked)
+    const only6 = found?.some((one) => one.port === asked && !one.ipv4) === true
+    addresses.push({ kind: 'tcp', host: only6 ? '::1' : '127.0.0.1', port: asked })
+  }
+  return { probe: addresses, upstream: addresses }
 }

@@ -70,7 +70,7 @@ async function isOver(layout: Layout, ref: RunningRef, folder: string): Promise<
   const meta = readMeta(folder)
   if (meta === null) return true
   if (meta.desired === 'running' && meta.promoted) return false
-  return (await inspect(layout, ref)).state === 'exited'
+  return (await inspect(layout, null, ref)).state === 'exited'
 }
 
 /** Reads a log and its rotated copies as one stream. */

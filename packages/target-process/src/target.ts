@@ -17,6 +17,7 @@ import { releaseEnvironment } from './environment.js'
 import { toAppaloft } from './errors.js'
 import { inspect, reach } from './inspect.js'
 import { endOrphanedJobs, jobRuns, orphanedJobs } from './jobs.js'
+import { Listeners } from './listening.js'
 import { logs } from './logs.js'
 import type { ProcessOptions } from './options.js'
 import { probe } from './probe.js'
@@ -53,7 +54,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
   // Started together with the keeper, so that nobody waits for it later.
   const embeddedProxy = proxy?.key === 'embedded'
   const graceMs = (options.abortGraceSeconds ?? 5) * 1000
-  let opened: { layout: Layout; keeper: KeeperClient } | undefined
+  let opened: { layout: Layout; keeper: KeeperClient; listeners: Listeners } | undefined
 
   const here = () => {
     if (opened === undefined)
@@ -86,7 +87,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
         proxy: embeddedProxy,
         ...(options.keeper === undefined ? {} : { keeper: options.keeper }),
       })
-      opened = { layout, keeper }
+      opened = { layout, keeper, listeners: new Listeners() }
       await proxy?.open?.({
         stateDir: layout.root,
         // A proxy that asks for its process is the embedded one, whatever its key: no other has one here.
@@ -139,7 +140,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
       safely(call, async () => {
         const { layout } = here()
         const meta = readMeta(layout.release(ref))
-        if (meta === null || (await inspect(layout, ref, call)).state !== 'running')
+        if (meta === null || (await inspect(layout, null, ref, call)).state !== 'running')
           throw new AppaloftError('release-not-found', { message: 'The release does not run.' })
         const port = readState(layout.release(ref)).instances[0]?.port
         return await runCommand(command, {
@@ -156,7 +157,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
         })
       }),
 
-    inspect: (ref, call = {}) => safely(call, () => inspect(here().layout, ref, call)),
+    inspect: (ref, call = {}) => safely(call, () => inspect(here().layout, here().listeners, ref, call)),
 
     logs: (ref, call = {}) => logs(here().layout, ref, call),
 
@@ -195,15 +196,11 @@ export function processTarget(options: ProcessOptions = {}): Target {
         for (const job of orphanedJobs(layout, resourceId))
           if (jobRuns(job)) found.set(layout.release(job.ref), { ...job.ref, state: 'running' })
         for (const { folder, meta } of knownReleases(layout, resourceId))
-          found.set(folder, { ...meta.ref, state: (await inspect(layout, meta.ref, call)).state })
+          found.set(folder, { ...meta.ref, state: (await inspect(layout, null, meta.ref, call)).state })
         return [...found.values()]
       }),
 
-    reach: (ref, port, call = {}) =>
-      safely(call, () => {
-        const meta = readMeta(here().layout.release(ref))
-        return reach(here().layout, ref, port, meta?.internalPort ?? undefined)
-      }),
+    reach: (ref, port, call = {}) => safely(call, () => reach(here().layout, here().listeners, ref, port)),
 
     promoted: (input) =>
       safely(input, async () => {

@@ -1,13 +1,12 @@
 import {
   closeSync,
   existsSync,
-  fstatSync,
+  ftruncateSync,
   openSync,
   readSync,
   renameSync,
   rmSync,
   statSync,
-  truncateSync,
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -42,18 +41,16 @@ export function rotateLog(log: string, options: { bytes: number; files: number }
   }
   if (size < options.bytes) return false
   const draft = draftOf(log)
-  const from = openSync(log, 'r')
+  const from = openSync(log, 'r+')
   const to = openSync(draft, 'w', 0o600)
   try {
     const chunk = Buffer.allocUnsafe(1024 * 1024)
     let at = 0
-    do {
-      for (let read = -1; read !== 0; at += read) {
-        read = readSync(from, chunk, 0, chunk.length, at)
-        writeSync(to, chunk, 0, read)
-      }
-    } while (fstatSync(from).size > at)
-    truncateSync(log, 0)
+    for (let read = -1; read !== 0; at += read) {
+      read = readSync(from, chunk, 0, chunk.length, at)
+      writeSync(to, chunk, 0, read)
+    }
+    ftruncateSync(from, 0)
   } finally {
     closeSync(from)
     closeSync(to)
