@@ -286,14 +286,16 @@ describe('hostile repositories', () => {
   })
 
   it('are not searched for programs, whatever PATH says', async () => {
-    await commit({ '.gitattributes': '* filter=lfs\n', 'a.js': 'one' })
+    await commit({ '.gitattributes': 'z.js filter=lfs\n', 'a.js': 'one', 'z.js': 'last' })
     for (const name of ['git', 'git-lfs', 'sh']) {
       await writeFile(join(repository, name), `#!/bin/sh\ntouch ${base}/pwned\n`, { mode: 0o755 })
     }
     await commit({})
-    process.env.PATH = `.::${pathBefore}`
-    expect(await (await open()).tree.readText('a.js')).toBe('one')
-    await open({ lfs: true }).catch(() => {})
+    const bin = join(base, 'bin')
+    await mkdir(bin)
+    await writeFile(join(bin, 'git-lfs'), '#!/bin/sh\n[ "$1" = version ] || cat\n', { mode: 0o755 })
+    process.env.PATH = `.::${bin}:${pathBefore}`
+    expect(await (await open({ lfs: true })).tree.readText('z.js')).toBe('last')
     expect(await readdir(base)).not.toContain('pwned')
   })
 
