@@ -39,6 +39,7 @@ export function isIgnored(rules: IgnoreRules, path: string, directory: boolean):
     const { ignored, unignored } = level.own.test(directory ? `${relative}/` : relative)
     if (unignored) return false
     // The library also says "ignored" where a directory above is. That directory was brought back by a nearer file, so that says nothing.
+    // What is lost: a rule with `**` that names both. The file is then kept; git would ignore it.
     if (ignored && (parent === '' || !level.own.test(parent).ignored)) return true
   }
   return false
