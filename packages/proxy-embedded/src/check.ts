@@ -4,6 +4,8 @@ import type { Address, Route, RouteTable, UpstreamSet } from '@appaloft/core/spe
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 const isText = (value: unknown): value is string => typeof value === 'string'
+/** What may become part of a header: visible ASCII. */
+const isPlain = (value: unknown): value is string => isText(value) && /^[!-~]+$/.test(value)
 
 export const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
@@ -15,7 +17,7 @@ const isAddress = (value: unknown): value is Address =>
 
 const isUpstreamSet = (value: unknown): value is UpstreamSet =>
   isObject(value) &&
-  isText(value.deploymentId) &&
+  isPlain(value.deploymentId) &&
   isText(value.releaseId) &&
   Array.isArray(value.addresses) &&
   value.addresses.length > 0 &&
@@ -23,11 +25,11 @@ const isUpstreamSet = (value: unknown): value is UpstreamSet =>
 
 const isRoute = (value: unknown): value is Route =>
   isObject(value) &&
-  (value.hostname === null || isText(value.hostname)) &&
-  isText(value.pathPrefix) &&
+  (value.hostname === null || isPlain(value.hostname)) &&
+  isPlain(value.pathPrefix) &&
   value.pathPrefix.startsWith('/') &&
   (value.pathHandling === 'preserve' || value.pathHandling === 'strip') &&
-  (value.redirectTo === null || isText(value.redirectTo)) &&
+  (value.redirectTo === null || isPlain(value.redirectTo)) &&
   (value.tls === 'auto' || value.tls === 'off')
 
 const isVerify = (value: unknown): boolean =>

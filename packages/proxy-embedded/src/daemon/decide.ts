@@ -55,6 +55,7 @@ const equal = (given: string, token: Buffer): boolean => {
 
 /** `http://host/path` names the host too, and then outranks the Host header. */
 function originForm(head: RequestHead, target: string): string | null {
+  if (/[^!-\u00ff]/.test(target)) return null
   if (target.charCodeAt(0) === 47 || target === '*') return target
   const found = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(target)
   if (found === null) return null

@@ -1,42 +1,45 @@
-import http from 'node:http'
-import type { RequestOptions } from 'node:https'
+import type http from 'node:http'
 import { answer } from './answer.js'
 import { type Connection, connectionOf } from './connection.js'
 import { addForwarding, type Decision, decide, type Plane, type Scope } from './decide.js'
-import { identityHeader, type RequestHead, readResponse, readTrailers } from './headers.js'
-import { announceIdle, ConnectTimeout, type Open, type Upstream } from './upstream.js'
+import { identityHeader, type RequestHead, readTrailers } from './headers.js'
+import { ConnectTimeout } from './peer.js'
+import type { Open, Upstream } from './upstream.js'
+import type { Receiver, UpstreamConnection } from './wire/connection.js'
+import type { AnswerHead } from './wire/parser.js'
 
-export const maxHeaderSize = 64 * 1024
-
-/** Node sends what was set as a header in Latin-1 only together with bytes of a body; an empty body flushes them unharmed. */
+/** Flushes a head in Latin-1, as it came; Node's own flush would write it as UTF-8. */
 const nothing = Buffer.alloc(0)
 
 /** A small body that came whole leaves as one text with its head: one system call, and no copy of parts. */
 const inOneWrite = 16 * 1024
 
-/** A server's `continue` is waited for this long; then the body is sent anyway, as the standard allows. */
+/** An upstream's `continue` is waited for this long; then the body is sent anyway, as the standard allows. */
 const continueMs = 1_000
 
 /** One request on its way, its retries included. */
-export class Exchange implements Open {
+export class Exchange implements Open, Receiver {
   readonly #connection: Connection
   readonly #hasBody: boolean
-  /** The request's headers as they came, without what is added for one upstream. */
+  /** How many of the request's headers came with it; what follows is added for one upstream. */
   readonly #passed: number
   #upstream!: Upstream
   #identity: string | null = null
   #path = ''
   #at = 0
   #tried = 0
-  #up: http.ClientRequest | null = null
-  #answered = false
+  #up: UpstreamConnection | null = null
+  #answer: AnswerHead | null = null
+  /** The answer has trailers that the client can be sent. */
+  #chunks = false
+  #flushed = false
+  #waitsForDrain = false
   #closed = false
   #pumping = false
   #bodySent = false
   #renewed = false
   #rerouted = false
   #timer: NodeJS.Timeout | null = null
-  flushed = false
 
   constructor(
     readonly plane: Plane,
@@ -81,136 +84,129 @@ export class Exchange implements Open {
   }
 
   #send(fresh: boolean): void {
-    const { req, head } = this
+    const { req, head, plane } = this
     const peer = this.#upstream.peers[this.#at]!
     this.#tried++
-    let up: http.ClientRequest
-    try {
-      up = http.request({
-        method: req.method!,
-        path: this.#path,
-        headers: head.headers,
-        servername: '',
-        maxHeaderSize,
-        ...(fresh ? { createConnection: () => peer.connect() } : { agent: peer.agent }),
-      } as RequestOptions)
-    } catch {
-      this.#fail(400, 'The request cannot be passed on.')
+    const up = (fresh ? null : peer.take(isIdempotent(req.method!))) ?? peer.open()
+    this.#up = up
+    if (plane.headerTimeoutMs > 0) this.#limitHeader(up)
+    up.begin(this, req.method!, head.framing === 'chunked')
+  }
+
+  #limitHeader(up: UpstreamConnection): void {
+    this.#clearTimer()
+    this.#timer = setTimeout(() => up.fail(new ConnectTimeout('no answer in time')), this.plane.headerTimeoutMs)
+  }
+
+  onConnected(): void {
+    const up = this.#up!
+    const { headers } = this.head
+    let text = `${this.req.method} ${this.#path} HTTP/1.1\r\n`
+    for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
+    text += '\r\n'
+    if (!this.#hasBody) {
+      up.sendWhole(text)
       return
     }
-    this.#up = up
-    up.on('response', (answer) => this.#respond(up, answer))
-    up.on('error', (error) => this.#failed(up, error))
-    if (this.plane.headerTimeoutMs > 0) this.#limitHeader(up)
-    if (!this.#hasBody) up.end()
-    else if (this.waitsForContinue && !this.#pumping) this.#awaitContinue(up)
-    else up.once('socket', (socket) => (socket.connecting ? socket.once('connect', this.#pump) : this.#pump()))
+    up.sendHead(text)
+    if (this.waitsForContinue && !this.#pumping) setTimeout(() => this.#continue(up), continueMs).unref()
+    else this.#pump()
   }
 
-  #limitHeader(up: http.ClientRequest): void {
-    this.#clearTimer()
-    this.#timer = setTimeout(() => up.destroy(new ConnectTimeout('no answer in time')), this.plane.headerTimeoutMs)
+  onInformation(status: number): void {
+    if (status === 100 && this.waitsForContinue) this.#continue(this.#up)
   }
 
-  #awaitContinue(up: http.ClientRequest): void {
-    const go = () => {
-      if (this.#pumping || this.#closed || this.#answered || this.#up !== up) return
-      this.res.writeContinue()
-      this.#pump()
-    }
-    up.once('continue', go)
-    setTimeout(go, continueMs).unref()
+  #continue(up: UpstreamConnection | null): void {
+    if (this.#pumping || this.#closed || this.#answer !== null || this.#up !== up) return
+    this.res.writeContinue()
+    this.#pump()
   }
 
   /** Begins only on an open connection: until then another address can still be tried. */
-  readonly #pump = (): void => {
-    if (this.#closed) return
-    if (!this.#pumping) this.#listenToBody()
-    this.#resume()
-  }
-
-  #listenToBody(): void {
-    this.#pumping = true
+  #pump(): void {
     const { req } = this
-    req.on('data', (chunk: Buffer) => {
-      this.#bodySent = true
-      if (this.#up!.write(chunk) === false) req.pause()
-    })
-    req.on('end', () => {
-      this.#bodySent = true
-      const up = this.#up!
-      if (req.rawTrailers.length > 0 && this.head.framing === 'chunked') addTrailers(up, req.rawTrailers)
-      up.end()
-    })
+    if (!this.#pumping) {
+      this.#pumping = true
+      req.on('data', (chunk: Buffer) => {
+        this.#bodySent = true
+        if (this.#up?.sendBody(chunk) === false) req.pause()
+      })
+      req.on('end', () => {
+        this.#bodySent = true
+        this.#up?.sendEnd(req.rawTrailers.length === 0 ? [] : readTrailers(req.rawTrailers))
+      })
+    }
+    req.resume()
   }
 
-  #resume(): void {
-    const up = this.#up!
-    up.on('drain', () => this.req.resume())
+  onDrain(): void {
     this.req.resume()
-    // A body that comes late must not hold the head back.
-    setImmediate(() => {
-      if (!this.#bodySent && !this.#closed && !up.writableEnded && !up.destroyed) up.write(nothing)
-    })
   }
 
-  #respond(up: http.ClientRequest, answer: http.IncomingMessage): void {
+  onHead(head: AnswerHead): void {
     this.#clearTimer()
-    if (this.#closed) {
-      answer.destroy()
-      return
-    }
-    this.#answered = true
-    const { req, res } = this
-    const head = readResponse(answer.rawHeaders)
-    const status = answer.statusCode!
-    if (head.keepAliveSeconds !== undefined) announceIdle(answer.socket, head.keepAliveSeconds)
+    this.#answer = head
+    const { req, res, plane } = this
     if (this.#identity !== null) head.headers.push(identityHeader, this.#identity)
-    const bodiless = req.method === 'HEAD' || status === 204 || status === 304
-    const chunks = head.chunked && !bodiless && req.httpVersionMinor > 0
-    if (chunks && head.trailer !== undefined) head.headers.push('Trailer', head.trailer)
-    if (this.plane.closing) res.shouldKeepAlive = false
+    this.#chunks = head.framing === 'chunked' && req.httpVersionMinor > 0
+    if (this.#chunks && head.trailer !== undefined) head.headers.push('Trailer', head.trailer)
+    if (plane.closing) res.shouldKeepAlive = false
     try {
-      res.writeHead(status, answer.statusMessage!, head.headers)
+      res.writeHead(head.status, head.reason, head.headers)
     } catch {
-      up.destroy()
+      this.#drop()
       this.#fail(502, 'The upstream’s answer cannot be passed on.')
-      return
     }
-    answer.on('error', () => res.destroy())
-    answer.on('data', (chunk: Buffer) => {
-      this.flushed = true
-      if (chunk.length === head.length && chunk.length <= inOneWrite) {
-        res.end(chunk.toString('latin1'), 'latin1')
-        return
-      }
-      if (res.write(chunk) === false) answer.pause()
-    })
-    res.on('drain', () => answer.resume())
-    answer.on('end', () => {
-      this.flushed = true
-      if (res.writableEnded) return
-      if (chunks && answer.rawTrailers.length > 0) addTrailers(res, answer.rawTrailers)
-      if (answer.complete) res.end()
-      else res.destroy()
-    })
-    if (!bodiless) process.nextTick(flushHead, this)
   }
 
-  #failed(up: http.ClientRequest, error: NodeJS.ErrnoException): void {
-    if (this.#closed || this.#up !== up) return
+  onData(chunk: Buffer): void {
+    this.#flushed = true
+    const { res } = this
+    const { framing, length } = this.#answer!
+    if (framing === 'length' && chunk.length === length && length <= inOneWrite) {
+      res.end(chunk.toString('latin1'), 'latin1')
+    } else if (!res.write(chunk)) this.#holdBack()
+  }
+
+  #holdBack(): void {
+    this.#up?.pause()
+    if (this.#waitsForDrain) return
+    this.#waitsForDrain = true
+    this.res.on('drain', () => this.#up?.resume())
+  }
+
+  onEnd(rawTrailers: string[]): void {
+    this.#flushed = true
+    this.#up = null
+    const { res } = this
+    if (res.writableEnded) return
+    if (this.#chunks && rawTrailers.length > 0) addTrailers(res, rawTrailers)
+    res.end()
+  }
+
+  /** Where no byte of the body came together with the head, the head goes alone. */
+  onFed(): void {
+    if (this.#flushed || this.#answer === null || this.#closed) return
+    this.#flushed = true
+    this.res.write(nothing)
+  }
+
+  onFailed(error: NodeJS.ErrnoException): void {
+    const up = this.#up!
+    this.#up = null
     this.#clearTimer()
-    // From its answer on, the answer's own events tell: an upload that it made pointless may fail without harm.
-    if (this.#answered) return
-    if (neverConnected(error)) this.#tryNext(error)
-    else if (up.reusedSocket && !this.#renewed && this.#mayRepeat()) {
+    if (this.#closed) return
+    if (this.#answer !== null) this.res.destroy()
+    else if (!up.connected) this.#tryNext(error)
+    else if (up.reused && !up.heard && !this.#renewed && this.#mayRepeat()) {
       this.#renewed = true
       this.#tried--
       this.#send(true)
     } else this.#giveUp(error)
   }
 
-  /** An idle connection that the upstream closed at this very moment: the request had no effect, or may be had twice. */
+  /** An idle connection that the upstream closed at this very moment: the request had no effect, or may have it twice. */
   #mayRepeat(): boolean {
     return !this.#bodySent && (this.#hasBody || isIdempotent(this.req.method!))
   }
@@ -246,15 +242,19 @@ export class Exchange implements Open {
     else answer(this.res, { kind: 'answer', status, text, identity: this.#identity })
   }
 
+  #drop(): void {
+    const up = this.#up
+    this.#up = null
+    up?.destroy()
+  }
+
   #close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#clearTimer()
     this.#connection.open.delete(this)
     this.#upstream.leave(this)
-    const up = this.#up
-    // A request whose answer came to its end is left to its agent, which keeps the connection.
-    if (up !== null && !(this.res.writableFinished && up.writableEnded)) up.destroy()
+    this.#drop()
   }
 
   #clearTimer(): void {
@@ -264,16 +264,10 @@ export class Exchange implements Open {
   }
 }
 
-/** Runs after the bytes that came together with the head: where there were none, the head goes alone. */
-function flushHead(exchange: Exchange): void {
-  const { res } = exchange
-  if (!exchange.flushed && !res.destroyed) res.write(nothing)
-}
-
-function addTrailers(message: http.OutgoingMessage, raw: readonly string[]): void {
+function addTrailers(res: http.ServerResponse, raw: readonly string[]): void {
   try {
     // Pairs are allowed, and keep duplicates; the type knows the object only.
-    message.addTrailers(readTrailers(raw) as unknown as NodeJS.Dict<string>)
+    res.addTrailers(readTrailers(raw) as unknown as NodeJS.Dict<string>)
   } catch {
     // A trailer that cannot be written is left out: the body is already on its way.
   }
@@ -284,8 +278,3 @@ const mayHaveBody = (method: string): boolean => !bodilessMethods.has(method)
 
 const idempotentMethods = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 const isIdempotent = (method: string): boolean => idempotentMethods.has(method)
-
-function neverConnected(error: NodeJS.ErrnoException): boolean {
-  if (error instanceof ConnectTimeout) return error.message === 'connect timed out'
-  return error.syscall === 'connect' || error.syscall === 'getaddrinfo' || error instanceof AggregateError
-}

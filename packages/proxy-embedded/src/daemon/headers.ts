@@ -124,9 +124,10 @@ function keepRequestHeader(head: RequestHead, name: string, value: string): bool
 /** What one walk over the raw headers of an upstream's answer finds. */
 export interface ResponseHead {
   headers: string[]
-  chunked: boolean
-  /** Of the body, where it is announced. */
-  length: number | undefined
+  /** As they came; repeated ones joined with commas. */
+  connection: string | undefined
+  contentLength: string | undefined
+  transferEncoding: string | undefined
   trailer: string | undefined
   /** For how long the upstream says that it keeps an idle connection. */
   keepAliveSeconds: number | undefined
@@ -136,12 +137,12 @@ export function readResponse(raw: readonly string[]): ResponseHead {
   const headers: string[] = []
   const head: ResponseHead = {
     headers,
-    chunked: false,
-    length: undefined,
+    connection: undefined,
+    contentLength: undefined,
+    transferEncoding: undefined,
     trailer: undefined,
     keepAliveSeconds: undefined,
   }
-  let connection: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!
     const value = raw[i + 1]!
@@ -158,20 +159,20 @@ export function readResponse(raw: readonly string[]): ResponseHead {
       }
       case 10: {
         const lower = name.toLowerCase()
-        if (lower === 'connection') connection = join(connection, value)
+        if (lower === 'connection') head.connection = join(head.connection, value)
         else if (lower === 'keep-alive') head.keepAliveSeconds = timeoutOf(value)
         else break
         continue
       }
       case 14:
-        if (name.toLowerCase() === 'content-length') head.length = Number(value)
+        if (name.toLowerCase() === 'content-length') head.contentLength = join(head.contentLength, value)
         break
       case 16:
         if (name.toLowerCase() === 'proxy-connection') continue
         break
       case 17: {
         const lower = name.toLowerCase()
-        if (lower === 'transfer-encoding') head.chunked = true
+        if (lower === 'transfer-encoding') head.transferEncoding = join(head.transferEncoding, value)
         else if (lower !== verifyHeader) break
         continue
       }
@@ -184,7 +185,7 @@ export function readResponse(raw: readonly string[]): ResponseHead {
     }
     headers.push(name, value)
   }
-  if (connection !== undefined) dropListed(headers, connection)
+  if (head.connection !== undefined) dropListed(headers, head.connection)
   return head
 }
 

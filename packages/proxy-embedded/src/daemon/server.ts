@@ -2,8 +2,8 @@ import http from 'node:http'
 import type { Socket } from 'node:net'
 import { connectionOf } from './connection.js'
 import type { Plane, Scope } from './decide.js'
-import { maxHeaderSize } from './exchange.js'
 import { forward } from './forward.js'
+import { maxHeaderSize } from './limits.js'
 import { upgrade } from './upgrade.js'
 
 /** One listener's server: the shared one (scope null), or the one of a resource's own port. */

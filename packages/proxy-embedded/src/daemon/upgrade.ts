@@ -3,8 +3,8 @@ import type { Socket } from 'node:net'
 import { answer } from './answer.js'
 import { connectionOf } from './connection.js'
 import { addForwarding, type Decision, decide, type Plane, type Scope } from './decide.js'
-import { maxHeaderSize } from './exchange.js'
 import { identityHeader, readRequest, readResponse } from './headers.js'
+import { maxHeaderSize } from './limits.js'
 import type { Open } from './upstream.js'
 
 const ignore = () => {}
