@@ -12,6 +12,8 @@ import { type Calls, defaultConfig, handoverPath, type Method, protocolVersion }
 
 /** So long a keeper may take from its start, or from another keeper's death, to its first answer. */
 const patienceMs = 15_000
+/** So long a keeper may think about a call, beyond the grace that the call itself gives. */
+const answerMs = 20_000
 /** A start that shows nothing is tried again. */
 const startAgainMs = 3_000
 
@@ -60,8 +62,14 @@ export class KeeperClient {
   async #ask(holder: Holder, path: string, params: object, { signal }: CallOptions): Promise<Answer | null> {
     const { socket } = holder.data
     if (typeof socket !== 'string') return null
+    const graceMs = 'graceMs' in params && typeof params.graceMs === 'number' ? params.graceMs : 0
     try {
-      return await post(socket, path, { ...params, protocol: protocolVersion }, signal)
+      return await post(
+        socket,
+        path,
+        { ...params, protocol: protocolVersion },
+        { signal, timeoutMs: answerMs + graceMs },
+      )
     } catch (error) {
       signal?.throwIfAborted()
       if (AppaloftError.isInstance(error)) throw error
@@ -116,7 +124,8 @@ export class KeeperClient {
   async #takeOver(holder: Holder): Promise<void> {
     await installProgram(this.layout)
     const { socket } = holder.data
-    if (typeof socket === 'string') await post(socket, handoverPath, {}, undefined).catch(() => undefined)
+    if (typeof socket === 'string')
+      await post(socket, handoverPath, {}, { signal: undefined, timeoutMs: 40_000 }).catch(() => undefined)
   }
 }
 
@@ -128,7 +137,12 @@ const unavailable = () =>
     recoveryHint: 'Look at keeper.log in the folder process/keeper of the state folder.',
   })
 
-function post(socketPath: string, path: string, body: object, signal: AbortSignal | undefined): Promise<Answer> {
+function post(
+  socketPath: string,
+  path: string,
+  body: object,
+  { signal, timeoutMs }: { signal: AbortSignal | undefined; timeoutMs: number },
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const call = request(
       { socketPath, path, method: 'POST', agent: false, ...(signal ? { signal } : {}) },
@@ -149,6 +163,7 @@ function post(socketPath: string, path: string, body: object, signal: AbortSigna
         })
       },
     )
+    call.setTimeout(timeoutMs, () => call.destroy(new Error('no answer')))
     call.on('error', reject)
     call.end(JSON.stringify(body))
   })

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import type { ReleaseRecord } from '@appaloft/core/spec'
 import { removeBuild, removeFolder, sweepDrafts } from './build/store.js'
 import { checkMark } from './shared/marks.js'
@@ -25,5 +24,4 @@ export async function discard(
   if (options.volumes !== true) return
   checkMark(layout, resourceId, token)
   await removeFolder(layout, layout.volumesOf(resourceId))
-  rmSync(layout.volumesOf(resourceId), { recursive: true, force: true })
 }

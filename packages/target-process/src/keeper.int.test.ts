@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasCode } from '@appaloft/core/spec'
 import { afterEach, expect, it } from 'vitest'
 import { counting, firstHole, linesOf, type Machine, machine, until, urlOf } from '../test/machine.js'
 import { shutdown } from './index.js'
+import { releaseFiles } from './shared/paths.js'
 import { isAlive, processRow } from './shared/processes.js'
 import { readState } from './shared/records.js'
 
@@ -33,6 +34,8 @@ const replaced = (here: Machine, role: string, former: number | null, ms: number
     },
     ms,
   )
+
+const logOf = (here: Machine) => ({ log: readFileSync(here.layout.log('keeper'), 'utf8').split('\n') })
 
 it('releases and proxy outlive the keeper, which is back within a second', async () => {
   const here = await make({ withProxy: true })
@@ -229,4 +232,44 @@ it('shutdown is refused while releases run, unless forced', async () => {
   expect(here.pidOf('keeper')).toBeNull()
 })
 
-const logOf = (here: Machine) => ({ log: readFileSync(here.layout.log('keeper'), 'utf8').split('\n') })
+it('a process that was started but not written down is found by its labels', async () => {
+  const here = await make()
+  const input = await here.deploy(counting)
+  await here.target.promoted?.(input, null)
+  const { pid } = (await here.target.inspect(input)).instances[0] ?? {}
+  const { state: file } = releaseFiles(here.layout.release(input))
+  const state = readState(here.layout.release(input))
+  kill(here.pidOf('keeper'))
+  // As it is between making the process and writing its name down.
+  const instances = state.instances.map((one) => ({ ...one, state: 'starting', identity: null, startedAt: null }))
+  writeFileSync(file, JSON.stringify({ instances }))
+  await here.target.fence('res_web', 1, { expected: 0, owner: 'dep_a' })
+  expect((await here.target.inspect(input)).instances[0]).toMatchObject({ pid, state: 'running', restarts: 0 })
+  await here.target.remove(input, 1)
+  expect(processRow(pid ?? 0)?.state ?? 'gone').toMatch(/gone|Z/)
+})
+
+it('a state folder with a long name gets its sockets elsewhere, and takes them along when it ends', async () => {
+  const here = await make({ below: 'x'.repeat(120) })
+  const { folder } = here.layout.socket('keeper')
+  expect(folder).not.toBe(here.layout.keeper)
+  const input = await here.deploy({ 'index.html': 'x' })
+  expect((await fetch(await urlOf(here.target, input))).status).toBe(200)
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
+  await shutdown(here.stateDir, { force: true })
+  await until('the end', () => (existsSync(folder) ? null : true))
+})
+
+it('an aborted start is still there to be removed', async () => {
+  const here = await make()
+  const input = await here.deploy(counting)
+  const aborting = new AbortController()
+  const second = { ...input, deploymentId: 'dep_second', signal: aborting.signal }
+  const starting = here.target.start(second)
+  const reason = new Error('no longer wanted')
+  setImmediate(() => aborting.abort(reason))
+  await expect(starting).rejects.toBe(reason)
+  expect(await here.target.list('res_web')).toHaveLength(2)
+  await here.target.remove(second, 1)
+  expect(await here.target.list('res_web')).toHaveLength(1)
+})

@@ -133,7 +133,9 @@ export function processTarget(options: ProcessOptions = {}): Target {
       safely(input, async () => {
         const { layout, keeper } = here()
         compare(input.resourceId, input.token)
-        await keeper.call('start', { meta: metaOf(layout, input) }, input)
+        // Not cut short by an abort: the keeper would go on with it, and a `remove` could come before it.
+        await keeper.call('start', { meta: metaOf(layout, input) })
+        input.signal.throwIfAborted()
       }),
 
     exec: (ref, command, call = {}) =>

@@ -30,9 +30,11 @@ const standIn = (): Proxy => {
   return { ...proxy, open: async () => undefined }
 }
 
-export async function machine(options: { keeper?: KeeperOptions; withProxy?: boolean } = {}): Promise<Machine> {
+export async function machine(
+  options: { keeper?: KeeperOptions; withProxy?: boolean; below?: string } = {},
+): Promise<Machine> {
   const folder = await mkdtemp(join(tmpdir(), 'appaloft-machine-'))
-  const stateDir = join(folder, 'state')
+  const stateDir = join(folder, options.below ?? '', 'state')
   const layout = new Layout(stateDir)
   const again = async () => {
     const made = target({

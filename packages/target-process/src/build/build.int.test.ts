@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -165,4 +165,22 @@ it('what a dead engine was building is ended and swept by the next build', async
   expect(alive(leader?.pid ?? process.pid)).toBe(false)
   expect(builds()).not.toContain('b-dead')
   expect(await here.list('res_web')).toEqual([])
+})
+
+it('an install that finds the lockfile out of step says so', async () => {
+  const install = { command: 'npm ci --offline --no-audit --no-fund', from: 'planner' as const }
+  const plan = { ...commands('true'), commands: { install } }
+  const given = (dependencies: object) => {
+    const made = input(plan, { inputsDigest: JSON.stringify(dependencies) })
+    const write = (name: string, value: object) =>
+      writeFileSync(join(made.sourceDirectory ?? '', name), JSON.stringify({ name: 'app', version: '1.0.0', ...value }))
+    write('package.json', { dependencies })
+    mkdirSync(join(made.sourceDirectory ?? '', 'inner'))
+    write('inner/package.json', { name: 'inner' })
+    write('package-lock.json', { lockfileVersion: 3, packages: { '': { name: 'app', version: '1.0.0' } } })
+    return made
+  }
+  expect((await here.build(given({}))).cached).toBe(false)
+  const error = await here.build(given({ inner: 'file:inner' })).catch((reason: unknown) => reason)
+  expect(hasCode(error, 'lockfile-out-of-step') && error.details).toMatchObject({ exitCode: 1 })
 })

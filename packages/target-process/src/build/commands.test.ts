@@ -1,6 +1,6 @@
 import type { CommandResult } from '@appaloft/core/spec'
 import { expect, it } from 'vitest'
-import { failureOf } from './commands.js'
+import { failureOf, Signs } from './commands.js'
 
 const failure = (
   lastLogs: string[],
@@ -8,7 +8,9 @@ const failure = (
   code: 'install-failed' | 'build-failed' = 'install-failed',
 ) => {
   const result: CommandResult = { exitCode, signal: exitCode === null ? 'SIGKILL' : null, lastLogs }
-  return failureOf(code, 'npm ci', result)
+  const signs = new Signs()
+  for (const line of lastLogs) signs.see(line)
+  return failureOf(code, 'npm ci', { ...result, lastLogs: lastLogs.slice(-50) }, signs)
 }
 
 it.each([
@@ -46,4 +48,19 @@ it('anything else carries what is known of it', () => {
   expect(error.message).toBe('The command npm ci ended with exit code 3.')
   expect(error.details).toEqual({ command: 'npm ci', exitCode: 3, lastLogs: ['oops'] })
   expect(failure([], null).details).toMatchObject({ exitCode: null, signal: 'SIGKILL' })
+})
+
+const outOfStepWords = [
+  '`npm ci` can only install packages when your package.json and package-lock.json or npm-shrinkwrap.json are in sync.',
+]
+
+it('what a package manager says stands, although it lets its whole usage follow', () => {
+  const [first = ''] = outOfStepWords
+  const usage = Array.from({ length: 100 }, (_, at) => `npm error usage ${at}`)
+  const error = failure(['before', first, 'npm error Missing: inner@1.0.0 from lock file', ...usage])
+  expect(error.code).toBe('lockfile-out-of-step')
+  expect((error.details.lastLogs as string[]).slice(0, 2)).toEqual([
+    first,
+    'npm error Missing: inner@1.0.0 from lock file',
+  ])
 })

@@ -34,6 +34,7 @@ async function runOne(
   place: BuildPlace,
 ): Promise<void> {
   if (planned === undefined) return
+  const signs = new Signs()
   const result = await runCommand(planned.command, {
     layout: place.layout,
     ref: input,
@@ -41,9 +42,12 @@ async function runOne(
     environment: buildEnvironment(input.environment),
     signal: input.signal,
     graceMs: place.graceMs,
-    onLine: (line) => input.log(line),
+    onLine: (line) => {
+      signs.see(line.text)
+      input.log(line)
+    },
   })
-  if (result.exitCode !== 0) throw failureOf(code, planned.command, result)
+  if (result.exitCode !== 0) throw failureOf(code, planned.command, result, signs)
 }
 
 /** How package managers say that the lockfile does not fit the manifest. */
@@ -57,17 +61,33 @@ const outOfStep = [
 
 const diskFull = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/
 
-export function failureOf(code: ErrorCode, command: Command, result: CommandResult): AppaloftError {
+/** So many lines are kept from where a package manager says what is wrong: npm lets its whole usage follow. */
+const keptOfStep = 20
+
+/** What the output says of the cause, wherever in it: the last lines alone may be something else. */
+export class Signs {
+  diskFull = false
+  /** From the telling line on; null: the lockfile is in step. */
+  outOfStep: string[] | null = null
+
+  see(text: string): void {
+    if (diskFull.test(text)) this.diskFull = true
+    if (this.outOfStep === null && outOfStep.some((pattern) => pattern.test(text))) this.outOfStep = []
+    if (this.outOfStep !== null && this.outOfStep.length < keptOfStep) this.outOfStep.push(text)
+  }
+}
+
+export function failureOf(code: ErrorCode, command: Command, result: CommandResult, signs: Signs): AppaloftError {
   const { exitCode, signal, lastLogs } = result
   const details = { command, exitCode, ...(signal === null ? {} : { signal }), lastLogs }
-  const says = (pattern: RegExp) => lastLogs.some((line) => pattern.test(line))
   const missing = missingProgram(result)
   if (missing !== null) {
     const { code: absent, message } = notFound(missing)
     return new AppaloftError(absent, { message, details: { ...details, command: missing } })
   }
-  if (says(diskFull)) return new AppaloftError('disk-full', { details })
-  if (code === 'install-failed' && outOfStep.some(says)) return new AppaloftError('lockfile-out-of-step', { details })
+  if (signs.diskFull) return new AppaloftError('disk-full', { details })
+  if (code === 'install-failed' && signs.outOfStep !== null)
+    return new AppaloftError('lockfile-out-of-step', { details: { ...details, lastLogs: signs.outOfStep } })
   const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`
   return new AppaloftError(code, { message: `The command ${nameOf(command)} ended ${how}.`, details })
 }

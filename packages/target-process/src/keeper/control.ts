@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { CodedError } from '../shared/errors.js'
-import { isRecord, type JsonRecord } from '../shared/files.js'
+import { errorCode, isRecord, type JsonRecord } from '../shared/files.js'
 import type { Layout } from '../shared/paths.js'
 import { handoverPath, protocolVersion } from '../shared/protocol.js'
 import { listenOn } from './socket.js'
@@ -32,10 +32,7 @@ export async function openControl(
     answer(request).then(
       ({ status, body }) => send(status, body),
       (error: unknown) => {
-        const { code, message, details } =
-          error instanceof CodedError
-            ? error
-            : { code: 'internal-error', message: error instanceof Error ? error.message : 'unknown error', details: {} }
+        const { code, message, details } = error instanceof CodedError ? error : unexpected(error)
         if (code === 'internal-error') events.log(`${request.url} failed: ${message}`)
         send(200, { ok: false, error: { code, message, details } })
       },
@@ -44,6 +41,12 @@ export async function openControl(
   server.requestTimeout = 0
   await listenOn(server, layout.socket('keeper'))
   return server
+}
+
+function unexpected(error: unknown) {
+  const full = ['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')
+  const message = error instanceof Error ? error.message : 'unknown error'
+  return { code: full ? 'disk-full' : 'internal-error', message, details: {} }
 }
 
 const longestBody = 16 * 1024 * 1024

@@ -5,7 +5,7 @@ import { endGroup } from '../shared/groups.js'
 import { lockHolder } from '../shared/lock.js'
 import type { Layout } from '../shared/paths.js'
 import { isAlive } from '../shared/processes.js'
-import { type Program, spawnRole } from './spawn.js'
+import { type Program, readProgram, spawnRole } from './spawn.js'
 import { type HelperStatus, readStatus } from './status.js'
 
 const longestDelayMs = 5_000
@@ -48,7 +48,7 @@ export class Helper {
 
   #begin(): void {
     this.#begunAt = performance.now()
-    const child = spawnRole(this.layout, this.role, this.program)
+    const child = spawnRole(this.layout, this.role, readProgram(this.layout) ?? this.program)
     this.#child = child
     const ended = (what: string) => {
       if (this.#child !== child) return

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -171,6 +172,8 @@ export async function runKeeper(stateDir: string): Promise<void> {
     // The helpers first, or they would start another keeper.
     void Promise.allSettled([helpers.proxy.stop(), helpers.static.stop()]).then(() => {
       server.close()
+      const { folder } = layout.socket('keeper')
+      if (folder !== layout.keeper) rmSync(folder, { recursive: true, force: true })
       leave()
     })
   }

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { makeFolder, syncFolder, writeJson } from '../shared/files.js'
 import { type Layout, releaseFiles } from '../shared/paths.js'
 import { type InstanceRecord, type ReleaseMeta, readState } from '../shared/records.js'
@@ -50,6 +50,8 @@ export class Release {
   async start(): Promise<void> {
     makeFolder(this.folder)
     this.#save()
+    syncFolder(dirname(this.folder))
+    syncFolder(this.host.layout.releases)
     this.#make(
       Array.from({ length: this.meta.kind === 'static' ? 1 : this.meta.replicas }, (_, index) => newRecord(index)),
     )
@@ -171,7 +173,6 @@ export class Release {
 
   #save(): void {
     writeJson(this.files.meta, this.meta, { durable: true })
-    syncFolder(this.host.layout.releases)
   }
 
   #changed(): void {
