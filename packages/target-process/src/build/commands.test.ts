@@ -40,6 +40,7 @@ it.each([
 
 it('a full disk is told as such', () => {
   expect(failure(['npm error ENOSPC: no space left on device, write']).code).toBe('disk-full')
+  expect(failure(['Error: ENOSPC: System limit for number of file watchers reached']).code).toBe('install-failed')
 })
 
 it('anything else carries what is known of it', () => {

@@ -71,7 +71,8 @@ export class Signs {
   outOfStep: string[] | null = null
 
   see(text: string): void {
-    if (diskFull.test(text)) this.diskFull = true
+    // The system's limit of watched files has the same name as a full disk.
+    if (diskFull.test(text) && !text.includes('file watchers')) this.diskFull = true
     if (this.outOfStep === null && outOfStep.some((pattern) => pattern.test(text))) this.outOfStep = []
     if (this.outOfStep !== null && this.outOfStep.length < keptOfStep) this.outOfStep.push(text)
   }
