@@ -116,7 +116,8 @@ export interface Proxy {
   /** Removes every route of the resource and, in the end, its port. The fence stays. Idempotent. */
   remove(resourceId: string, token: number, options?: CallOptions): Promise<void>
   /**
-   * Cuts what is still open to a replaced upstream set once its drain is over. Idempotent; unknown deployments are no error.
+   * Cuts what is still open to a replaced upstream set once its drain is over. Idempotent; unknown deployments are no error, and one
+   * that the table still names is left alone.
    * A proxy whose backend does this by itself when the release stops need not offer it.
    */
   cut?(resourceId: string, deploymentId: string, token: number, options?: CallOptions): Promise<void>

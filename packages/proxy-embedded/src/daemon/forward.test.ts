@@ -284,3 +284,15 @@ it('refuses what it cannot pass on', async () => {
   expect(await status('GET nonsense HTTP/1.1\r\nHost: a\r\n\r\n')).toBe('400')
   expect(await status(request('POST', 'Transfer-Encoding: gzip, chunked\r\n'))).toBe('501')
 })
+
+it('forgets pipelined requests of a client that left, those included that were not answered yet', async () => {
+  const upstream = http.createServer(() => {})
+  const { port, proxy } = await serve([await listen(upstream)])
+  const count = async () => (await proxy.observe('res_a')).inFlight[0]?.count
+  const socket = net.connect(port, '127.0.0.1')
+  ends.push(() => socket.destroy())
+  socket.write(request('GET').repeat(3))
+  await expect.poll(count).toBe(3)
+  socket.destroy()
+  await expect.poll(count).toBe(0)
+})

@@ -458,6 +458,24 @@ const broken: Record<string, Record<string, Defect>> = {
       },
     },
   },
+  'proxy.http.slow-reader': {
+    'piles answers up': {
+      habits: {
+        answer: (answer, res) => {
+          answer.on('data', (chunk: Buffer) => res.write(chunk))
+          answer.on('end', () => res.end())
+        },
+      },
+    },
+    'piles bodies up': {
+      habits: {
+        send: (req, up) => {
+          req.on('data', (chunk: Buffer) => up.write(chunk))
+          req.on('end', () => up.end())
+        },
+      },
+    },
+  },
   'proxy.http.streamed-answer': {
     'collects the answer first': {
       habits: {
@@ -637,6 +655,13 @@ const broken: Record<string, Record<string, Defect>> = {
       methods: (tiny) => ({
         cut: async () => {
           for (const one of tiny.running) one.end()
+        },
+      }),
+    },
+    'cuts what is live': {
+      methods: (tiny) => ({
+        cut: async (id, deployment) => {
+          for (const one of tiny.running) if (one.resourceId === id && one.deploymentId === deployment) one.end()
         },
       }),
     },

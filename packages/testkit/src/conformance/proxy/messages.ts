@@ -96,6 +96,54 @@ export const messageCases: ConformanceCase<ProxyFactory>[] = [
     }
   }),
 
+  proxyCase(
+    'http.slow-reader',
+    'Who reads slowly slows the writer down; nothing is piled up between.',
+    [],
+    async (world) => {
+      const total = 64 * 1024 * 1024
+      const down = { written: 0, read: 0 }
+      const up = { written: 0, read: 0 }
+      let readOn: () => void = () => {}
+      const a = await world.upstream('a', (req, res) => {
+        if (req.method === 'HEAD') return void res.end()
+        if (req.method === 'GET') {
+          res.writeHead(200, { 'content-length': total })
+          writeSlowly(res, total, down)
+          return
+        }
+        req.pause()
+        readOn = () => {
+          req.on('data', (chunk: Buffer) => {
+            up.read += chunk.length
+          })
+          req.on('end', () => res.end())
+          req.resume()
+        }
+      })
+      await world.serve(a)
+
+      const get = await start(world)
+      get.req.end()
+      const [res] = (await withTimeout(once(get.req, 'response'))) as [import('node:http').IncomingMessage]
+      await standsStill(down)
+      assert.ok(down.written < total * 0.75, `${down.written} bytes of an answer that nobody reads`)
+      res.on('data', (chunk: Buffer) => {
+        down.read += chunk.length
+      })
+      await until('the whole answer is read', () => down.read === total, 20_000)
+      assert.equal((await world.ask({ method: 'HEAD' })).status, 200, 'the next request is served')
+
+      const post = await start(world, { method: 'POST', headers: { 'content-length': total } })
+      writeSlowly(post.req, total, up)
+      await standsStill(up)
+      assert.ok(up.written < total * 0.75, `${up.written} bytes of a body that nobody reads`)
+      readOn()
+      await until('the whole body is read', () => up.read === total, 20_000)
+      post.req.destroy()
+    },
+  ),
+
   proxyCase('http.streamed-answer', 'What an upstream writes arrives before it writes more.', [], async (world) => {
     let release: () => void = () => {}
     const a = await world.upstream('a', (_req, res) => {
@@ -246,6 +294,26 @@ export const messageCases: ConformanceCase<ProxyFactory>[] = [
     },
   ),
 ]
+
+function writeSlowly(to: import('node:stream').Writable, total: number, count: { written: number }): void {
+  const chunk = Buffer.alloc(64 * 1024)
+  const more = () => {
+    while (count.written < total) {
+      count.written += chunk.length
+      if (!to.write(chunk)) return void to.once('drain', more)
+    }
+    to.end()
+  }
+  more()
+}
+
+/** Waits until nothing more is written. */
+async function standsStill(count: { written: number }): Promise<void> {
+  for (let before = -1; before !== count.written; ) {
+    before = count.written
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+}
 
 async function withTimeout<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -116,7 +116,8 @@ export class TinyProxy {
       this.serve(resourceId, null)
     },
     cut: async (resourceId, deploymentId, token) => {
-      this.guard(resourceId, token)
+      const { table } = this.guard(resourceId, token)
+      if ([table?.live, table?.staged].some((set) => set?.deploymentId === deploymentId)) return
       for (const one of this.running) {
         if (one.resourceId === resourceId && one.deploymentId === deploymentId) one.end()
       }

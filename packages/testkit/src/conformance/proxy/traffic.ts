@@ -241,6 +241,7 @@ export const trafficCases: ConformanceCase<ProxyFactory>[] = [
       await world.proxy.cut!(web, dep(1), 1)
       await world.proxy.cut!(web, dep(1), 1)
       await world.proxy.cut!(web, dep(99), 1)
+      await world.proxy.cut!(web, dep(2), 1)
       await until('the old connection ends', () => tunnel.socket.destroyed)
       await old
       if (world.proxy.capabilities.inFlight) {
