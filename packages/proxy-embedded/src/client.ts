@@ -1,7 +1,7 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppaloftError, allErrorCodes, type CallOptions, type ErrorCode, type JsonObject } from '@appaloft/core/spec'
-import { controlSocketPath } from './paths.js'
+import { controlLocation, isPrivateFolder, proxyFolder } from './paths.js'
 import { type ControlAnswer, type ControlCall, protocolVersion } from './protocol.js'
 
 /** A call is answered at once; a listener that must be opened takes a little longer. */
@@ -68,10 +68,15 @@ export class ControlClient {
   }
 
   #post(body: string, options: CallOptions): Promise<string> {
+    const { folder, socket } = controlLocation(this.stateDir)
+    // A shared folder for temporary files may hold somebody else's trap; the state folder is the user's own.
+    if (folder !== proxyFolder(this.stateDir) && !isPrivateFolder(folder)) {
+      return Promise.reject(new NotRunning('nobody of this user listens'))
+    }
     return new Promise((resolve, reject) => {
       const { signal } = options
       const req = http.request({
-        socketPath: controlSocketPath(this.stateDir),
+        socketPath: socket,
         method: 'POST',
         agent: this.#agent,
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },

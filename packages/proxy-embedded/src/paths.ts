@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { realpathSync } from 'node:fs'
-import { userInfo } from 'node:os'
+import { lstatSync, realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /** Everything of the proxy below a target's state folder: control socket, table, logs. Mode 0700. */
@@ -35,8 +34,15 @@ export function controlLocation(stateDir: string): { folder: string; socket: str
   const socket = join(folder, name)
   if (Buffer.byteLength(socket) <= longestSocketPath) return { folder, socket }
   const hash = createHash('sha256').update(real(stateDir)).digest('hex').slice(0, 24)
-  const short = join('/tmp', `appaloft-${userInfo().uid}-${hash}`)
+  const short = join('/tmp', `appaloft-${process.getuid?.() ?? 0}-${hash}`)
   return { folder: short, socket: join(short, name) }
+}
+
+/** May this user trust what listens in the folder? It belongs to this user and nobody else can enter. False where it is not there. */
+export function isPrivateFolder(path: string): boolean {
+  if (process.platform === 'win32') return true
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found?.isDirectory() === true && found.uid === process.getuid!() && (found.mode & 0o077) === 0
 }
 
 /** The path of the control socket; see `controlLocation`. */

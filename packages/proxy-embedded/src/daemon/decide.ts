@@ -71,8 +71,7 @@ function originForm(head: RequestHead, target: string): string | null {
 function redirectLocation(match: Match, to: string, head: RequestHead, path: string): string {
   const rest = path === '*' ? '/' : upstreamPath(match, path)
   if (/^https?:\/\//i.test(to)) return to.replace(/\/+$/, '') + rest
-  const host = head.host ?? ''
-  const port = host.slice(host.lastIndexOf(']') + 1).split(':')[1]
+  const port = /:(\d{1,5})$/.exec(head.host ?? '')?.[1]
   const scheme = head.forwardedProto === 'https' ? 'https' : 'http'
   const authority = port === undefined || to.includes(':') ? to : `${to}:${port}`
   return `${scheme}://${authority}${rest}`

@@ -5,7 +5,7 @@ import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Address, RouteTable } from '@appaloft/core/spec'
+import type { Address, Route, RouteTable } from '@appaloft/core/spec'
 import { afterEach, expect, it } from 'vitest'
 import { startProxyDaemon } from '../daemon.js'
 import { embedded } from '../index.js'
@@ -15,6 +15,8 @@ const ends: (() => unknown)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
+
+const route: Route = { hostname: null, pathPrefix: '/', pathHandling: 'preserve', redirectTo: null, tls: 'off' }
 
 /** A daemon that serves one resource on a port of its own from these addresses. */
 async function serve(addresses: Address[], options: Partial<ProxyDaemonOptions> = {}, rest: Partial<RouteTable> = {}) {
@@ -28,7 +30,7 @@ async function serve(addresses: Address[], options: Partial<ProxyDaemonOptions> 
     await rm(stateDir, { recursive: true, force: true })
   })
   const table = (list: Address[], deploymentId = 'dep_one'): RouteTable => ({
-    routes: [{ hostname: null, pathPrefix: '/', pathHandling: 'preserve', redirectTo: null, tls: 'off' }],
+    routes: [route],
     live: list.length === 0 ? null : { deploymentId, releaseId: 'rel_one', addresses: list },
     staged: null,
     verify: null,
@@ -295,4 +297,16 @@ it('forgets pipelined requests of a client that left, those included that were n
   await expect.poll(count).toBe(3)
   socket.destroy()
   await expect.poll(count).toBe(0)
+})
+
+it('redirects to the port that was asked, and to nothing else that a Host header says', async () => {
+  const routes = [{ ...route, redirectTo: 'new.example.test' }]
+  const { port } = await serve([], {}, { routes })
+  const location = async (host: string) =>
+    /^location: (.*)$/im
+      .exec(await bytes(port, `GET /x?y HTTP/1.1\r\nHost: ${host}\r\n\r\n`, (got) => got.includes('\r\n\r\n')))?.[1]
+      ?.trim()
+  expect(await location('old.example.test:8080')).toBe('http://new.example.test:8080/x?y')
+  expect(await location('old.example.test')).toBe('http://new.example.test/x?y')
+  expect(await location('old.example.test:80@evil.example.test')).toBe('http://new.example.test/x?y')
 })

@@ -109,9 +109,7 @@ function hasPrefix(path: string, prefix: string): boolean {
 
 /** `WEB.Example.com.:8080` is `web.example.com`. */
 export function hostnameOf(host: string): string {
-  let name = host.toLowerCase()
-  const colon = name.lastIndexOf(':')
-  if (colon > name.lastIndexOf(']')) name = name.slice(0, colon)
+  const name = host.toLowerCase().replace(/:\d*$/, '')
   return name.endsWith('.') ? name.slice(0, -1) : name
 }
 

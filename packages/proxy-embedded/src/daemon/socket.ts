@@ -2,16 +2,17 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import type http from 'node:http'
 import { dirname } from 'node:path'
+import { isPrivateFolder } from '../paths.js'
 
 /** Makes a folder that only this user can enter, or throws: whoever can enter it commands the proxy. */
 export function privateFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 })
-  if (process.platform === 'win32') return
+  if (isPrivateFolder(path)) return
   const found = lstatSync(path)
-  if (!found.isDirectory() || found.uid !== process.getuid!()) {
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
     throw new Error('The folder of the proxy’s control socket belongs to someone else.')
   }
-  if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700)
+  chmodSync(path, 0o700)
 }
 
 /** The control socket as this daemon bound it; another daemon may take the path over. */
