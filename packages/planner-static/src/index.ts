@@ -1,1 +1,2 @@
-export {}
+export type { StaticSiteOptions } from './options.js'
+export { staticSite } from './planner.js'

@@ -340,6 +340,12 @@ const reasonCodes = {
     'The Procfile names processes besides web; they are not started.',
     'Define a resource for each of them.',
   ),
+  'hosting-rules-ignored': entry(
+    'plan',
+    'plan',
+    'Rules for another static host are not applied.',
+    'Define redirects and headers in front of the site, or remove the rules.',
+  ),
   'drain-failed': entry(
     'runtime-backend',
     'verify',

@@ -23,6 +23,7 @@ describe('memoryTree', () => {
   it('reads text without a byte-order mark, cut at maxBytes', async () => {
     expect(await tree.readText('b.js')).toBe('b')
     expect(await tree.readText('a.js', { maxBytes: 2 })).toBe('ä')
+    expect(await tree.readText('a.js', { maxBytes: 1 })).toBe('')
     expect(await tree.readText('b')).toBeNull()
     expect((await memoryTree({ big: 'x'.repeat(2 << 20) }).readText('big'))?.length).toBe(1 << 20)
   })

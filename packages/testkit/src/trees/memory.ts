@@ -5,7 +5,7 @@ const byName = (a: TreeEntry, b: TreeEntry): number => (a.name < b.name ? -1 : a
 
 /** The path without `.` and `..`; the empty string for the root, null where it would leave the tree. */
 function resolve(path: string): string | null {
-  if (path.startsWith('/') || path.includes('\\') || path.includes('\0')) return null
+  if (path.startsWith('/') || path.includes('\0')) return null
   const parts: string[] = []
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue
@@ -53,7 +53,7 @@ export function memoryTree(files: Record<string, string>): SourceTree {
     has: async (path) => {
       const at = resolve(path)
       if (at === null) return false
-      return path.endsWith('/') || at === '' ? directories.has(at) : texts.has(at)
+      return path.endsWith('/') ? directories.has(at) : texts.has(at)
     },
     list: async (directory = '.') => {
       const at = resolve(directory)
@@ -66,8 +66,8 @@ export function memoryTree(files: Record<string, string>): SourceTree {
     readText: async (path, { maxBytes = defaultMaxBytes } = {}) => {
       const at = resolve(path)
       const bytes = at === null || path.endsWith('/') ? undefined : texts.get(at)
-      // TextDecoder drops the byte-order mark.
-      return bytes === undefined ? null : new TextDecoder().decode(bytes.subarray(0, maxBytes))
+      // TextDecoder drops the byte-order mark; as a stream, it leaves out a character that is cut at the end.
+      return bytes === undefined ? null : new TextDecoder().decode(bytes.subarray(0, maxBytes), { stream: true })
     },
     glob: (pattern, options) => globTree(tree, pattern, options),
   }
