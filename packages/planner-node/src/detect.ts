@@ -1,0 +1,46 @@
+import type { Claim, PlannerContext } from '@appaloft/core/spec'
+import { examine } from './application.js'
+import { fact, readManifest } from './manifest.js'
+
+/** Claims a tree with a package.json that is, or is meant to be, an application. */
+export async function detect(context: PlannerContext): Promise<Claim | null> {
+  const read = await readManifest(context.tree)
+  if (read === null) return null
+  const { runtime } = context.profiles
+  const explicit = runtime.planner === 'node' || runtime.startCommand !== undefined
+  const file = fact(context, 'file', 'package.json', 'package.json')
+  const basis = explicit ? 'explicit' : 'generic'
+  if ('broken' in read)
+    return {
+      basis,
+      supportTier: 'unsupported',
+      reason: `There is a package.json, but ${read.broken}.`,
+      evidence: [file],
+      artifactKind: 'workspace',
+    }
+  const { found, named, outcome, evidence } = await examine(context, read.manifest)
+  if (outcome.kind === 'none') {
+    const root = read.manifest.workspaces || (await context.tree.has('pnpm-workspace.yaml'))
+    if (root && !explicit) return null
+    return {
+      basis,
+      supportTier: 'requires-override',
+      reason: 'A package.json without anything that says how to start it.',
+      evidence: [file, ...evidence],
+      artifactKind: 'workspace',
+    }
+  }
+  const custom = runtime.startCommand !== undefined || runtime.publishDirectory !== undefined
+  const blocked = outcome.kind === 'blocked'
+  return {
+    basis: explicit ? 'explicit' : named ? 'framework' : 'generic',
+    supportTier: blocked ? 'requires-override' : custom ? 'explicit-custom' : named ? 'first-class' : 'generic',
+    reason: custom
+      ? 'A package.json, and the profile says what runs.'
+      : named
+        ? `A package.json that depends on ${found?.dependency ?? named.name}.`
+        : 'A package.json that says how it is started.',
+    evidence: [file, ...evidence],
+    artifactKind: outcome.kind === 'static' ? 'static-site' : 'workspace',
+  }
+}

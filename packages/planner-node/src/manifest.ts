@@ -1,0 +1,78 @@
+import { posix } from 'node:path'
+import type { Evidence, PlannerContext, SourceTree } from '@appaloft/core/spec'
+
+/** What of a package.json decides anything here. */
+export interface Manifest {
+  scripts: Record<string, string>
+  dependencies: Record<string, string>
+  devDependencies: Record<string, string>
+  main?: string
+  packageManager?: string
+  engines: Record<string, string>
+  voltaNode?: string
+  workspaces: boolean
+}
+
+export type ManifestResult = { manifest: Manifest } | { broken: string }
+
+type Json = Record<string, unknown>
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A field that is no object, or a value in it that is no string, counts as absent. */
+function strings(value: unknown): Record<string, string> {
+  if (!isObject(value)) return {}
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
+}
+
+/** Null where there is no package.json; `broken` says in words what cannot be read. Never throws for its content. */
+export async function readManifest(tree: SourceTree, path = 'package.json'): Promise<ManifestResult | null> {
+  const text = await tree.readText(path)
+  if (text === null) return null
+  let json: unknown
+  try {
+    json = JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch {
+    return { broken: 'it is not JSON' }
+  }
+  if (!isObject(json)) return { broken: 'it is not a JSON object' }
+  if (json.scripts !== undefined && !isObject(json.scripts)) return { broken: 'scripts is not an object' }
+  const volta = strings(json.volta).node
+  return {
+    manifest: {
+      scripts: strings(json.scripts),
+      dependencies: { ...strings(json.optionalDependencies), ...strings(json.dependencies) },
+      devDependencies: strings(json.devDependencies),
+      ...(typeof json.main === 'string' && json.main !== '' ? { main: json.main } : {}),
+      ...(typeof json.packageManager === 'string' ? { packageManager: json.packageManager } : {}),
+      engines: strings(json.engines),
+      ...(volta === undefined ? {} : { voltaNode: volta }),
+      workspaces: Array.isArray(json.workspaces) || isObject(json.workspaces),
+    },
+  }
+}
+
+export const dependencyVersion = (manifest: Manifest, name: string): string | undefined =>
+  manifest.dependencies[name] ?? manifest.devDependencies[name]
+
+/** A path of the base directory as evidence names it: relative to the source's root. */
+export const fromRoot = (context: PlannerContext, path: string): string =>
+  posix.normalize(posix.join(context.baseDirectory, path))
+
+/** One fact of the base directory, its texts cut to the bounds of evidence. */
+export function fact(
+  context: PlannerContext,
+  kind: string,
+  file: string,
+  signal: string,
+  value?: string | number | boolean,
+): Evidence {
+  const bounded = typeof value === 'string' ? value.slice(0, 200) : value
+  return {
+    kind,
+    file: fromRoot(context, file).slice(0, 1024),
+    signal: signal.slice(0, 256),
+    ...(bounded === undefined ? {} : { value: bounded }),
+  }
+}

@@ -1,0 +1,164 @@
+import {
+  type Artifact,
+  type Blocked,
+  type PlanDraft,
+  type PlannedCommand,
+  type PlannerContext,
+  type Reason,
+  reason,
+} from '@appaloft/core/spec'
+import { type Application, examine } from './application.js'
+import { fact, type Manifest, readManifest } from './manifest.js'
+import { nodeVersion, type PackageManager, packageManager } from './package-manager.js'
+import { findPort } from './port.js'
+
+/** Writes the plan. What is blocked says why, and shows what was found out all the same. */
+export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked> {
+  const read = await readManifest(context.tree)
+  const file = fact(context, 'file', 'package.json', 'package.json')
+  if (read === null || 'broken' in read) {
+    const why = read === null ? 'it does not exist' : read.broken
+    return {
+      blocked: [reason('source-unreadable', { message: `${file.file} cannot be read: ${why}.`, evidence: [file] })],
+    }
+  }
+  const { manifest } = read
+  const manager = await packageManager(context, manifest)
+  const application = await examine(context, manifest, manager.program)
+  const version = await nodeVersion(context, manifest)
+  const { outcome, named } = application
+  const draft = {
+    runtime: {
+      family: 'node',
+      version: version.version,
+      packageManager: { name: manager.name, ...(manager.version === undefined ? {} : { version: manager.version }) },
+    },
+    ...(named ? { framework: { ...named, ...modeOf(application) } } : {}),
+    commands: commandsOf(context, manifest, manager, application),
+    evidence: [file, ...application.evidence, ...manager.evidence, ...version.evidence],
+    warnings: [...manager.warnings, ...application.warnings],
+  }
+  const blocked: Reason[] = manager.blocked ? [manager.blocked] : []
+  if (outcome.kind === 'blocked') blocked.push(outcome.reason)
+  if (outcome.kind === 'none')
+    blocked.push(
+      reason('missing-start-intent', {
+        message: `${file.file} has no start script, no framework and no server file: nothing says what to run.`,
+        evidence: [file],
+        overridePath: [
+          {
+            action: 'Set how the application starts.',
+            profileField: 'runtime.startCommand',
+            example: 'node server.js',
+          },
+          { action: 'Or set the directory to serve.', profileField: 'runtime.publishDirectory', example: 'dist' },
+        ],
+      }),
+    )
+  const network = await networkOf(context, application)
+  if (network && 'reason' in network) blocked.push(network.reason)
+  const [first, ...rest] = blocked
+  const ready = network && 'network' in network ? network : null
+  if (ready?.evidence) draft.evidence.push(ready.evidence)
+  if (first !== undefined) return { blocked: [first, ...rest], draft }
+  return { ...draft, artifact: artifactOf(context, manager, application), network: ready!.network }
+}
+
+function modeOf({ outcome }: Application): { mode?: 'server' | 'static' | 'spa' } {
+  if (outcome.kind === 'server') return { mode: 'server' }
+  return outcome.kind === 'static' ? { mode: outcome.spaFallback ? 'spa' : 'static' } : {}
+}
+
+function artifactOf(context: PlannerContext, manager: PackageManager, { outcome }: Application): Artifact {
+  if (outcome.kind === 'static') {
+    const { publishDirectory, spaFallback } = outcome
+    return { kind: 'static-site', publishDirectory, spaFallback }
+  }
+  return {
+    kind: 'workspace',
+    installDirectory: manager.installDirectory,
+    workingDirectory: context.baseDirectory,
+  }
+}
+
+/** A value of the profile, else what the planner found; nothing where there is neither. */
+const choose = (
+  given: PlannedCommand['command'] | undefined,
+  found: PlannedCommand['command'] | undefined,
+): PlannedCommand | undefined =>
+  given !== undefined
+    ? { command: given, from: 'profile' }
+    : found === undefined
+      ? undefined
+      : { command: found, from: 'planner' }
+
+function commandsOf(
+  context: PlannerContext,
+  manifest: Manifest,
+  manager: PackageManager,
+  { found, outcome }: Application,
+): PlanDraft['commands'] {
+  const { runtime } = context.profiles
+  const script = manifest.scripts.build
+  // A framework is built by its own program only where it is the one that runs: a custom start knows what it needs.
+  const needed = found !== null && outcome.kind !== 'none' && runtime.startCommand === undefined
+  const own =
+    needed && runtime.publishDirectory === undefined ? ['npx', '--no-install', ...found.framework.build] : undefined
+  const install = choose(runtime.installCommand, manager.install)
+  const build = choose(
+    runtime.buildCommand,
+    script === undefined || script.trim() === '' ? own : [manager.program, 'run', 'build'],
+  )
+  const packaged = choose(runtime.packageCommand, undefined)
+  const release = choose(runtime.releaseCommand, undefined)
+  return {
+    ...(install ? { install } : {}),
+    ...(build ? { build } : {}),
+    ...(packaged ? { package: packaged } : {}),
+    ...(release ? { release } : {}),
+    ...(outcome.kind === 'server' ? { start: outcome.start } : {}),
+  }
+}
+
+type Network = { network: PlanDraft['network']; evidence?: PlanDraft['evidence'][number] } | { reason: Reason }
+
+async function networkOf(context: PlannerContext, { outcome, named }: Application): Promise<Network | null> {
+  if (outcome.kind === 'static') return { network: { internalPort: 80, from: 'planner', honoursPort: true } }
+  if (outcome.kind !== 'server') return null
+  const { network } = context.profiles
+  if (network.internalPort !== undefined)
+    return {
+      network: { internalPort: network.internalPort, from: 'profile', honoursPort: network.honoursPort ?? true },
+      evidence: { kind: 'profile', signal: 'network.internalPort', value: network.internalPort },
+    }
+  if (network.exposure === 'none') return { network: { from: 'none', honoursPort: network.honoursPort ?? true } }
+  const { honoured, fixed } = await findPort(context, outcome.line, {
+    signal: outcome.signal,
+    ...(named ? { framework: named.name } : {}),
+  })
+  if (honoured)
+    return {
+      network: { internalPort: honoured.port, from: 'planner', honoursPort: network.honoursPort ?? true },
+      evidence: honoured.evidence,
+    }
+  if (fixed && network.honoursPort === false)
+    return { network: { internalPort: fixed.port, from: 'planner', honoursPort: false }, evidence: fixed.evidence }
+  const example = String(fixed?.port ?? 3000)
+  return {
+    reason: reason('missing-internal-port', {
+      message: fixed
+        ? `The application seems to listen on ${example} whatever PORT says, and nothing proves that it honours PORT.`
+        : `Nothing in what ${outcome.signal} starts proves on which port the application listens.`,
+      evidence: fixed ? [fixed.evidence] : [],
+      fixPath: [{ action: 'Listen where PORT says.', example: `process.env.PORT ?? ${example}` }],
+      overridePath: [
+        { action: 'Set the port on which it listens.', profileField: 'network.internalPort', example },
+        {
+          action: 'Where it listens on that port whatever PORT says, set this too.',
+          profileField: 'network.honoursPort',
+          example: 'false',
+        },
+      ],
+    }),
+  }
+}
