@@ -71,7 +71,7 @@ describe('detect', () => {
   })
 
   it('leaves applications alone', async () => {
-    const foreign = [{}, { 'readme.md': '' }, { 'index.html': page, 'package.json': '{}' }]
+    const foreign: Record<string, string>[] = [{}, { 'readme.md': '' }, { 'index.html': page, 'package.json': '{}' }]
     for (const files of foreign) expect(await planner.detect(context(files))).toBeNull()
     for (const manifest of ['go.mod', 'composer.json', 'requirements.txt']) {
       expect(await planner.detect(context({ 'public/index.html': page, [manifest]: '' }))).toBeNull()
