@@ -8,7 +8,7 @@ import {
   reason,
 } from '@appaloft/core/spec'
 import { clientRouters, type Found, findFramework, serverPackages, setsTo } from './frameworks.js'
-import { dependencyVersion, fact, type Manifest } from './manifest.js'
+import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
 import { modules, opensServer, sourceOf } from './port.js'
 import { expanded, flagValue, isDevelopment } from './scripts.js'
 import { isMark, pathAt, valueOf } from './text.js'
@@ -126,7 +126,7 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
 
 function unsupported({ framework }: Found, evidence: Evidence[]): Reason {
   return reason('unsupported-framework', {
-    message: `${framework.name} renders on a server, and no script starts that server in production. Its output is not served as static files by guess.`,
+    message: `${framework.name} can render on a server, and no script starts one in production. Its output is not taken for a static site by guess.`,
     evidence: evidence.slice(0, 5),
     fixPath: [
       {
@@ -157,9 +157,22 @@ async function modeOf(
     return 'static'
   }
   if (framework.name === 'nuxt' && /\b(?:nuxt|nuxi)\s+generate\b/.test(manifest.scripts.build ?? '')) {
-    evidence.push(fact(context, 'script', 'package.json', 'scripts.build', manifest.scripts.build))
+    evidence.push(fact(context, 'script', 'package.json', 'scripts.build', shown(manifest.scripts.build!)))
     return 'static'
   }
+  if (framework.name === 'react-router' && setsTo(list, 'ssr', 'false')) {
+    evidence.push(fact(context, 'config', config!.file, 'ssr', false))
+    return 'static'
+  }
+  if (framework.name === 'sveltekit')
+    for (const [adapter, mode] of [
+      ['@sveltejs/adapter-static', 'static'],
+      ['@sveltejs/adapter-node', 'server'],
+    ] as const)
+      if (dependencyVersion(manifest, adapter) !== undefined) {
+        evidence.push(fact(context, 'dependency', 'package.json', `dependencies.${adapter}`))
+        return mode
+      }
   if (framework.name === 'astro') {
     if (dependencyVersion(manifest, '@astrojs/node') !== undefined) {
       evidence.push(fact(context, 'dependency', 'package.json', 'dependencies.@astrojs/node'))
@@ -180,7 +193,7 @@ function outputOf(
   const script = manifest.scripts.build
   const flag = script === undefined ? undefined : flagValue(expanded(script, manifest), framework.outputFlags ?? [])
   if (flag !== undefined) {
-    evidence.push(fact(context, 'script', 'package.json', 'scripts.build', script))
+    evidence.push(fact(context, 'script', 'package.json', 'scripts.build', shown(script!)))
     return posix.normalize(flag)
   }
   if (!config || !framework.outputKey) return framework.output
@@ -228,7 +241,7 @@ async function findStart(
   const web = processes.find((one) => one[1] === 'web')?.[2]
   if (web !== undefined) {
     const others = processes.map((one) => one[1]!).filter((name) => name !== 'web')
-    evidence.push(fact(context, 'file', 'Procfile', 'web', web))
+    evidence.push(fact(context, 'file', 'Procfile', 'web', shown(web)))
     if (others.length > 0)
       warnings.push(
         reason('other-processes', {
@@ -242,7 +255,7 @@ async function findStart(
     const script = manifest.scripts[name]
     if (script === undefined || script.trim() === '') continue
     const line = expanded(script, manifest)
-    const seen = fact(context, 'script', 'package.json', `scripts.${name}`, script)
+    const seen = fact(context, 'script', 'package.json', `scripts.${name}`, shown(script))
     evidence.push(seen)
     if (!isDevelopment(line)) return { command: [program, 'run', name], line, signal: `scripts.${name}` }
     warnings.push(reason('development-start', { evidence: [seen] }))

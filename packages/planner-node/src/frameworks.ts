@@ -72,9 +72,17 @@ export const frameworks: readonly Framework[] = [
     start: ['node', './dist/server/entry.mjs'],
     port: 4321,
   }),
-  ssr('sveltekit', ['@sveltejs/kit'], [], ['vite', 'build'], ['svelte.config']),
+  {
+    ...ssr('sveltekit', ['@sveltejs/kit'], [], ['vite', 'build'], ['svelte.config']),
+    output: 'build',
+    start: ['node', 'build'],
+  },
   ssr('tanstack-start', ['@tanstack/react-start', '@tanstack/solid-start', '@tanstack/start'], [], ['vite', 'build']),
-  ssr('react-router', ['@react-router/dev'], ['react-router'], ['react-router', 'build']),
+  {
+    ...ssr('react-router', ['@react-router/dev'], ['react-router'], ['react-router', 'build'], ['react-router.config']),
+    output: 'build/client',
+    router: true,
+  },
   ssr('remix', ['@remix-run/dev'], ['remix'], ['remix', 'build']),
   ssr('qwik', ['@builder.io/qwik-city', '@qwik.dev/router'], ['qwik'], ['qwik', 'build']),
   ssr('solid-start', ['@solidjs/start'], ['vinxi'], ['vinxi', 'build']),
@@ -167,10 +175,10 @@ export async function findFramework(tree: SourceTree, manifest: Manifest): Promi
     const scripts = Object.values(manifest.scripts)
     const used =
       config !== null ||
-      framework.programs.length === 0 ||
+      framework.kind === 'ssr' ||
       framework.programs.some((program) => scripts.some((script) => callsProgram(script, program))) ||
       (await tree.has('index.html')) ||
-      (framework.kind !== 'static' && (await hasPages(tree)))
+      (framework.kind === 'server' && (await hasPages(tree)))
     const library = framework.name === 'vite' && config !== null && isLibrary(config.list)
     if (used && !library) return { framework, version: dependencyVersion(manifest, dependency)!, dependency, config }
   }

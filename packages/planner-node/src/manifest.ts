@@ -60,6 +60,10 @@ export const dependencyVersion = (manifest: Manifest, name: string): string | un
 export const fromRoot = (context: PlannerContext, path: string): string =>
   posix.normalize(posix.join(context.baseDirectory, path))
 
+/** A shell line as evidence shows it: bounded, and without the values of the variables that it sets. */
+export const shown = (line: string): string =>
+  line.replace(/\b(?!(?:PORT|NODE_ENV|HOST)=)([A-Za-z_]\w*)=(?:"[^"]*"|'[^']*'|\S+)/g, '$1=…').slice(0, 200)
+
 /** One fact of the base directory, its texts cut to the bounds of evidence. */
 export function fact(
   context: PlannerContext,

@@ -248,7 +248,42 @@ describe('frameworks with a server', () => {
   })
 })
 
+describe('modes of frameworks that render on a server', () => {
+  it.each([
+    ['@sveltejs/adapter-static', 'static-site'],
+    ['@sveltejs/adapter-node', 'workspace'],
+  ])('sveltekit with %s', async (adapter, kind) => {
+    const devDependencies = { '@sveltejs/kit': '2', vite: '7', [adapter]: '5' }
+    const draft = await ready({ 'package.json': site({ devDependencies }) })
+    expect(draft.artifact.kind).toBe(kind)
+    if (kind === 'static-site') expect(draft.artifact).toMatchObject({ publishDirectory: 'build' })
+    else expect(draft.network.internalPort).toBe(3000)
+  })
+
+  it('react-router without server rendering is a page', async () => {
+    const text = site({
+      dependencies: { 'react-router': '7' },
+      devDependencies: { '@react-router/dev': '7', vite: '7' },
+    })
+    const draft = await ready({ 'package.json': text, 'react-router.config.ts': 'export default { ssr: false }' })
+    expect(draft.artifact).toEqual({ kind: 'static-site', publishDirectory: 'build/client', spaFallback: true })
+    expect((await blockedBy({ 'package.json': text })).code).toBe('unsupported-framework')
+  })
+})
+
 describe('servers and their port', () => {
+  it('evidence holds no value of a variable that a script sets', async () => {
+    const scripts = { start: 'API_KEY=abc123 TOKEN="x y" node server.js' }
+    const draft = await ready({ 'package.json': app({ scripts }), 'server.js': server })
+    expect(json(draft.evidence)).not.toMatch(/abc123|x y/)
+  })
+
+  it('a static file server that honours PORT', async () => {
+    const scripts = { build: 'vite build', start: 'serve -s dist' }
+    const draft = await ready({ 'package.json': site({ scripts }) })
+    expect(draft.network).toMatchObject({ internalPort: 3000, honoursPort: true })
+  })
+
   const reads: [source: string, port: number][] = [
     ['app.listen(process.env.PORT ?? 8080)', 8080],
     [`app.listen(Number(process.env['PORT']) || 5000)`, 5000],

@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
-import { fact } from './manifest.js'
+import { fact, shown } from './manifest.js'
 import { defaultPort, limits } from './options.js'
-import { entryOf, flagValue } from './scripts.js'
+import { callsProgram, entryOf, flagValue } from './scripts.js'
 import { isMark, isName, portOf, type Word, words } from './text.js'
 
 export interface PortFound {
@@ -160,7 +160,6 @@ const honouring: readonly [RegExp, number][] = [
   [/\.output\/server\/index\.mjs/, 3000],
   [/(?:^|\s)(?:remix-serve|react-router-serve)\s/, 3000],
   [/(?:^|\s)vinxi start/, 3000],
-  [/(?:^|[\s;&])serve\s/, 3000],
 ]
 const own: Record<string, readonly [RegExp, number]> = {
   astro: [/dist\/server\/entry\.mjs/, 4321],
@@ -182,14 +181,15 @@ export async function findPort(
     return {
       honoured: {
         port: Number(variable[1] ?? defaultPort),
-        evidence: { kind: 'script', signal: `$PORT in ${options.signal}`, value: text.slice(0, 200) },
+        evidence: { kind: 'script', signal: `$PORT in ${options.signal}`, value: shown(text) },
       },
     }
   const flag = Number(flagValue(text, ['-p', '--port', '-l']) ?? /(?:^|\s)PORT=(\d+)\s/.exec(text)?.[1])
   if (Number.isInteger(flag) && flag >= 1 && flag <= 65_535)
-    return { fixed: { port: flag, evidence: { kind: 'script', signal: options.signal, value: text.slice(0, 200) } } }
+    return { fixed: { port: flag, evidence: { kind: 'script', signal: options.signal, value: shown(text) } } }
   const mine = options.framework === undefined ? undefined : own[options.framework]
-  for (const [pattern, port] of mine ? [mine, ...honouring] : honouring)
+  const serve: readonly [RegExp, number][] = callsProgram(text, 'serve') ? [[/serve/, 3000]] : []
+  for (const [pattern, port] of [...(mine ? [mine] : []), ...serve, ...honouring])
     if (pattern.test(text))
       return {
         honoured: {
@@ -197,7 +197,7 @@ export async function findPort(
           evidence: {
             kind: 'script',
             signal: `the server of ${options.signal} honours PORT`,
-            value: text.slice(0, 200),
+            value: shown(text),
           },
         },
       }

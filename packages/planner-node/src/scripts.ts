@@ -4,10 +4,8 @@ import { limits } from './options.js'
 /** The programs of a shell line with their arguments, without the wrappers and assignments before them. */
 function calls(line: string): string[][] {
   return line.split(/&&|\|\||[;|&\n]/).map((part) => {
-    const argv = part
-      .trim()
-      .split(/\s+/)
-      .map((one) => one.replace(/^["']|["']$/g, ''))
+    const found = part.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? []
+    const argv = found.map((one) => one.replace(/^["']|["']$/g, ''))
     let at = 0
     while (
       /^[A-Za-z_]\w*=/.test(argv[at] ?? '') ||
