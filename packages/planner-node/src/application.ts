@@ -7,6 +7,7 @@ import {
   type Reason,
   reason,
 } from '@appaloft/core/spec'
+import { angularOutput } from './angular.js'
 import { clientRouters, type Found, findFramework, serverPackages, setsTo } from './frameworks.js'
 import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
 import { modules, opensServer, sourceOf } from './port.js'
@@ -102,7 +103,8 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
     if (mode === 'static' || mode === 'site') {
       if (started && framework.name !== 'next' && framework.name !== 'nuxt')
         return as(run(started), serverName ?? uiName)
-      const output = mode === 'static' ? framework.output : outputOf(context, manifest, found, evidence)
+      const fixed = framework.name === 'angular' ? await angularOutput(context.tree) : framework.output
+      const output = mode === 'static' && fixed !== null ? fixed : outputOf(context, manifest, found, evidence)
       if (typeof output !== 'string') return as({ kind: 'blocked', reason: output })
       return as({
         kind: 'static',
@@ -162,6 +164,12 @@ async function modeOf(
   }
   if (framework.name === 'react-router' && setsTo(list, 'ssr', 'false')) {
     evidence.push(fact(context, 'config', config!.file, 'ssr', false))
+    return 'static'
+  }
+  if (framework.name === 'angular') {
+    const output = await angularOutput(context.tree)
+    if (output === null) return 'ssr'
+    evidence.push(fact(context, 'config', 'angular.json', 'outputPath', output))
     return 'static'
   }
   if (framework.name === 'sveltekit')

@@ -87,7 +87,7 @@ export const frameworks: readonly Framework[] = [
   ssr('qwik', ['@builder.io/qwik-city', '@qwik.dev/router'], ['qwik'], ['qwik', 'build']),
   ssr('solid-start', ['@solidjs/start'], ['vinxi'], ['vinxi', 'build']),
   ssr('analog', ['@analogjs/platform'], [], ['ng', 'build']),
-  ssr('angular', ['@angular/core'], ['ng'], ['ng', 'build'], ['angular'], 4000),
+  { ...ssr('angular', ['@angular/core'], ['ng'], ['ng', 'build'], ['angular'], 4000), router: true },
   ssr('vike', ['vike'], ['vike'], ['vike', 'build']),
   ssr('waku', ['waku'], ['waku'], ['waku', 'build']),
   site(
@@ -143,7 +143,15 @@ export const serverPackages: readonly [dependency: string, name: string][] = [
 
 export const clientRouters: readonly string[] = [
   ...['react-router-dom', 'react-router', 'vue-router', '@tanstack/react-router', '@tanstack/vue-router', 'wouter'],
-  ...['@solidjs/router', 'svelte-routing', 'svelte-spa-router', 'preact-router', 'preact-iso', '@reach/router'],
+  ...[
+    '@solidjs/router',
+    'svelte-routing',
+    'svelte-spa-router',
+    'preact-router',
+    'preact-iso',
+    '@reach/router',
+    '@angular/router',
+  ],
 ]
 
 const endings = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.json']

@@ -260,6 +260,29 @@ describe('modes of frameworks that render on a server', () => {
     else expect(draft.network.internalPort).toBe(3000)
   })
 
+  const angular = (build: object) => ({
+    'package.json': json({
+      scripts: { start: 'ng serve', build: 'ng build' },
+      dependencies: { '@angular/core': '20', '@angular/router': '20' },
+    }),
+    'angular.json': json({ projects: { shop: { projectType: 'application', architect: { build } } } }),
+  })
+
+  it.each([
+    [{ builder: '@angular/build:application' }, 'dist/shop/browser'],
+    [{ builder: '@angular/build:application', options: { ssr: false, outputPath: 'out' } }, 'out/browser'],
+    [{ builder: '@angular/build:application', options: { outputPath: { base: 'out', browser: '' } } }, 'out'],
+    [{ builder: '@angular-devkit/build-angular:browser', options: { outputPath: 'dist' } }, 'dist'],
+  ])('angular %j', async (build, publishDirectory) => {
+    const draft = await ready(angular(build))
+    expect(draft.artifact).toEqual({ kind: 'static-site', publishDirectory, spaFallback: true })
+  })
+
+  it('angular that renders on a server needs a start', async () => {
+    const files = angular({ builder: '@angular/build:application', options: { ssr: { entry: 'src/server.ts' } } })
+    expect((await blockedBy(files)).code).toBe('unsupported-framework')
+  })
+
   it('react-router without server rendering is a page', async () => {
     const text = site({
       dependencies: { 'react-router': '7' },
