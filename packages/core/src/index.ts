@@ -1,2 +1,5 @@
+export { createAppaloft } from './engine/appaloft.js'
+export { systemClock } from './engine/clock.js'
+export { ulidIds } from './engine/ids.js'
 export * from './spec/index.js'
 export * from './stores/memory.js'

@@ -1,0 +1,75 @@
+import type { Appaloft, AppaloftOptions, ReconcileReport } from '../spec/api.js'
+import { AppaloftError } from '../spec/errors.js'
+import { createDeployments } from './deployments.js'
+import { prune } from './prune.js'
+import { reconcile, recover } from './reconcile.js'
+import { createResources } from './resources.js'
+import { Running } from './running.js'
+import { createRuntime, type Runtime } from './runtime.js'
+
+/** What every verb needs beside the runtime. */
+export interface Engine {
+  runtime: Runtime
+  running: Running
+  /** Before an engine's first call other than `plan`: targets are told where they live, and what died is brought to its end. */
+  ready(): Promise<void>
+  opened(): Promise<void>
+}
+
+/**
+ * Composes an engine. Checks every part at once (`invalid-composition` lists all faults); opens and creates nothing until the first call.
+ *
+ * @example
+ * const appaloft = createAppaloft({ store: sqlite(), targets: [process({ proxy: embedded() })], planners: [node(), staticSite()] })
+ */
+export function createAppaloft(options: AppaloftOptions): Appaloft {
+  const runtime = createRuntime(options, recover)
+  let opening: Promise<void> | undefined
+  let settling: Promise<ReconcileReport> | undefined
+  let closed = false
+  const running = new Running()
+  const opened = () => {
+    if (closed) throw new AppaloftError('engine-closed')
+    opening ??= (async () => {
+      for (const target of runtime.targets.values()) await target.open?.({ stateDir: runtime.stateDir })
+    })()
+    return opening
+  }
+  const ready = async () => {
+    await opened()
+    settling ??= reconcile(runtime, { thorough: false })
+    await settling.catch((error) => {
+      settling = undefined
+      throw error
+    })
+  }
+  const engine: Engine = { runtime, running, ready, opened: async () => opened() }
+  return {
+    resources: createResources(engine),
+    deployments: createDeployments(engine),
+    async reconcile({ signal } = {}) {
+      await opened()
+      const first = settling === undefined
+      const report = await reconcile(runtime, { thorough: true, ...(signal ? { signal } : {}) })
+      if (first) settling = Promise.resolve(report)
+      return report
+    },
+    async prune(input = {}) {
+      await ready()
+      return prune(runtime, input)
+    },
+    on: runtime.bus.on,
+    off: runtime.bus.off,
+    async close({ mode = 'wait' } = {}) {
+      if (closed) return
+      closed = true
+      await running.settle(mode)
+      await opening?.catch(() => {})
+      for (const target of runtime.targets.values()) {
+        await target.proxy?.close?.()
+        await target.close?.()
+      }
+      await runtime.store.close()
+    },
+  }
+}

@@ -1,0 +1,109 @@
+import type { CreateOptions, DeploymentHandle } from '../spec/api.js'
+import type { DeploymentRecord } from '../spec/deployment.js'
+import { AppaloftError } from '../spec/errors.js'
+import type { DeploymentEvent } from '../spec/events.js'
+import type { Target } from '../spec/target.js'
+import type { Engine } from './appaloft.js'
+import { Attempt } from './attempt.js'
+import { observe } from './observe.js'
+import { readModel } from './read-model.js'
+import { run } from './run.js'
+
+type Begin = Pick<DeploymentRecord, 'resourceId' | 'trigger' | 'definition' | 'request'> &
+  Partial<Pick<DeploymentRecord, 'plan' | 'planFingerprint' | 'sourceIdentity' | 'sourceDeploymentId' | 'releaseId'>>
+
+/** Records an attempt and starts it. Answers when it is recorded. */
+export async function begin(
+  engine: Engine,
+  target: Target,
+  input: Begin,
+  options: CreateOptions = {},
+): Promise<DeploymentHandle> {
+  const { runtime, running } = engine
+  const id = runtime.ids.next('dep')
+  const now = runtime.now()
+  // Listening begins before the first event is written.
+  const mine = (event: DeploymentEvent) => {
+    if (event.deploymentId === handleId) options.onEvent?.(event)
+  }
+  let handleId = id
+  if (options.onEvent) runtime.bus.on('event', mine)
+  const { created, deployment, lease } = await runtime.store.createDeployment({
+    record: {
+      id,
+      target: target.key,
+      status: 'queued',
+      currentPhase: null,
+      sourceIdentity: null,
+      plan: null,
+      planFingerprint: null,
+      releaseId: null,
+      previous: null,
+      token: null,
+      journal: null,
+      promotion: 'none',
+      drain: 'none',
+      checks: {},
+      warnings: [],
+      accessUrls: [],
+      createdAt: now,
+      ...input,
+    },
+    holder: runtime.holder(id),
+    ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
+    events: [
+      {
+        type: 'deployment-accepted',
+        at: now,
+        data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
+      },
+    ],
+  })
+  handleId = deployment.id
+  if (created) {
+    const { events } = await runtime.store.readEvents(deployment.id, { limit: 1 })
+    runtime.bus.emit(events)
+  }
+  let ended: Promise<DeploymentRecord>
+  if (created && lease !== null) {
+    const attempt = new Attempt(runtime, deployment, { key: lease.key, token: lease.token }, target)
+    if (options.signal?.aborted) attempt.cancel()
+    const onAbort = () => attempt.cancel()
+    options.signal?.addEventListener('abort', onAbort, { once: true })
+    ended = run(attempt).finally(() => options.signal?.removeEventListener('abort', onAbort))
+    running.add(attempt, ended)
+  } else {
+    ended = followToEnd(engine, deployment)
+  }
+  const done = ended.then(async (record) => {
+    if (options.onEvent) runtime.bus.off('event', mine)
+    return readModel(runtime, record)
+  })
+  const promoted = new Promise<void>((resolve, reject) => {
+    const onPromoted = (event: DeploymentEvent) => {
+      if (event.deploymentId === handleId) resolve()
+    }
+    runtime.bus.on('traffic-promoted', onPromoted)
+    void ended.then((record) => {
+      runtime.bus.off('traffic-promoted', onPromoted)
+      if (record.promotion !== 'none' && record.promotion !== 'intended') return resolve()
+      reject(
+        new AppaloftError(
+          record.failure?.code ?? (record.status === 'superseded' ? 'superseded' : 'internal-error'),
+          record.failure ? { message: record.failure.message, phase: record.failure.phase } : {},
+        ),
+      )
+    })
+  })
+  promoted.catch(() => {})
+  done.catch(() => {})
+  return { id: handleId, promoted, done, events: (eventsOptions) => observe(runtime, handleId, eventsOptions) }
+}
+
+/** An attempt of another process, or of an earlier call with the same idempotency key. */
+async function followToEnd({ runtime, running }: Engine, record: DeploymentRecord): Promise<DeploymentRecord> {
+  for await (const _ of observe(runtime, record.id, { follow: true, heartbeatSeconds: 0 })) {
+    if (running.get(record.id) === undefined) await runtime.recover(record.id, runtime.engineId).catch(() => null)
+  }
+  return (await runtime.store.getDeployment(record.id)) ?? record
+}

@@ -1,0 +1,95 @@
+import type { ArtifactKind } from '../spec/artifact.js'
+import type { Basis, Candidate } from '../spec/plan.js'
+import { type Reason, reason } from '../spec/reasons.js'
+import type { Found } from './search.js'
+
+const rank: Record<Basis, number> = { explicit: 0, dockerfile: 1, framework: 2, generic: 3, compose: 4 }
+
+export interface Choice {
+  winner: Found | null
+  candidates: Candidate[]
+  warnings: Reason[]
+  reasons: Reason[]
+}
+
+/** Ranks claims by basis. A tie is `ambiguous-planner`, not luck; losing evidence stays visible. */
+export function choose(
+  found: readonly Found[],
+  named: string | undefined,
+  target: { key: string; artifactKinds: readonly ArtifactKind[] } | null,
+  sourceKind: string,
+): Choice {
+  const warnings: Reason[] = []
+  const reasons: Reason[] = []
+  const lost = new Map<Found, string>()
+  let open = [...found]
+  const drop = (one: Found, why: string) => {
+    lost.set(one, why)
+    open = open.filter((other) => other !== one)
+  }
+  if (named !== undefined)
+    for (const one of found) if (one.planner.key !== named) drop(one, `runtime.planner names ${named}`)
+  for (const one of [...open]) {
+    if (target === null || target.artifactKinds.includes(one.claim.artifactKind)) continue
+    const message = `The target ${target.key} cannot run ${one.claim.artifactKind} (planner ${one.planner.key}).`
+    if (one.planner.key === named || one.claim.basis === 'explicit')
+      reasons.push(reason('unsupported-runtime-target', { message }))
+    else warnings.push(reason('planner-not-for-target', { message }))
+    drop(one, message)
+  }
+  if (reasons.length === 0 && open.length === 0 && found.length > 0) {
+    if (named !== undefined)
+      reasons.push(
+        reason('unsupported-runtime-family', {
+          message: `The planner ${named} does not claim this source.`,
+          affectedProfileField: 'runtime.planner',
+        }),
+      )
+    else
+      reasons.push(
+        reason('unsupported-runtime-target', {
+          message: `The target cannot run what was found: ${found.map((one) => one.claim.artifactKind).join(', ')}.`,
+        }),
+      )
+  }
+  const bestRank = (one: Found) =>
+    one.planner.key === named
+      ? 0
+      : one.claim.basis === 'compose' && sourceKind === 'compose-file'
+        ? 0
+        : rank[one.claim.basis]
+  open.sort((a, b) => bestRank(a) - bestRank(b))
+  const [first, second] = open
+  let winner: Found | null = reasons.length > 0 ? null : (first ?? null)
+  if (winner !== null && second !== undefined && bestRank(second) === bestRank(winner)) {
+    const tied = open.filter((one) => bestRank(one) === bestRank(winner!))
+    reasons.push(
+      reason('ambiguous-planner', {
+        message: `These planners claim the source on the same basis: ${tied.map((one) => one.planner.key).join(', ')}.`,
+        overridePath: tied.map((one) => ({
+          action: 'Set runtime.planner.',
+          profileField: 'runtime.planner',
+          example: one.planner.key,
+        })),
+      }),
+    )
+    winner = null
+  }
+  const candidates = found.map((one): Candidate => {
+    const { basis, supportTier, evidence } = one.claim
+    const why =
+      one === winner
+        ? undefined
+        : (lost.get(one) ??
+          (winner ? `${winner.planner.key} rests on ${winner.claim.basis}, which outranks ${basis}` : 'no planner won'))
+    return {
+      planner: one.planner.key,
+      basis,
+      supportTier,
+      reason: one.claim.reason,
+      evidence,
+      ...(why === undefined ? {} : { lostBecause: why }),
+    }
+  })
+  return { winner, candidates, warnings, reasons }
+}

@@ -1,0 +1,80 @@
+import { codes } from '../spec/codes.js'
+import type { Failure } from '../spec/deployment.js'
+import type { AppaloftError } from '../spec/errors.js'
+import type { Json } from '../spec/json.js'
+import type { Phase, Step } from '../spec/phases.js'
+import type { Reason } from '../spec/reasons.js'
+import type { Attempt } from './attempt.js'
+
+/** How to go on, by the phase that failed. */
+export const phaseHints: Record<Phase, string> = {
+  detect: 'Fix the source or its configuration, then deploy again.',
+  plan: 'Fix the profile field that is named, then deploy again.',
+  execute: 'Inspect the server, credentials, build and runtime logs before changing domains.',
+  verify: 'Inspect health, network, proxy and access route; the process may be running.',
+  rollback: 'Manual intervention is needed: save the diagnostics first.',
+}
+
+/** Which step failed, with which input, and how to recover. */
+export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, blocked?: Reason): Failure {
+  const { record } = attempt
+  const journal = record.journal
+  const step: Step | undefined = journal?.state === 'intended' ? journal.step : undefined
+  const details = error.details as { exitCode?: unknown; lastLogs?: unknown; profileField?: unknown }
+  const field =
+    blocked?.affectedProfileField ??
+    (typeof details.profileField === 'string' ? details.profileField : codes[error.code].field)
+  const lastLogs = Array.isArray(details.lastLogs)
+    ? details.lastLogs.filter((one): one is string => typeof one === 'string')
+    : phase === 'execute'
+      ? attempt.lastLogs
+      : []
+  return attempt.redact.json({
+    code: error.code,
+    category: error.category,
+    phase,
+    ...(step === undefined ? {} : { step }),
+    message: error.message,
+    inputs: field === undefined ? [] : [inputOf(attempt, field)],
+    ...(typeof details.exitCode === 'number' ? { exitCode: details.exitCode } : {}),
+    lastLogs: [...lastLogs].slice(-50),
+    ...(blocked === undefined ? {} : { reason: blocked }),
+    recoveryHint: `${codes[error.code].fix} ${phaseHints[phase]}`,
+    at: attempt.runtime.now(),
+  })
+}
+
+/** The value that decided, and where it came from. */
+function inputOf(attempt: Attempt, profileField: string): Failure['inputs'][number] {
+  const { definition, plan } = attempt.record
+  const explicit = dig(definition, profileField)
+  if (explicit !== undefined) return { profileField, value: explicit, from: 'profile' }
+  const planned: Record<string, unknown> = {
+    'runtime.installCommand': plan?.commands.install?.command,
+    'runtime.buildCommand': plan?.commands.build?.command,
+    'runtime.startCommand': plan?.commands.start?.command,
+    'runtime.publishDirectory': plan?.artifact.kind === 'static-site' ? plan.artifact.publishDirectory : undefined,
+    'network.internalPort': plan?.network.internalPort,
+  }
+  if (planned[profileField] !== undefined)
+    return { profileField, value: planned[profileField] as Json, from: 'planner' }
+  const fallback: Record<string, unknown> = {
+    health: plan?.health,
+    'health.expectedStatus': plan?.health.expectedStatus ?? 'below 500',
+    access: plan?.access,
+    'access.hostnames': plan?.access.hostnames,
+    network: plan?.network,
+  }
+  const value = fallback[profileField] ?? dig({ ...plan, runtime: { timeouts: plan?.timeouts } }, profileField) ?? null
+  return { profileField, value: JSON.parse(JSON.stringify(value)) as Json, from: 'default' }
+}
+
+function dig(value: unknown, path: string): Json | undefined {
+  let at = value
+  for (const name of path.split('.'))
+    at =
+      at !== null && typeof at === 'object' && Object.hasOwn(at, name)
+        ? (at as Record<string, unknown>)[name]
+        : undefined
+  return at === undefined ? undefined : (JSON.parse(JSON.stringify(at)) as Json)
+}

@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto'
+import { AppaloftError } from '../../spec/errors.js'
+import { canonicalJson } from '../../spec/json.js'
+import type { Plan } from '../../spec/plan.js'
+import type { ReleaseRecord } from '../../spec/release.js'
+import type { ReleaseInput, RunningRef } from '../../spec/target.js'
+import type { Attempt } from '../attempt.js'
+import { openVariables } from '../definitions.js'
+import { formerTable, proxyOf, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
+
+/** Runs a step under the time that its profile field gives; the expiry names the field. */
+async function within<T>(
+  attempt: Attempt,
+  seconds: number,
+  field: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => {
+    limit.abort(
+      new AppaloftError('timeout', {
+        message: `The step took longer than ${seconds} s (runtime.timeouts.${field}).`,
+        details: { profileField: `runtime.timeouts.${field}`, seconds },
+      }),
+    )
+  }, seconds * 1000)
+  try {
+    return await work(AbortSignal.any([attempt.signal, limit.signal]))
+  } catch (error) {
+    attempt.signal.throwIfAborted()
+    if (limit.signal.aborted) throw limit.signal.reason
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+type Opened = Awaited<ReturnType<typeof openVariables>>
+const valuesOf = (opened: Opened, scope: 'build' | 'runtime') =>
+  Object.fromEntries(
+    opened.filter((one) => one.scope === scope || one.scope === 'both').map((one) => [one.name, one.value]),
+  )
+const secretsOf = (opened: Opened) => opened.filter((one) => one.secret).map((one) => one.name)
+
+export async function releaseInput(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  signal: AbortSignal,
+  step: 'start' | 'release-command' | 'upload' | 'promote' = 'start',
+): Promise<ReleaseInput> {
+  const { runtime, record } = attempt
+  const opened = await openVariables(runtime, record.resourceId, release.plan.environment)
+  return {
+    ...attempt.ref,
+    releaseId: release.id,
+    token: attempt.token,
+    signal,
+    log: (line) => attempt.log(step, line),
+    release,
+    environment: {
+      ...valuesOf(opened, 'runtime'),
+      APPALOFT_DEPLOYMENT_ID: record.id,
+      APPALOFT_RESOURCE_ID: record.resourceId,
+      APPALOFT_RELEASE_ID: release.id,
+    },
+    secretNames: secretsOf(opened),
+  }
+}
+
+/** Of everything that goes into the build and nothing that differs between attempts. */
+function inputsDigest(plan: Plan): string {
+  const { source, artifact, runtime, framework, commands, environment } = plan
+  const { release: _release, start: _start, ...build } = commands
+  const variables = Object.fromEntries(Object.entries(environment).filter(([, one]) => one.scope !== 'runtime'))
+  const inputs = {
+    source: { digest: source.digest, baseDirectory: source.baseDirectory },
+    artifact,
+    runtime,
+    framework,
+    build,
+    variables,
+    node: process.version,
+  }
+  return createHash('sha256').update(canonicalJson(inputs)).digest('hex')
+}
+
+/** build → upload → release-command: what makes a release. */
+export async function makeRelease(
+  attempt: Attempt,
+  plan: Plan,
+  sourceDirectory: string | null,
+): Promise<ReleaseRecord> {
+  const { runtime, record, target } = attempt
+  const releaseId = record.releaseId ?? runtime.ids.next('rel')
+  const opened = await openVariables(runtime, record.resourceId, plan.environment)
+  const noCache = record.trigger === 'force-redeploy' || record.request.force === true
+  const built = await attempt.step(
+    'execute',
+    'build',
+    { releaseId },
+    () =>
+      within(attempt, plan.timeouts.buildSeconds, 'buildSeconds', (signal) =>
+        target.build({
+          resourceId: record.resourceId,
+          deploymentId: record.id,
+          releaseId,
+          token: attempt.token,
+          signal,
+          log: (line) => attempt.log('build', line),
+          plan,
+          sourceDirectory,
+          environment: valuesOf(opened, 'build'),
+          secretNames: secretsOf(opened),
+          inputsDigest: inputsDigest(plan),
+          noCache,
+        }),
+      ),
+    { releaseId },
+  )
+  const release: ReleaseRecord = {
+    id: releaseId,
+    resourceId: record.resourceId,
+    target: target.key,
+    deploymentId: record.id,
+    plan,
+    planFingerprint: record.planFingerprint ?? '',
+    artifact: built.artifact,
+    state: 'candidate',
+    createdAt: runtime.now(),
+  }
+  await attempt.commit({
+    releases: [release],
+    events: [
+      attempt.event({
+        type: 'evidence-captured',
+        step: 'build',
+        data: { kind: 'build', cached: built.cached, releaseId },
+      }),
+    ],
+  })
+  await attempt.step('execute', 'upload', { releaseId }, () =>
+    within(attempt, plan.timeouts.uploadSeconds, 'uploadSeconds', async (signal) =>
+      target.upload(await releaseInput(attempt, release, signal, 'upload')),
+    ),
+  )
+  const command = plan.commands.release
+  if (command !== undefined) {
+    await attempt.step('execute', 'release-command', { releaseId }, () =>
+      within(attempt, plan.timeouts.releaseSeconds, 'releaseSeconds', async (signal) => {
+        const result = await target.run(
+          await releaseInput(attempt, release, signal, 'release-command'),
+          command.command,
+        )
+        if (result.exitCode !== 0) {
+          throw new AppaloftError('release-command-failed', {
+            message: `The release command ended with ${result.exitCode === null ? `signal ${result.signal}` : `exit code ${result.exitCode}`}.`,
+            details: { exitCode: result.exitCode, lastLogs: result.lastLogs },
+          })
+        }
+      }),
+    )
+  }
+  return release
+}
+
+export const previousRef = (attempt: Attempt): RunningRef | null =>
+  attempt.record.previous === null ? null : { resourceId: attempt.record.resourceId, ...attempt.record.previous }
+
+/** start → route: the candidate beside the running release, reachable only with the attempt's token. */
+export async function startCandidate(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+  const { target, runtime } = attempt
+  const { plan } = release
+  const previous = previousRef(attempt)
+  await attempt.step(
+    'execute',
+    'start',
+    { releaseId: release.id, stopsPrevious: !plan.overlap && previous !== null },
+    () =>
+      within(attempt, plan.timeouts.startSeconds, 'startSeconds', async (signal) => {
+        if (!plan.overlap && previous !== null) await target.stop(previous, attempt.token, { signal })
+        await target.start(await releaseInput(attempt, release, signal))
+      }),
+  )
+  if (!usesProxy(plan)) return
+  await attempt.step('execute', 'route', { releaseId: release.id }, async () => {
+    const staged = await upstreamOf(
+      target,
+      attempt.ref,
+      plan.network.internalPort ?? 80,
+      plan.timeouts.startSeconds,
+      attempt.signal,
+    )
+    const former = plan.overlap ? await formerTable(attempt) : null
+    const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
+    // Hostnames may change with the release: until promotion the former routes stay as they are, and new ones lead nowhere without the token.
+    const table = tableOf(plan, runtime.identity, { live: former?.table.live ?? null, staged, verify })
+    const kept = (former?.table.routes ?? []).filter(
+      (old) => !table.routes.some((one) => one.hostname === old.hostname && one.pathPrefix === old.pathPrefix),
+    )
+    await proxyOf(target).apply(
+      attempt.record.resourceId,
+      { ...table, routes: [...table.routes, ...kept] },
+      attempt.token,
+      { signal: attempt.signal },
+    )
+  })
+}

@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto'
+import { type OpenedSource, openSource, resolveBaseDirectory, subTree } from '../sources/index.js'
+import { allReasonCodes, type ReasonCode } from '../spec/codes.js'
+import { canonicalJson } from '../spec/json.js'
+import { type Plan, type Preview, previewSchemaVersion } from '../spec/plan.js'
+import { isBlocked, type PlanDraft, type PlannerContext } from '../spec/planner.js'
+import type { Profiles, ResourceSnapshot } from '../spec/profiles.js'
+import { type Reason, reason } from '../spec/reasons.js'
+import type { SourceIdentity } from '../spec/source.js'
+import type { Target } from '../spec/target.js'
+import { assemble } from './assemble.js'
+import { choose } from './choose.js'
+import { toAppaloftError } from './errors.js'
+import type { Runtime } from './runtime.js'
+import { type Detected, detectClaims } from './search.js'
+
+export interface PlanInput {
+  definition: ResourceSnapshot
+  target: Target | null
+  gitRef?: string
+  commitSha?: string
+  signal: AbortSignal
+}
+
+export interface DetectResult {
+  opened: OpenedSource | null
+  identity: SourceIdentity | null
+  detected: Detected | null
+  contextAt: ((baseDirectory: string) => PlannerContext) | null
+  reasons: Reason[]
+}
+
+export interface Planned {
+  preview: Preview
+  /** Null where the preview is blocked. */
+  plan: Plan | null
+}
+
+const profilesOf = (definition: ResourceSnapshot): Profiles => ({
+  runtime: definition.runtime ?? {},
+  network: definition.network ?? {},
+  health: definition.health,
+  access: definition.access ?? {},
+  environment: Object.fromEntries(
+    Object.entries(definition.environment ?? {}).map(([name, variable]) => [
+      name,
+      { secret: 'secret' in variable, scope: variable.scope },
+    ]),
+  ),
+  volumes: definition.volumes ?? [],
+  binds: definition.binds ?? [],
+})
+
+/** Materialises the source for reading, finds the base directory and asks the planners. What blocks is a value. */
+export async function detect(runtime: Runtime, input: PlanInput): Promise<DetectResult> {
+  const { definition, target, signal } = input
+  const seconds = definition.runtime?.timeouts?.sourceSeconds ?? 300
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)])
+  let opened: OpenedSource | null = null
+  try {
+    opened = await openSource(definition.source, {
+      stateDir: runtime.stateDir,
+      clock: runtime.clock,
+      signal: limit,
+      ...(runtime.credentials === undefined ? {} : { credentials: runtime.credentials }),
+      ...(input.gitRef === undefined ? {} : { gitRef: input.gitRef }),
+      ...(input.commitSha === undefined ? {} : { commitSha: input.commitSha }),
+    })
+    const { tree } = opened
+    const named = definition.source.baseDirectory
+    const explicit = named === undefined ? undefined : await resolveBaseDirectory(tree, named)
+    const profiles = profilesOf(definition)
+    const contextAt = (baseDirectory: string, at = tree): PlannerContext => ({
+      tree: at,
+      root: tree,
+      baseDirectory,
+      source: definition.source,
+      profiles,
+      target:
+        target === null
+          ? null
+          : {
+              key: target.key,
+              artifactKinds: target.capabilities.artifactKinds,
+              exposures: target.capabilities.exposures,
+            },
+      signal,
+    })
+    const detected = await detectClaims(runtime.planners, tree, explicit, contextAt)
+    const contexts = new Map<string, PlannerContext>()
+
+    return {
+      opened,
+      identity: { ...opened.identity, baseDirectory: detected.baseDirectory },
+      detected,
+      contextAt: (baseDirectory) => {
+        const known =
+          contexts.get(baseDirectory) ??
+          contextAt(baseDirectory, baseDirectory === '.' ? tree : subTree(tree, baseDirectory))
+        contexts.set(baseDirectory, known)
+        return known
+      },
+      reasons: detected.reasons,
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    const failed = toAppaloftError(error)
+    if (!(allReasonCodes as readonly string[]).includes(failed.code)) throw error
+    return {
+      opened,
+      identity: opened?.identity ?? null,
+      detected: null,
+      contextAt: null,
+      reasons: [reason(failed.code as ReasonCode, { message: failed.message, phase: failed.phase ?? 'detect' })],
+    }
+  }
+}
+
+/** Chooses the planner, lets it plan, and writes the preview. Touches neither store nor target but for reads and `describe`. */
+export async function planDetected(runtime: Runtime, input: PlanInput, found: DetectResult): Promise<Planned> {
+  const { definition, target } = input
+  const reasons = [...found.reasons]
+  const warnings: Reason[] = []
+  let draft: Partial<PlanDraft> = {}
+  let plan: Plan | null = null
+  const named = definition.runtime?.planner
+  const choice = choose(
+    found.detected?.found ?? [],
+    named,
+    target && { key: target.key, artifactKinds: target.capabilities.artifactKinds },
+    definition.source.kind,
+  )
+  warnings.push(...choice.warnings)
+  reasons.push(...choice.reasons)
+  const { winner } = choice
+  if (named !== undefined && !runtime.planners.some((one) => one.key === named)) {
+    reasons.push(
+      reason('unsupported-runtime-family', {
+        message: `There is no planner ${named}.`,
+        affectedProfileField: 'runtime.planner',
+      }),
+    )
+  } else if (winner === null && reasons.length === 0) {
+    reasons.push(reason('unsupported-runtime-family', { message: 'No planner recognises this source.' }))
+  }
+  if (winner !== null && reasons.length === 0 && found.contextAt !== null && found.identity !== null) {
+    try {
+      const result = await winner.planner.plan(found.contextAt(found.identity.baseDirectory), winner.claim)
+      if (isBlocked(result)) {
+        reasons.push(...result.blocked)
+        draft = result.draft ?? {}
+      } else {
+        draft = result
+        const planner = { key: winner.planner.key, supportTier: winner.claim.supportTier, reason: winner.claim.reason }
+        const assembled = assemble({ definition, draft: result, planner, source: found.identity, target })
+        warnings.push(...assembled.warnings)
+        reasons.push(...assembled.reasons)
+        plan = assembled.plan
+      }
+    } catch (error) {
+      input.signal.throwIfAborted()
+      const message = error instanceof Error ? error.message : String(error)
+      reasons.push(reason('planner-failed', { message: `The planner ${winner.planner.key} threw: ${message}` }))
+    }
+  }
+  let described: ReturnType<Target['describe']> = {
+    steps: [],
+    generatedFiles: [],
+    warnings: [],
+    unsupportedReasons: [],
+  }
+  if (plan !== null && target !== null && reasons.length === 0) {
+    const live = (await runtime.store.getResource(definition.id))?.live[target.key]
+    const previous = live === undefined ? null : await runtime.store.getRelease(live.releaseId)
+    described = target.describe(plan, previous ?? undefined)
+    warnings.push(...described.warnings)
+    reasons.push(...described.unsupportedReasons, ...(await routeConflicts(runtime, plan)))
+  }
+  const blocked = reasons.length > 0
+  if (!blocked) warnings.splice(0, warnings.length, ...unique(warnings))
+  else warnings.splice(0, warnings.length, ...unique([...warnings, ...(draft.warnings ?? [])]))
+  const decisive = blocked
+    ? { definition: { ...definition }, identity: found.identity, reasons: reasons.map((one) => one.code) }
+    : { plan, generatedFiles: described.generatedFiles }
+  const preview: Preview = {
+    schemaVersion: previewSchemaVersion,
+    fingerprint: createHash('sha256').update(canonicalJson(decisive)).digest('hex'),
+    readiness: { status: blocked ? 'blocked' : warnings.length > 0 ? 'warning' : 'ready' },
+    source: found.identity,
+    evidence: draft.evidence ?? winner?.claim.evidence ?? [],
+    ...(draft.framework === undefined ? {} : { framework: draft.framework }),
+    ...(draft.runtime === undefined ? {} : { runtime: draft.runtime }),
+    planner:
+      winner === null
+        ? null
+        : { key: winner.planner.key, supportTier: winner.claim.supportTier, reason: winner.claim.reason },
+    candidates: choice.candidates,
+    artifact: draft.artifact ?? null,
+    generatedFiles: described.generatedFiles,
+    commands: plan?.commands ?? draft.commands ?? {},
+    network: plan?.network ?? null,
+    health: plan?.health ?? null,
+    access: plan?.access ?? null,
+    steps: described.steps,
+    warnings,
+    unsupportedReasons: reasons,
+    generatedAt: runtime.now(),
+  }
+  return { preview, plan: blocked ? null : plan }
+}
+
+const unique = (reasons: Reason[]): Reason[] => [
+  ...new Map(reasons.map((one) => [`${one.code}\n${one.message}`, one])).values(),
+]
+
+/** Hostnames and paths that another resource's live release on the same target owns. */
+async function routeConflicts(runtime: Runtime, plan: Plan): Promise<Reason[]> {
+  if (plan.network.exposure !== 'proxy' || plan.access.hostnames.length === 0 || plan.target === null) return []
+  const reasons: Reason[] = []
+  for (const other of await runtime.store.listResources()) {
+    const live = other.live[plan.target]
+    if (other.id === plan.resourceId || live === undefined) continue
+    const access = (await runtime.store.getRelease(live.releaseId))?.plan.access
+    const shared =
+      access?.pathPrefix === plan.access.pathPrefix
+        ? plan.access.hostnames.filter((one) => access.hostnames.includes(one))
+        : []
+    for (const hostname of shared) {
+      reasons.push(
+        reason('route-conflict', {
+          message: `${hostname}${plan.access.pathPrefix} belongs to the live release of ${other.id}.`,
+          evidence: [{ kind: 'resource', signal: hostname, value: other.id }],
+        }),
+      )
+    }
+  }
+  return reasons
+}

@@ -1,0 +1,61 @@
+import { discardCopies } from '../sources/index.js'
+import type { PruneReport } from '../spec/api.js'
+import { resourceLeaseKey } from '../spec/lease.js'
+import { holderGone, marks, raiseFences } from './fences.js'
+import { byPromotion } from './retention.js'
+import type { Runtime } from './runtime.js'
+
+/** Retention now: what is beyond it goes, what runs or is live stays, and every one that stays is told with why. */
+export async function prune(runtime: Runtime, input: { resourceId?: string; keep?: number }): Promise<PruneReport> {
+  const { store } = runtime
+  const keep = Math.max(1, input.keep ?? runtime.retention)
+  const report: PruneReport = { releases: [], kept: [] }
+  const digests = new Set<string>()
+  for (const resource of await store.listResources()) {
+    for (const target of runtime.targets.values()) {
+      const all = await store.listReleases({ resourceId: resource.id, target: target.key })
+      const retained = byPromotion(all.filter((one) => one.state === 'retained')).slice(0, keep)
+      for (const one of retained) digests.add(one.plan.source.digest)
+      if (input.resourceId !== undefined && input.resourceId !== resource.id) {
+        for (const one of all) digests.add(one.plan.source.digest)
+        continue
+      }
+      const beyond = all.filter((one) => !retained.includes(one))
+      if (beyond.length === 0) continue
+      const key = resourceLeaseKey(resource.id, target.key)
+      const lease = await store.readLease(key)
+      const busy = lease?.holder && !holderGone(runtime, lease)
+      const present = await marks(target, resource.id)
+      const taken = busy
+        ? null
+        : await store.acquireLease({
+            key,
+            holder: runtime.holder(runtime.engineId),
+            expect: lease,
+            minToken: Math.max(present.target, present.proxy) + 1,
+          })
+      if (taken === null) {
+        for (const one of beyond)
+          report.kept.push({ releaseId: one.id, reason: 'an attempt of its resource is running' })
+        continue
+      }
+      try {
+        await raiseFences(target, resource.id, taken.token, runtime.engineId)
+        const used = new Set((await target.list(resource.id)).map((one) => one.releaseId))
+        for (const one of beyond) {
+          if (used.has(one.id)) {
+            report.kept.push({ releaseId: one.id, reason: 'it is running' })
+            continue
+          }
+          await target.discard(one, taken.token, { retained })
+          await store.removeRelease(one.id)
+          report.releases.push(one.id)
+        }
+      } finally {
+        await store.releaseLease({ key, token: taken.token })
+      }
+    }
+  }
+  await discardCopies(runtime.stateDir, digests)
+  return report
+}

@@ -1,0 +1,74 @@
+import { AppaloftError } from '../spec/errors.js'
+import type { Plan } from '../spec/plan.js'
+import type { Proxy, RouteTable, UpstreamSet } from '../spec/proxy.js'
+import type { RunningRef, Target } from '../spec/target.js'
+import { type Attempt, pause } from './attempt.js'
+import type { Runtime } from './runtime.js'
+
+/** The attempt's secret: derived, so that it is found again after a crash and stored nowhere in clear. */
+export const verifyToken = (runtime: Runtime, ref: RunningRef): Promise<string> =>
+  runtime.secrets.digest(ref.resourceId, 'appaloft-verify', ref.deploymentId)
+
+export function tableOf(
+  plan: Plan,
+  identity: RouteTable['identity'],
+  rest: Pick<RouteTable, 'live' | 'staged' | 'verify'>,
+): RouteTable {
+  const { hostnames, pathPrefix, pathHandling, redirectTo, tls } = plan.access
+  const names = hostnames.length === 0 ? [null] : hostnames
+  return {
+    routes: names.map((hostname) => ({ hostname, pathPrefix, pathHandling, redirectTo: redirectTo ?? null, tls })),
+    identity,
+    ...rest,
+  }
+}
+
+export const usesProxy = (plan: Plan): boolean => plan.network.exposure === 'proxy'
+
+export function proxyOf(target: Target): Proxy {
+  if (target.proxy === null)
+    throw new AppaloftError('unsupported-operation', { message: `The target ${target.key} has no proxy.` })
+  return target.proxy
+}
+
+/** Where a running release answers its proxy; waits until the target knows. */
+export async function upstreamOf(
+  target: Target,
+  ref: RunningRef,
+  port: number,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<UpstreamSet> {
+  const end = performance.now() + seconds * 1000
+  for (;;) {
+    const { upstream } = await target.reach(ref, port, signal === undefined ? {} : { signal })
+    if (upstream.length > 0) return { deploymentId: ref.deploymentId, releaseId: ref.releaseId, addresses: upstream }
+    if (performance.now() > end)
+      throw new AppaloftError('start-failed', { message: 'The target does not know where the release answers.' })
+    await pause(50, signal)
+  }
+}
+
+/** The table with which the former release serves alone; null live where there is none. */
+export async function formerTable(attempt: Attempt): Promise<{ table: RouteTable; plan: Plan } | null> {
+  const { runtime, record, target } = attempt
+  if (record.previous === null) return null
+  const release = await runtime.store.getRelease(record.previous.releaseId)
+  if (release === null || !usesProxy(release.plan)) return null
+  const ref = { resourceId: record.resourceId, ...record.previous }
+  const live = await upstreamOf(target, ref, release.plan.network.internalPort ?? 80, 10)
+  return { table: tableOf(release.plan, runtime.identity, { live, staged: null, verify: null }), plan: release.plan }
+}
+
+export async function accessUrls(target: Target, plan: Plan, resourceId: string): Promise<string[]> {
+  if (plan.network.exposure === 'direct-port') return [`http://127.0.0.1:${plan.network.hostPort}/`]
+  if (!usesProxy(plan)) return []
+  const end = await proxyOf(target).endpoint(resourceId)
+  const usual =
+    (end.publicScheme === 'http' && end.publicPort === 80) || (end.publicScheme === 'https' && end.publicPort === 443)
+  const host = end.address.kind === 'tcp' ? end.address.host : 'localhost'
+  const names = plan.access.hostnames.length > 0 ? plan.access.hostnames : [host]
+  return names.map(
+    (name) => `${end.publicScheme}://${name}${usual ? '' : `:${end.publicPort}`}${plan.access.pathPrefix}`,
+  )
+}

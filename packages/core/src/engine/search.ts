@@ -1,0 +1,103 @@
+import { subTree } from '../sources/index.js'
+import type { Claim, Planner, PlannerContext } from '../spec/planner.js'
+import { type Reason, reason } from '../spec/reasons.js'
+import type { SourceTree } from '../spec/source.js'
+
+export interface Found {
+  planner: Planner
+  claim: Claim
+}
+
+export interface Detected {
+  baseDirectory: string
+  found: Found[]
+  reasons: Reason[]
+}
+
+export type ContextAt = (baseDirectory: string, tree: SourceTree) => PlannerContext
+
+const depthLimit = 4
+const directoryLimit = 256
+/** Version control, dependencies, outputs, and what tests and tools keep: no application begins there. */
+const passedOver =
+  /^(?:\..*|node_modules|bower_components|vendor|dist|build|out|target|coverage|_site|__pycache__|venv)$/
+const weak = (claim: Claim) => claim.supportTier === 'requires-override' || claim.supportTier === 'unsupported'
+
+async function ask(
+  planners: readonly Planner[],
+  context: PlannerContext,
+): Promise<{ found: Found[]; reasons: Reason[] }> {
+  const found: Found[] = []
+  const reasons: Reason[] = []
+  for (const planner of planners) {
+    try {
+      const claim = await planner.detect(context)
+      if (claim !== null) found.push({ planner, claim })
+    } catch (error) {
+      context.signal.throwIfAborted()
+      const message = error instanceof Error ? error.message : String(error)
+      reasons.push(reason('planner-failed', { message: `The planner ${planner.key} threw in detect: ${message}` }))
+    }
+  }
+  return { found, reasons }
+}
+
+/** The claims for a named base directory, or for the one directory that can be deployed: breadth first, bounded. */
+export async function detectClaims(
+  planners: readonly Planner[],
+  root: SourceTree,
+  explicit: string | undefined,
+  contextAt: ContextAt,
+): Promise<Detected> {
+  if (explicit !== undefined) {
+    const answer = await ask(planners, contextAt(explicit, subTree(root, explicit)))
+    return { baseDirectory: explicit, ...answer }
+  }
+  let level = ['.']
+  let visited = 0
+  let fallback: Detected | undefined
+  for (let depth = 0; depth <= depthLimit && level.length > 0; depth++) {
+    const strong: Detected[] = []
+    const next: string[] = []
+    for (const directory of level) {
+      if (++visited > directoryLimit) break
+      const tree = directory === '.' ? root : subTree(root, directory)
+      const { found, reasons } = await ask(planners, contextAt(directory, tree))
+      const answer = { baseDirectory: directory, found, reasons }
+      if (found.some(({ claim }) => !weak(claim)) || (depth === 0 && reasons.length > 0)) strong.push(answer)
+      else if (found.length > 0) fallback ??= answer
+      for (const entry of await tree.list()) {
+        if (entry.type !== 'directory' || passedOver.test(entry.name)) continue
+        next.push(directory === '.' ? entry.name : `${directory}/${entry.name}`)
+      }
+    }
+    if (strong.length === 1) return strong[0]!
+    if (strong.length > 1) {
+      const candidates = strong.map((one) => one.baseDirectory)
+      return {
+        baseDirectory: '.',
+        found: [],
+        reasons: [
+          reason('ambiguous-framework-evidence', {
+            message: `Several directories can be deployed: ${candidates.join(', ')}.`,
+            evidence: strong.flatMap((one) =>
+              one.found.map(({ claim, planner }) => ({
+                kind: 'candidate',
+                file: one.baseDirectory,
+                signal: planner.key,
+                value: claim.reason,
+              })),
+            ),
+            overridePath: candidates.map((example) => ({
+              action: 'Set source.baseDirectory.',
+              profileField: 'source.baseDirectory',
+              example,
+            })),
+          }),
+        ],
+      }
+    }
+    level = next
+  }
+  return fallback ?? { baseDirectory: '.', found: [], reasons: [] }
+}
