@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { anyPlanner, blockedPlan, Scene, visit } from '../../test/engine.js'
+
+let scene: Scene
+beforeEach(async () => {
+  scene = await Scene.make()
+})
+afterEach(() => scene.close())
+
+describe('a deployment', () => {
+  it('succeeds with its four checks, and its URLs answer as this deployment', async () => {
+    const first = await scene.deployed(scene.engine())
+    expect(first.failure).toBeNull()
+    expect(first.status).toBe('succeeded')
+    expect(Object.keys(first.checks).sort()).toEqual(['access', 'health', 'process', 'route'])
+    for (const check of Object.values(first.checks)) expect(check).toMatchObject({ status: 'passed' })
+    expect(first.accessUrls.length).toBeGreaterThan(0)
+    for (const url of first.accessUrls) expect(await visit(url)).toEqual({ status: 200, deployment: first.id })
+  })
+
+  it('replaces the former release and removes it', async () => {
+    const engine = scene.engine()
+    const first = await scene.deployed(engine)
+    const second = await scene.deployed(engine, 'serve text=two')
+    expect(second.status).toBe('succeeded')
+    expect(await scene.owned()).toEqual([second.id])
+    expect((await visit(first.accessUrls[0]!)).deployment).toBe(second.id)
+  })
+
+  it('that is never healthy fails in verify, and the former release goes on serving', async () => {
+    const engine = scene.engine()
+    const first = await scene.deployed(engine)
+    const second = await scene.deployed(engine, 'serve status=500')
+    expect(second.status).toBe('failed')
+    expect(second.failure).toMatchObject({ code: 'health-status-unexpected', phase: 'verify' })
+    expect(second.rollback).toEqual({ outcome: 'restored', releaseId: first.release?.id })
+    expect(await scene.owned()).toEqual([first.id])
+    expect(await visit(first.accessUrls[0]!)).toEqual({ status: 200, deployment: first.id })
+    expect((await engine.resources.status('res_shop')).desired?.deploymentId).toBe(first.id)
+  })
+
+  it('whose candidate exits fails with process-exited', async () => {
+    const failed = await scene.deployed(scene.engine(), 'serve exit-after=0 exit-code=3 print=boom')
+    expect(failed.status).toBe('failed')
+    expect(failed.failure).toMatchObject({ code: 'process-exited', phase: 'verify', exitCode: 3 })
+    expect(failed.failure?.lastLogs).toContain('boom')
+    expect(failed.rollback?.outcome).toBe('nothing-to-restore')
+    expect(await scene.owned()).toEqual([])
+  })
+
+  it('with a blocked plan fails before anything touches the target', async () => {
+    const failed = await scene.deployed(scene.engine({ planners: [anyPlanner(blockedPlan)] }))
+    expect(failed.status).toBe('failed')
+    expect(failed.failure).toMatchObject({ phase: 'plan', reason: { code: 'missing-internal-port' } })
+    expect(await scene.owned()).toEqual([])
+    const effects = scene.world.calls.map((call) => call.method)
+    for (const method of ['fence', 'build', 'start', 'apply']) expect(effects).not.toContain(method)
+  })
+
+  it('is refused as plan-stale where its fingerprint is no longer the present one', async () => {
+    const engine = scene.engine()
+    const resource = scene.definition()
+    const { fingerprint } = await engine.deployments.plan({ resource })
+    await scene.touch('changed')
+    const stale = await (await engine.deployments.create({ resource, fingerprint })).done
+    expect(stale.failure).toMatchObject({ code: 'plan-stale', phase: 'plan' })
+    const { fingerprint: present } = await engine.deployments.plan({ resource })
+    expect((await (await engine.deployments.create({ resource, fingerprint: present })).done).status).toBe('succeeded')
+  })
+
+  it('is retried with the plan of the failed one', async () => {
+    const engine = scene.engine()
+    scene.world.fail('start', new Error('no'), { part: 'target' })
+    const failed = await scene.deployed(engine)
+    expect(failed.status).toBe('failed')
+    // The snapshot decides, not what the folder holds by now.
+    await scene.touch('changed later')
+    const again = await (await engine.deployments.retry(failed.id)).done
+    expect(again).toMatchObject({ status: 'succeeded', trigger: 'retry', sourceDeploymentId: failed.id })
+    expect(again.planFingerprint).toBe(failed.planFingerprint)
+  })
+
+  it('is rolled back to the former release without a build', async () => {
+    const engine = scene.engine()
+    const first = await scene.deployed(engine)
+    await scene.deployed(engine, 'serve text=two')
+    const builds = scene.world.builds
+    const back = await (await engine.deployments.rollback('res_shop')).done
+    expect(back).toMatchObject({ status: 'succeeded', trigger: 'rollback' })
+    expect(back.release?.id).toBe(first.release?.id)
+    expect(scene.world.builds).toBe(builds)
+    expect((await visit(back.accessUrls[0]!)).deployment).toBe(back.id)
+  })
+
+  it('keeps as many releases as retention says', async () => {
+    const engine = scene.engine({ retention: 2 })
+    const ids = []
+    for (const text of ['one', 'two', 'three'])
+      ids.push((await scene.deployed(engine, `serve text=${text}`)).release?.id)
+    const kept = await scene.store.listReleases({ resourceId: 'res_shop', states: ['retained'] })
+    expect(kept.map((one) => one.id).sort()).toEqual(ids.slice(1).sort())
+  })
+
+  it('never shows a secret', async () => {
+    const secret = 'hunter2-very-secret'
+    const engine = scene.engine()
+    const rest = {
+      environment: { TOKEN: { value: secret, secret: true, scope: 'both' as const } },
+      runtime: { startCommand: 'serve env=TOKEN', buildCommand: 'run env=TOKEN' },
+    }
+    const done = await scene.deployed(engine, undefined, rest)
+    expect(done.status).toBe('succeeded')
+    const seen: unknown[] = [done, await scene.store.getDeployment(done.id), await engine.resources.get('res_shop')]
+    for await (const one of engine.deployments.events(done.id)) seen.push(one)
+    const logs = []
+    for await (const one of engine.deployments.logs(done.id)) logs.push(one)
+    expect(logs.filter((one) => one.text.startsWith('TOKEN=')).map((one) => one.source)).toEqual(['build', 'runtime'])
+    expect(JSON.stringify([seen, logs])).not.toContain(secret)
+  })
+})
