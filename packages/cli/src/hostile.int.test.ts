@@ -36,14 +36,18 @@ function setUp() {
 }
 
 it.each([
-  ['a symbolic link out of the tree', (path: string) => symlinkSync('/etc/passwd', join(path, 'secret')), undefined],
-  ['a base directory outside', () => undefined, '../..'],
   [
-    'a package.json that is not JSON',
-    (path: string) => writeFileSync(join(path, 'package.json'), '{ "name": '),
+    'a symbolic link out of the tree',
+    (path: string): void => symlinkSync('/etc/passwd', join(path, 'secret')),
     undefined,
   ],
-  ['a FIFO', (path: string) => void execFileSync('mkfifo', [join(path, 'pipe')]), undefined],
+  ['a base directory outside', (): void => undefined, '../..'],
+  [
+    'a package.json that is not JSON',
+    (path: string): void => writeFileSync(join(path, 'package.json'), '{ "name": '),
+    undefined,
+  ],
+  ['a FIFO', (path: string): void => void execFileSync('mkfifo', [join(path, 'pipe')]), undefined],
 ] as const)('%s is refused with a code, and nothing is written outside', async (_, prepare, baseDirectory) => {
   const { path, both, outside } = setUp()
   prepare(path)
