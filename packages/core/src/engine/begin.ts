@@ -28,37 +28,42 @@ export async function begin(
   }
   let handleId = id
   if (options.onEvent) runtime.bus.on('event', mine)
-  const { created, deployment, lease } = await runtime.store.createDeployment({
-    record: {
-      id,
-      target: target.key,
-      status: 'queued',
-      currentPhase: null,
-      sourceIdentity: null,
-      plan: null,
-      planFingerprint: null,
-      releaseId: null,
-      previous: null,
-      token: null,
-      journal: null,
-      promotion: 'none',
-      drain: 'none',
-      checks: {},
-      warnings: [],
-      accessUrls: [],
-      createdAt: now,
-      ...input,
-    },
-    holder: runtime.holder(id),
-    ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
-    events: [
-      {
-        type: 'deployment-accepted',
-        at: now,
-        data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
+  const { created, deployment, lease } = await runtime.store
+    .createDeployment({
+      record: {
+        id,
+        target: target.key,
+        status: 'queued',
+        currentPhase: null,
+        sourceIdentity: null,
+        plan: null,
+        planFingerprint: null,
+        releaseId: null,
+        previous: null,
+        token: null,
+        journal: null,
+        promotion: 'none',
+        drain: 'none',
+        checks: {},
+        warnings: [],
+        accessUrls: [],
+        createdAt: now,
+        ...input,
       },
-    ],
-  })
+      holder: runtime.holder(id),
+      ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
+      events: [
+        {
+          type: 'deployment-accepted',
+          at: now,
+          data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
+        },
+      ],
+    })
+    .catch((error) => {
+      runtime.bus.off('event', mine)
+      throw error
+    })
   handleId = deployment.id
   if (created) {
     const { events } = await runtime.store.readEvents(deployment.id, { limit: 1 })
@@ -84,6 +89,8 @@ export async function begin(
       if (event.deploymentId === handleId) resolve()
     }
     runtime.bus.on('traffic-promoted', onPromoted)
+    // A handle of an attempt that is already under way: what happened before it listened is in the record.
+    if (deployment.promotion === 'recorded') resolve()
     void ended.then((record) => {
       runtime.bus.off('traffic-promoted', onPromoted)
       if (record.promotion !== 'none' && record.promotion !== 'intended') return resolve()
