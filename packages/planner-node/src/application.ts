@@ -8,10 +8,11 @@ import {
   reason,
 } from '@appaloft/core/spec'
 import { angularOutput } from './angular.js'
-import { clientRouters, type Found, findFramework, serverPackages, setsTo } from './frameworks.js'
+import { clientRouters, type Found, findFramework, serverPackages } from './frameworks.js'
 import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
+import { modeOf } from './modes.js'
 import { modules, opensServer, sourceOf } from './port.js'
-import { expanded, flagValue, isDevelopment } from './scripts.js'
+import { callsProgram, expanded, flagValue, isDevelopment, isDispatch } from './scripts.js'
 import { isMark, pathAt, valueOf } from './text.js'
 
 export type Outcome =
@@ -100,16 +101,15 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
   if (found) {
     const { framework } = found
     const mode = await modeOf(context, manifest, found, evidence)
-    if (mode === 'static' || mode === 'site') {
-      if (started && framework.name !== 'next' && framework.name !== 'nuxt')
-        return as(run(started), serverName ?? uiName)
+    if (mode === 'static' || mode === 'spa' || mode === 'site') {
+      if (started && !servesItself(framework.name, started.line)) return as(run(started), serverName ?? uiName)
       const fixed = framework.name === 'angular' ? await angularOutput(context.tree) : framework.output
-      const output = mode === 'static' && fixed !== null ? fixed : outputOf(context, manifest, found, evidence)
+      const output = mode !== 'site' && fixed !== null ? fixed : outputOf(context, manifest, found, evidence)
       if (typeof output !== 'string') return as({ kind: 'blocked', reason: output })
       return as({
         kind: 'static',
         publishDirectory: output,
-        spaFallback: usesRouter(context, manifest, found, evidence),
+        spaFallback: mode === 'spa' || usesRouter(context, manifest, found, evidence),
       })
     }
     if (started) return as(run(started))
@@ -125,6 +125,12 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
   evidence.push(main.evidence)
   return as(run({ command: ['node', main.file], line: `node ${main.file}`, signal: main.file }))
 }
+
+/** Is this start the framework's own server, which an export or a single-page build leaves out? */
+const servesItself = (framework: string, line: string): boolean =>
+  framework === 'next' ||
+  framework === 'nuxt' ||
+  ['react-router-serve', 'remix-serve'].some((program) => callsProgram(line, program))
 
 function unsupported({ framework }: Found, evidence: Evidence[]): Reason {
   return reason('unsupported-framework', {
@@ -144,51 +150,6 @@ function unsupported({ framework }: Found, evidence: Evidence[]): Reason {
       },
     ],
   })
-}
-
-/** `static`: an export to a fixed directory; `site`: a static framework, whose directory may be set; else how it runs. */
-async function modeOf(
-  context: PlannerContext,
-  manifest: Manifest,
-  { framework, config }: Found,
-  evidence: Evidence[],
-): Promise<'static' | 'site' | 'server' | 'ssr'> {
-  const list = config?.list ?? []
-  if (framework.name === 'next' && setsTo(list, 'output', 'export')) {
-    evidence.push(fact(context, 'config', config!.file, 'output', 'export'))
-    return 'static'
-  }
-  if (framework.name === 'nuxt' && /\b(?:nuxt|nuxi)\s+generate\b/.test(manifest.scripts.build ?? '')) {
-    evidence.push(fact(context, 'script', 'package.json', 'scripts.build', shown(manifest.scripts.build!)))
-    return 'static'
-  }
-  if (framework.name === 'react-router' && setsTo(list, 'ssr', 'false')) {
-    evidence.push(fact(context, 'config', config!.file, 'ssr', false))
-    return 'static'
-  }
-  if (framework.name === 'angular') {
-    const output = await angularOutput(context.tree)
-    if (output === null) return 'ssr'
-    evidence.push(fact(context, 'config', 'angular.json', 'outputPath', output))
-    return 'static'
-  }
-  if (framework.name === 'sveltekit')
-    for (const [adapter, mode] of [
-      ['@sveltejs/adapter-static', 'static'],
-      ['@sveltejs/adapter-node', 'server'],
-    ] as const)
-      if (dependencyVersion(manifest, adapter) !== undefined) {
-        evidence.push(fact(context, 'dependency', 'package.json', `dependencies.${adapter}`))
-        return mode
-      }
-  if (framework.name === 'astro') {
-    if (dependencyVersion(manifest, '@astrojs/node') !== undefined) {
-      evidence.push(fact(context, 'dependency', 'package.json', 'dependencies.@astrojs/node'))
-      return 'server'
-    }
-    return setsTo(list, 'output', 'server') ? 'ssr' : 'site'
-  }
-  return framework.kind === 'static' ? 'site' : framework.kind
 }
 
 /** The directory that a static framework writes: a script's flag, the configuration, else the framework's own. */
@@ -263,6 +224,8 @@ async function findStart(
     const script = manifest.scripts[name]
     if (script === undefined || script.trim() === '') continue
     const line = expanded(script, manifest)
+    // What starts the packages of a workspace is no start of this one: each of them is looked at by itself.
+    if (isDispatch(line)) continue
     const seen = fact(context, 'script', 'package.json', `scripts.${name}`, shown(script))
     evidence.push(seen)
     if (!isDevelopment(line)) return { command: [program, 'run', name], line, signal: `scripts.${name}` }

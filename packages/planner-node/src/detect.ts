@@ -13,7 +13,8 @@ export async function detect(context: PlannerContext): Promise<Claim | null> {
   if ('broken' in read)
     return {
       basis,
-      supportTier: 'unsupported',
+      // At the root it is not passed over: what lies below is only a part of what cannot be read.
+      supportTier: context.baseDirectory === '.' ? 'generic' : 'unsupported',
       reason: `There is a package.json, but ${read.broken}.`,
       evidence: [file],
       artifactKind: 'workspace',

@@ -83,7 +83,10 @@ export const frameworks: readonly Framework[] = [
     output: 'build/client',
     router: true,
   },
-  ssr('remix', ['@remix-run/dev'], ['remix'], ['remix', 'build']),
+  {
+    ...ssr('remix', ['@remix-run/dev'], ['remix'], ['remix', 'build'], ['vite.config']),
+    output: 'build/client',
+  },
   ssr('qwik', ['@builder.io/qwik-city', '@qwik.dev/router'], ['qwik'], ['qwik', 'build']),
   ssr('solid-start', ['@solidjs/start'], ['vinxi'], ['vinxi', 'build']),
   ssr('analog', ['@analogjs/platform'], [], ['ng', 'build']),
@@ -206,8 +209,8 @@ function isLibrary(list: Word[]): boolean {
 }
 
 /** Does the configuration hold `key: 'value'` (or a bare word such as `false`)? */
-export function setsTo(list: Word[], key: string, value: string): boolean {
-  const at = valueOf(list, key)
+export function setsTo(list: Word[], key: string, value: string, depth: number | null = null): boolean {
+  const at = valueOf(list, key, depth)
   const word = at < 0 ? undefined : list[at]
   return (word?.type === 'string' && word.value === value) || isName(word, value)
 }

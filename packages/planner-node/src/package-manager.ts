@@ -56,9 +56,19 @@ interface Lock {
   family: Family
 }
 
+async function isWorkspace({ root }: PlannerContext, directory: string): Promise<boolean> {
+  for (const file of ['pnpm-workspace.yaml', 'lerna.json', 'rush.json'])
+    if (await root.has(posix.join(directory, file))) return true
+  const read = await readManifest(root, posix.join(directory, 'package.json'))
+  return read !== null && 'manifest' in read && Boolean(read.manifest.workspaces)
+}
+
 /** The lockfiles of the nearest directory that has one (of that family, where one is asked for). */
 async function nearestLocks(context: PlannerContext, family?: Family): Promise<Lock[]> {
+  const [own] = upwards(context.baseDirectory)
   for (const directory of upwards(context.baseDirectory)) {
+    // A lockfile above counts where it is a workspace's: another's does not hold what this package needs.
+    if (directory !== own && !(await isWorkspace(context, directory))) continue
     const found: Lock[] = []
     for (const [file, owner] of lockfiles)
       if ((family === undefined || owner === family) && (await context.root.has(posix.join(directory, file))))
@@ -154,7 +164,10 @@ export async function packageManager(context: PlannerContext, manifest: Manifest
   }
 }
 
-const ltsNames: Record<string, string> = { hydrogen: '18', iron: '20', jod: '22', krypton: '24' }
+const ltsNames: Record<string, string> = {
+  ...{ carbon: '8', dubnium: '10', erbium: '12', fermium: '14', gallium: '16' },
+  ...{ hydrogen: '18', iron: '20', jod: '22', krypton: '24' },
+}
 
 function normalVersion(text: string): string {
   const line =
@@ -178,10 +191,12 @@ export async function nodeVersion(
     return { version: given, evidence: [{ kind: 'profile', signal: 'runtime.runtimeVersion', value: given }] }
   const directories = upwards(context.baseDirectory)
   for (const directory of directories)
-    for (const file of ['.nvmrc', '.node-version']) {
+    for (const file of ['.nvmrc', '.node-version', '.tool-versions']) {
       const path = posix.join(directory, file)
-      const text = await context.root.readText(path, { maxBytes: 1024 })
-      if (text === null) continue
+      const whole = await context.root.readText(path, { maxBytes: 4096 })
+      // asdf and mise name each tool on a line of its own.
+      const text = file === '.tool-versions' ? /^(?:nodejs|node)[ \t]+(\S+)/m.exec(whole ?? '')?.[1] : whole
+      if (text === null || text === undefined) continue
       const version = normalVersion(text)
       return { version, evidence: [{ kind: 'file', file: path, signal: file, value: version }] }
     }

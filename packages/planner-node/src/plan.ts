@@ -8,9 +8,10 @@ import {
   reason,
 } from '@appaloft/core/spec'
 import { type Application, examine } from './application.js'
-import { fact, type Manifest, readManifest } from './manifest.js'
+import { fact, type Manifest, readManifest, shown } from './manifest.js'
 import { nodeVersion, type PackageManager, packageManager } from './package-manager.js'
-import { findPort } from './port.js'
+import { findPort, isOutput, resolveFile } from './port.js'
+import { entryOf } from './scripts.js'
 
 /** Writes the plan. What is blocked says why, and shows what was found out all the same. */
 export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked> {
@@ -55,6 +56,8 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
         ],
       }),
     )
+  const unbuilt = await missingBuild(context, manifest, application, draft.commands)
+  if (unbuilt) blocked.push(unbuilt)
   const network = await networkOf(context, application)
   if (network && 'reason' in network) blocked.push(network.reason)
   const [first, ...rest] = blocked
@@ -62,6 +65,28 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
   if (ready?.evidence) draft.evidence.push(ready.evidence)
   if (first !== undefined) return { blocked: [first, ...rest], draft }
   return { ...draft, artifact: artifactOf(context, manager, application), network: ready!.network }
+}
+
+/** A start that runs a file of a build output that the source does not hold, where no command writes it. */
+async function missingBuild(
+  context: PlannerContext,
+  manifest: Manifest,
+  { outcome }: Application,
+  commands: PlanDraft['commands'],
+): Promise<Reason | null> {
+  if (outcome.kind !== 'server' || outcome.start.from === 'profile' || commands.build || commands.package) return null
+  const entry = entryOf(outcome.line)
+  if (entry === undefined || !isOutput(entry) || (await resolveFile(context, entry)) !== null) return null
+  const hooks = ['prestart', 'preinstall', 'postinstall', 'prepare', 'heroku-postbuild']
+  if (outcome.line.includes('&&') || hooks.some((name) => manifest.scripts[name] !== undefined)) return null
+  const evidence = [fact(context, 'script', 'package.json', outcome.signal, shown(outcome.line))]
+  return reason('missing-build-intent', {
+    message: `${outcome.signal} runs ${shown(entry)}, which the source does not hold, and no build script writes it.`,
+    evidence,
+    overridePath: [
+      { action: 'Set the command that builds it.', profileField: 'runtime.buildCommand', example: 'npx tsc' },
+    ],
+  })
 }
 
 function modeOf({ outcome }: Application): { mode?: 'server' | 'static' | 'spa' } {

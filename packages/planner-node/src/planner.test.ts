@@ -379,7 +379,9 @@ describe('servers and their port', () => {
 
 describe('claims and profiles', () => {
   it.each(['{ nonsense', '[]', json({ scripts: 'no' })])('an unreadable package.json %s', async (text) => {
-    expect((await claim({ 'package.json': text }))?.supportTier).toBe('unsupported')
+    // At the root it blocks rather than let a folder of documentation be deployed instead.
+    expect((await claim({ 'package.json': text }))?.supportTier).toBe('generic')
+    expect((await claim({ 'app/package.json': text }, { base: 'app' }))?.supportTier).toBe('unsupported')
     const reason = await blockedBy({ 'app/package.json': text }, { base: 'app' })
     expect(reason.code).toBe('source-unreadable')
     expect(reason.message).toContain('app/package.json')

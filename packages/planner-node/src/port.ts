@@ -111,6 +111,9 @@ export async function resolveFile(context: PlannerContext, path: string): Promis
 
 const outputs = /^(?:dist|build|out|lib|output|\.output)\//
 
+/** Does the path lie in a directory that builds write? */
+export const isOutput = (path: string): boolean => outputs.test(posix.normalize(path))
+
 /** The source of a start file: itself where it exists, else what it is compiled from. */
 export async function sourceOf(context: PlannerContext, entry: string): Promise<string | null> {
   const path = posix.normalize(entry)

@@ -94,6 +94,17 @@ export function isDevelopment(line: string): boolean {
   })
 }
 
+/** Does the line start packages of a workspace instead of the one whose script it is? */
+export function isDispatch(line: string): boolean {
+  return calls(line).some(([program = '', ...rest]) => {
+    if (['turbo', 'nx', 'lerna', 'wsrun'].includes(program)) return true
+    if (!['npm', 'pnpm', 'yarn', 'bun'].includes(program)) return false
+    return rest.some((one) =>
+      /^(?:-r|-F|-w|--recursive|--filter|--workspaces?|workspaces?)$|^--(?:filter|workspace)=/.test(one),
+    )
+  })
+}
+
 /** Does a line call this program? */
 export const callsProgram = (line: string, program: string): boolean => calls(line).some((argv) => argv[0] === program)
 
