@@ -73,7 +73,7 @@ export const frameworks: readonly Framework[] = [
     port: 4321,
   }),
   {
-    ...ssr('sveltekit', ['@sveltejs/kit'], [], ['vite', 'build'], ['svelte.config']),
+    ...ssr('sveltekit', ['@sveltejs/kit'], [], ['vite', 'build'], ['svelte.config', 'vite.config']),
     output: 'build',
     start: ['node', 'build'],
   },

@@ -120,6 +120,25 @@ const cases: [title: string, files: Files, expected: string][] = [
     { 'package.json': svelte('@sveltejs/adapter-auto'), 'svelte.config.js': adapter('@sveltejs/adapter-auto') },
     'unsupported-framework',
   ],
+  [
+    'SvelteKit with its adapter in the configuration of Vite',
+    {
+      'package.json': svelte('@sveltejs/adapter-static'),
+      'vite.config.ts':
+        "import adapter from '@sveltejs/adapter-node'\nexport default defineConfig({ plugins: [sveltekit({ adapter: adapter() })] })",
+    },
+    'server node build',
+  ],
+  [
+    'the server of fastify-cli, which listens where PORT says',
+    { 'package.json': manifest({ start: 'fastify start -l info app.js' }, ['fastify', 'fastify-cli']) },
+    'server npm run start',
+  ],
+  [
+    'the server of fastify-cli on a port of its own',
+    { 'package.json': manifest({ start: 'fastify start -p 4000 app.js' }, ['fastify', 'fastify-cli']) },
+    'missing-internal-port',
+  ],
   ['Astro', { 'package.json': astro() }, 'static dist'],
   ['Astro on Node', { 'package.json': astro('@astrojs/node') }, 'server node ./dist/server/entry.mjs'],
   ['Astro for another host', { 'package.json': astro('@astrojs/vercel') }, 'unsupported-framework'],

@@ -163,6 +163,7 @@ const honouring: readonly [RegExp, number][] = [
   [/\.output\/server\/index\.mjs/, 3000],
   [/(?:^|\s)(?:remix-serve|react-router-serve)\s/, 3000],
   [/(?:^|\s)vinxi start/, 3000],
+  [/(?:^|\s)fastify start(?:\s|$)/, 3000],
 ]
 const own: Record<string, readonly [RegExp, number]> = {
   astro: [/dist\/server\/entry\.mjs/, 4321],
