@@ -6,7 +6,8 @@ import { isLost, toAppaloftError } from '../errors.js'
 import { failureOf } from '../failure.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
 import { previousRef } from './execute.js'
-import { askRoute, runtimeLogs } from './verify.js'
+import { runtimeLogs } from './observed.js'
+import { askRoute } from './routing.js'
 
 /**
  * Traffic back if it had moved, the candidate removed, the result read back rather than assumed, the former release proven to serve.

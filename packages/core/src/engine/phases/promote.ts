@@ -1,0 +1,51 @@
+import type { ReleaseRecord } from '../../spec/release.js'
+import type { Attempt } from '../attempt.js'
+import { proxyOf, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
+
+/** Live traffic moves in one atomic change of the proxy; the record follows it. */
+export async function promote(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+  const { runtime, target, signal } = attempt
+  const data = { releaseId: release.id }
+  signal.throwIfAborted()
+  await attempt.commit({
+    set: { promotion: 'intended', journal: { step: 'promote', state: 'intended', data } },
+    events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'promote', data })],
+  })
+  if (usesProxy(release.plan)) {
+    const live = await upstreamOf(target, attempt.ref, release.plan.network.internalPort ?? 80, 10)
+    const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
+    await proxyOf(target).apply(
+      attempt.record.resourceId,
+      tableOf(release.plan, runtime.identity, { live, staged: null, verify }),
+      attempt.token,
+    )
+  }
+  await recordPromotion(attempt, release)
+}
+
+export async function recordPromotion(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+  const { runtime } = attempt
+  const data = { releaseId: release.id }
+  attempt.compensating = true // from here on a cancel is refused: already promoted
+  const promoted: ReleaseRecord = {
+    ...release,
+    state: 'retained',
+    promotedAt: runtime.now(),
+    promotedOrder: attempt.record.order,
+  }
+  await attempt.commit({
+    set: { promotion: 'recorded', journal: { step: 'promote', state: 'done', data } },
+    releases: [promoted],
+    live: { deploymentId: attempt.id, releaseId: release.id },
+    events: [
+      attempt.event({
+        type: 'traffic-promoted',
+        phase: 'verify',
+        step: 'promote',
+        message: `Traffic is served by ${attempt.id}.`,
+        data: { ...data, from: attempt.record.previous?.deploymentId ?? null },
+      }),
+      attempt.event({ type: 'step-succeeded', phase: 'verify', step: 'promote' }),
+    ],
+  })
+}

@@ -1,0 +1,127 @@
+import { lookup } from 'node:dns/promises'
+import type { ErrorCode } from '../../spec/codes.js'
+import { AppaloftError } from '../../spec/errors.js'
+import { identityHeader, verifyHeader } from '../../spec/proxy.js'
+import { type Evidence, reason } from '../../spec/reasons.js'
+import type { ReleaseRecord } from '../../spec/release.js'
+import { type Attempt, pause } from '../attempt.js'
+import { ask } from '../request.js'
+import { proxyOf, verifyToken } from '../routes.js'
+import { fail, record, seen } from './observed.js'
+
+/** Asks a route as users do, but with the token and without DNS. */
+export async function askRoute(
+  attempt: Attempt,
+  hostname: string | null,
+  path: string,
+): Promise<{ status: number; identity: string | undefined; location: string | undefined }> {
+  const proxy = proxyOf(attempt.target)
+  const { address } = await proxy.endpoint(attempt.record.resourceId, { signal: AbortSignal.timeout(5000) })
+  const host =
+    hostname === null
+      ? address.kind === 'tcp'
+        ? `${address.host}:${address.port}`
+        : 'localhost'
+      : hostname.replace(/^\*\./, 'appaloft-check.')
+  const token = await verifyToken(attempt.runtime, attempt.ref)
+  const answer = await ask(address, {
+    path,
+    headers: { host, [verifyHeader]: token, 'user-agent': 'appaloft-verify' },
+    timeoutMs: 5000,
+  })
+  const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)
+  return {
+    status: answer.status,
+    identity: one(answer.headers[identityHeader]),
+    location: one(answer.headers.location),
+  }
+}
+
+export async function checkRoutes(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  name: 'route' | 'access',
+  patienceMs: number,
+): Promise<void> {
+  const { access } = release.plan
+  const began = performance.now()
+  const evidence: Evidence[] = []
+  let attempts = 0
+  for (const hostname of access.hostnames.length > 0 ? access.hostnames : [null]) {
+    for (;;) {
+      attempts++
+      if (name === 'route') attempt.signal.throwIfAborted()
+      const at = `${hostname ?? 'own port'}${access.pathPrefix}`
+      let code: ErrorCode
+      let message: string
+      try {
+        const answer = await askRoute(attempt, hostname, access.pathPrefix)
+        const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
+        const redirect = access.redirectTo !== undefined && answer.status >= 300 && answer.status < 400
+        if (answer.identity === attempt.id || (redirect && name === 'route')) {
+          if (name === 'route' || answer.status < 500) {
+            evidence.push(fact)
+            break
+          }
+          code = 'access-status-unexpected'
+          message = `${at} answered ${answer.status}.`
+        } else {
+          code = 'route-identity-mismatch'
+          message = `${at} was answered by ${answer.identity ?? 'something without an identity'}.`
+        }
+        if (performance.now() - began > Math.min(patienceMs, 3000))
+          await fail(attempt, name, code, message, attempts, [...evidence, fact])
+      } catch (error) {
+        if (AppaloftError.isInstance(error) && error.phase === 'verify') throw error
+        attempt.signal.throwIfAborted()
+        const why = (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
+        if (performance.now() - began > patienceMs) {
+          await fail(
+            attempt,
+            name,
+            name === 'route' ? 'route-not-served' : 'access-unreachable',
+            `${at} does not answer (${why}).`,
+            attempts,
+            [...evidence, seen(at, why)],
+          )
+        }
+      }
+      await pause(100)
+    }
+  }
+  await record(attempt, name, { status: 'passed', attempts, evidence })
+}
+
+/** The public address is evidence; it decides only where the profile asks for it. */
+export async function askPublicly(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+  const { access } = release.plan
+  const { publicPort } = await proxyOf(attempt.target).endpoint(attempt.record.resourceId)
+  for (const hostname of access.hostnames.filter(
+    (one) => !one.startsWith('*.') && one !== 'localhost' && !one.endsWith('.localhost'),
+  )) {
+    let message = ''
+    try {
+      const { address } = await Promise.race([
+        lookup(hostname),
+        pause(2000).then(() => Promise.reject(new Error('timeout'))),
+      ])
+      const token = await verifyToken(attempt.runtime, attempt.ref)
+      const answer = await ask(
+        { kind: 'tcp', host: address, port: publicPort },
+        { path: access.pathPrefix, headers: { host: hostname, [verifyHeader]: token }, timeoutMs: 2000 },
+      )
+      if (answer.headers[identityHeader] !== attempt.id) message = `${hostname} leads elsewhere.`
+    } catch (error) {
+      message = `${hostname} cannot be reached publicly (${(error as NodeJS.ErrnoException).code ?? String(error)}).`
+    }
+    if (message === '') continue
+    if (access.requirePublic) await fail(attempt, 'access', 'access-unreachable', message, 1, [seen(hostname, message)])
+    const warning = reason('dns-not-pointing', { message })
+    await attempt.commit({
+      set: { warnings: [...attempt.record.warnings, warning] },
+      events: [
+        attempt.event({ type: 'warning', phase: 'verify', level: 'warn', message, data: { code: warning.code } }),
+      ],
+    })
+  }
+}
