@@ -1,48 +1,28 @@
-import type { CreateOptions, DeploymentHandle, Deployments, LogEntry, LogsOptions } from '../spec/api.js'
-import type { DeploymentRecord } from '../spec/deployment.js'
+import type { CreateOptions, DeploymentHandle, Deployments } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
-import { isTerminal } from '../spec/phases.js'
 import type { ResourceDefinition } from '../spec/profiles.js'
 import { type DeployRequest, requestSchema } from '../spec/request.js'
-import type { ResourceRecord } from '../spec/resource.js'
 import type { Engine } from './appaloft.js'
 import { begin } from './begin.js'
 import { define, snapshotOf, withCurrentSecrets } from './definitions.js'
+import { diagnostics } from './diagnostics.js'
 import { parseInput } from './input.js'
+import { lazily } from './lazily.js'
+import { deploymentLogs } from './logs.js'
+import { existingDeployment, existingResource, refuseStale } from './lookup.js'
 import { observe } from './observe.js'
 import { detect, planDetected } from './planning.js'
 import { readModel } from './read-model.js'
+import { recovery } from './recovery.js'
 import { byPromotion } from './retention.js'
 import { targetOf } from './runtime.js'
+import { refuse } from './verbs.js'
 
 export function createDeployments(engine: Engine): Deployments {
   const { runtime } = engine
   const { store } = runtime
 
-  const found = async (id: string): Promise<DeploymentRecord> => {
-    const record = await store.getDeployment(id)
-    if (record === null)
-      throw new AppaloftError('deployment-not-found', {
-        message: `There is no deployment ${id}.`,
-        details: { deploymentId: id },
-      })
-    return record
-  }
-  const fresh = (resource: ResourceRecord, stateVersion: number | undefined) => {
-    if (stateVersion === undefined || stateVersion === resource.stateVersion) return
-    throw new AppaloftError('recovery-state-stale', {
-      details: { expected: stateVersion, present: resource.stateVersion },
-    })
-  }
-  const existing = async (id: string): Promise<ResourceRecord> => {
-    const resource = await store.getResource(id)
-    if (resource === null)
-      throw new AppaloftError('resource-not-found', {
-        message: `There is no resource ${id}.`,
-        details: { resourceId: id },
-      })
-    return resource
-  }
+  const found = (id: string) => existingDeployment(store, id)
 
   return {
     async plan(input, { signal } = {}) {
@@ -51,7 +31,7 @@ export function createDeployments(engine: Engine): Deployments {
       const target = request.target === null ? null : targetOf(runtime, request.target)
       const definition =
         typeof request.resource === 'string'
-          ? (await existing(request.resource)).definition
+          ? (await existingResource(store, request.resource)).definition
           : (await snapshotOf(runtime, request.resource, request.resource.id ?? 'res_preview')).definition
       const planInput = {
         definition,
@@ -63,7 +43,7 @@ export function createDeployments(engine: Engine): Deployments {
       return (await planDetected(runtime, planInput, await detect(runtime, planInput))).preview
     },
 
-    create: (input, options) => create(engine, input, options, existing, fresh),
+    create: (input, options) => create(engine, input, options),
 
     async show(id) {
       await engine.ready()
@@ -94,10 +74,9 @@ export function createDeployments(engine: Engine): Deployments {
     async retry(id, options = {}) {
       await engine.ready()
       const former = await found(id)
-      if (!isTerminal(former.status)) throw new AppaloftError('not-terminal', { details: { status: former.status } })
-      if (former.plan === null || !['failed', 'canceled', 'interrupted'].includes(former.status))
-        throw new AppaloftError('not-retryable', { details: { status: former.status } })
-      fresh(await existing(former.resourceId), options.stateVersion)
+      refuse('retry', former)
+      refuseStale(await existingResource(store, former.resourceId), options.stateVersion)
+      if (former.plan === null) throw new AppaloftError('not-retryable')
       const environment =
         options.secrets === 'current'
           ? await withCurrentSecrets(runtime, former.resourceId, former.plan.environment)
@@ -122,8 +101,8 @@ export function createDeployments(engine: Engine): Deployments {
     async rollback(id, options = {}) {
       await engine.ready()
       const given = id.startsWith('dep_') ? await found(id) : null
-      const resource = await existing(given?.resourceId ?? id)
-      fresh(resource, options.stateVersion)
+      const resource = await existingResource(store, given?.resourceId ?? id)
+      refuseStale(resource, options.stateVersion)
       const target = targetOf(runtime, given?.target ?? options.target)
       const live = resource.live[target.key]
       const kept = byPromotion(
@@ -171,10 +150,7 @@ export function createDeployments(engine: Engine): Deployments {
       await engine.ready()
       for (let tries = 0; tries < 50; tries++) {
         const record = await found(id)
-        if (isTerminal(record.status))
-          throw new AppaloftError('already-terminal', { details: { status: record.status } })
-        if (record.status === 'rolling-back') throw new AppaloftError('rollback-in-progress')
-        if (record.promotion !== 'none') throw new AppaloftError('already-promoted')
+        refuse('cancel', record)
         if (record.status === 'canceling') break
         try {
           await store.commit({
@@ -191,6 +167,16 @@ export function createDeployments(engine: Engine): Deployments {
       }
       engine.running.get(id)?.cancel()
     },
+
+    async recovery(id) {
+      await engine.ready()
+      return recovery(runtime, await found(id))
+    },
+
+    async diagnostics(id, options) {
+      await engine.ready()
+      return diagnostics(runtime, await found(id), options)
+    },
   }
 }
 
@@ -198,8 +184,6 @@ async function create(
   engine: Engine,
   input: DeployRequest,
   options: CreateOptions | undefined,
-  existing: (id: string) => Promise<ResourceRecord>,
-  fresh: (resource: ResourceRecord, stateVersion: number | undefined) => void,
 ): Promise<DeploymentHandle> {
   const { runtime } = engine
   const request = parseInput(requestSchema, input, 'request')
@@ -208,11 +192,11 @@ async function create(
   if (request.stateVersion !== undefined) {
     const id = typeof request.resource === 'string' ? request.resource : request.resource.id
     const present = id === undefined ? null : await runtime.store.getResource(id)
-    if (present !== null) fresh(present, request.stateVersion)
+    if (present !== null) refuseStale(present, request.stateVersion)
   }
   const resource =
     typeof request.resource === 'string'
-      ? await existing(request.resource)
+      ? await existingResource(runtime.store, request.resource)
       : await define(runtime, request.resource as ResourceDefinition)
   const { gitRef, commitSha, force, fingerprint, idempotencyKey } = request
   const kept = Object.fromEntries(
@@ -229,84 +213,4 @@ async function create(
     },
     options,
   )
-}
-
-/** An iterator whose engine is made ready at its first `next`. */
-export function lazily<T>(
-  engine: Engine,
-  make: () => AsyncIterableIterator<T> | AsyncGenerator<T>,
-): AsyncIterableIterator<T> {
-  let inner: AsyncIterator<T> | undefined
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async next() {
-      if (inner === undefined) {
-        await engine.ready()
-        inner = make()
-      }
-      return inner.next()
-    },
-    async return() {
-      await inner?.return?.()
-      return { done: true, value: undefined }
-    },
-  }
-}
-
-/** Build logs out of the events, then the release's own output. */
-export async function* deploymentLogs(engine: Engine, id: string, options: LogsOptions = {}): AsyncGenerator<LogEntry> {
-  const { runtime } = engine
-  const buffered: LogEntry[] = []
-  const tail = options.tail
-  for await (const envelope of observe(runtime, id, {
-    heartbeatSeconds: 0,
-    ...(options.follow ? { follow: true } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  })) {
-    if (envelope.kind !== 'event' || envelope.event.type !== 'log') continue
-    const { message = '', at, data } = envelope.event
-    const entry: LogEntry = {
-      source: data.source === 'runtime' ? 'runtime' : 'build',
-      stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
-      text: message,
-      at,
-      deploymentId: id,
-    }
-    if (tail === undefined || options.follow) yield entry
-    else {
-      buffered.push(entry)
-      if (buffered.length > tail) buffered.shift()
-    }
-  }
-  const record = await runtime.store.getDeployment(id)
-  if (record !== null && record.releaseId !== null) {
-    const target = targetOf(runtime, record.target)
-    const ref = { resourceId: record.resourceId, deploymentId: id, releaseId: record.releaseId }
-    const { redactor } = await import('../secrets/index.js')
-    const { openVariables } = await import('./definitions.js')
-    const values = await openVariables(runtime, record.resourceId, record.plan?.environment ?? {}).catch(() => [])
-    const redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
-    const logOptions = {
-      ...(tail === undefined ? {} : { tail }),
-      ...(options.follow ? { follow: true } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
-    }
-    for await (const line of target.logs(ref, logOptions)) {
-      const entry: LogEntry = {
-        source: 'runtime',
-        stream: line.stream,
-        text: redact.text(line.text),
-        deploymentId: id,
-        ...(line.at === undefined ? {} : { at: line.at }),
-      }
-      if (tail === undefined || options.follow) yield entry
-      else {
-        buffered.push(entry)
-        if (buffered.length > tail) buffered.shift()
-      }
-    }
-  }
-  yield* buffered
 }

@@ -1,15 +1,16 @@
 import { discardCopies } from '../sources/index.js'
-import type { PruneReport } from '../spec/api.js'
+import type { PruneOptions, PruneReport } from '../spec/api.js'
 import { resourceLeaseKey } from '../spec/lease.js'
+import { isTerminal } from '../spec/phases.js'
 import { holderGone, marks, raiseFences } from './fences.js'
 import { byPromotion } from './retention.js'
 import type { Runtime } from './runtime.js'
 
 /** Retention now: what is beyond it goes, what runs or is live stays, and every one that stays is told with why. */
-export async function prune(runtime: Runtime, input: { resourceId?: string; keep?: number }): Promise<PruneReport> {
+export async function prune(runtime: Runtime, input: PruneOptions): Promise<PruneReport> {
   const { store } = runtime
   const keep = Math.max(1, input.keep ?? runtime.retention)
-  const report: PruneReport = { releases: [], kept: [] }
+  const report: PruneReport = { releases: [], events: 0, kept: [] }
   const digests = new Set<string>()
   for (const resource of await store.listResources()) {
     for (const target of runtime.targets.values()) {
@@ -57,5 +58,25 @@ export async function prune(runtime: Runtime, input: { resourceId?: string; keep
     }
   }
   await discardCopies(runtime.stateDir, digests)
+  for (const resource of await store.listResources())
+    if (input.resourceId === undefined || input.resourceId === resource.id)
+      report.events += await forgetEvents(runtime, resource.id, Math.max(0, input.history ?? 100))
   return report
+}
+
+/** The history of attempts long ended; who follows one from before gets a `gap`. */
+async function forgetEvents({ store }: Runtime, resourceId: string, keep: number): Promise<number> {
+  const releases = new Set((await store.listReleases({ resourceId })).map((one) => one.deploymentId))
+  let count = 0
+  let kept = 0
+  for (let before: number | undefined; ; ) {
+    const page = await store.listDeployments({ resourceId, limit: 200, ...(before === undefined ? {} : { before }) })
+    for (const record of page) {
+      if (!isTerminal(record.status) || releases.has(record.id) || kept++ < keep) continue
+      count += await store.pruneEvents(record.id, Number.MAX_SAFE_INTEGER)
+    }
+    const last = page.at(-1)
+    if (page.length < 200 || last === undefined) return count
+    before = last.order
+  }
 }

@@ -1,5 +1,5 @@
 import type { Deployment, DeploymentRecord } from '../spec/deployment.js'
-import { isTerminal } from '../spec/phases.js'
+import { nextActions } from './next-actions.js'
 import type { Runtime } from './runtime.js'
 
 /** What `show` answers. The release's section degrades alone. */
@@ -49,42 +49,4 @@ export async function readModel(runtime: Runtime, record: DeploymentRecord): Pro
     sourceDeploymentId: record.sourceDeploymentId ?? null,
     nextActions: nextActions(record),
   }
-}
-
-function nextActions(record: DeploymentRecord): Deployment['nextActions'] {
-  const { id, status, plan, failure } = record
-  if (!isTerminal(status)) {
-    const follow = {
-      verb: 'events' as const,
-      command: `appaloft deployments events ${id} --follow`,
-      reason: 'Follow it to its end.',
-    }
-    if (record.promotion !== 'none' || status === 'rolling-back' || status === 'canceling') return [follow]
-    return [
-      follow,
-      { verb: 'cancel', command: `appaloft deployments cancel ${id}`, reason: 'Stop it and undo what it did.' },
-    ]
-  }
-  if (status === 'succeeded')
-    return [
-      { verb: 'rollback', command: `appaloft deployments rollback ${id}`, reason: 'Go back to the release before it.' },
-    ]
-  const logs = {
-    verb: 'logs' as const,
-    command: `appaloft deployments logs ${id}`,
-    reason: 'Read what its steps printed.',
-  }
-  if (plan !== null && status !== 'superseded')
-    return [
-      { verb: 'retry', command: `appaloft deployments retry ${id}`, reason: 'The same source and settings once more.' },
-      logs,
-    ]
-  return [
-    {
-      verb: 'redeploy',
-      command: `appaloft redeploy ${record.resourceId}`,
-      reason: failure?.recoveryHint ?? 'Detect and plan afresh.',
-    },
-    logs,
-  ]
 }

@@ -3,7 +3,7 @@ import type { ReconcileReport } from '../spec/api.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
-import { isTerminal, type Status, statusSchema } from '../spec/phases.js'
+import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
 import { Attempt, pause } from './attempt.js'
 import { openVariables } from './definitions.js'
 import { isLost, toAppaloftError } from './errors.js'
@@ -14,8 +14,6 @@ import { endStatus, rollback } from './phases/rollback.js'
 import { tableOf, upstreamOf, usesProxy } from './routes.js'
 import { finish, finishPromoted } from './run.js'
 import { type Runtime, targetOf } from './runtime.js'
-
-const active = statusSchema.options.filter((one) => !isTerminal(one))
 
 /** Brings one attempt whose holder is gone to its end. Null: it lives, or someone else was faster. */
 export async function recover(runtime: Runtime, deploymentId: string, by: string): Promise<Status | null> {
@@ -113,7 +111,7 @@ export async function reconcile(
     const { code, message } = toAppaloftError(error)
     report.problems.push({ resourceId, code, message })
   }
-  for (const record of (await runtime.store.listDeployments({ statuses: active, limit: 1000 })).reverse()) {
+  for (const record of (await runtime.store.listDeployments({ statuses: activeStatuses, limit: 1000 })).reverse()) {
     if (!runtime.targets.has(record.target)) continue
     try {
       for (;;) {

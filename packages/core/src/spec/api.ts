@@ -7,6 +7,7 @@ import type { Status } from './phases.js'
 import type { Preview } from './plan.js'
 import type { Planner } from './planner.js'
 import type { Command, ResourceDefinition } from './profiles.js'
+import type { Diagnostics, Recovery } from './recovery.js'
 import type { DeployRequest } from './request.js'
 import type { ResourceRecord } from './resource.js'
 import type { Secrets } from './secrets.js'
@@ -142,6 +143,13 @@ export interface Deployments {
   ): Promise<DeploymentHandle>
   /** Up to promotion: stops the running work and compensates. Resolves when the request is recorded. */
   cancel(id: string): Promise<void>
+  /**
+   * What can be done after this attempt, with why not, and the `stateVersion` that makes a verb fail when the resource changes meanwhile.
+   * `deployment-not-found`.
+   */
+  recovery(id: string): Promise<Recovery>
+  /** One document without secrets for a ticket. A section that cannot be read degrades alone. `deployment-not-found`. */
+  diagnostics(id: string, options?: { signal?: AbortSignal }): Promise<Diagnostics>
 }
 
 export interface ReconcileReport {
@@ -155,8 +163,19 @@ export interface ReconcileReport {
   problems: { resourceId: string; code: string; message: string }[]
 }
 
+export interface PruneOptions {
+  /** Default: all. */
+  resourceId?: string
+  /** Successful releases to keep of each resource and target, the live one included. Default: the engine's `retention`. */
+  keep?: number
+  /** Ended attempts of each resource whose events are kept, newest first; those of a kept release stay as well. Default 100. */
+  history?: number
+}
+
 export interface PruneReport {
   releases: string[]
+  /** Events that were forgotten; their attempts are still shown. */
+  events: number
   /** Kept although beyond retention, and why. */
   kept: { releaseId: string; reason: string }[]
 }
@@ -171,7 +190,7 @@ export interface Appaloft {
   /** Brings attempts without a living holder to a truthful end, removes what nobody owns, makes routes equal the last promoted release. */
   reconcile(options?: { signal?: AbortSignal }): Promise<ReconcileReport>
   /** Retention now. */
-  prune(options?: { resourceId?: string; keep?: number }): Promise<PruneReport>
+  prune(options?: PruneOptions): Promise<PruneReport>
   /** The same events, inside the process. */
   on<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]): void
   off<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]): void

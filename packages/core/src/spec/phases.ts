@@ -28,6 +28,11 @@ export const terminalStatuses = [
   'superseded',
 ] as const satisfies Status[]
 
+/** Those of attempts that have not ended. */
+export const activeStatuses: readonly Status[] = statusSchema.options.filter(
+  (one) => !(terminalStatuses as readonly Status[]).includes(one),
+)
+
 export const isTerminal = (status: Status): boolean => (terminalStatuses as readonly Status[]).includes(status)
 
 /**
