@@ -1,61 +1,48 @@
-import { AppaloftError, hasCode } from '../spec/errors.js'
+import { AppaloftError } from '../spec/errors.js'
 import { canonicalJson } from '../spec/json.js'
 import type { ResourceDefinition, ResourceSnapshot, SnapshotVariable } from '../spec/profiles.js'
 import { resourceDefinitionSchema } from '../spec/profiles.js'
 import type { ResourceRecord } from '../spec/resource.js'
+import { type FreshSecret, keptVariables, referenced, sealFresh, untilUndisturbed } from './environment.js'
 import { parseInput } from './input.js'
 import type { Runtime } from './runtime.js'
 
 export interface Snapshot {
   definition: ResourceSnapshot
   /** Clear values by name and version: for this call alone, never stored. */
-  fresh: { name: string; version: number; value: string; digest: string; stored: boolean }[]
+  fresh: FreshSecret[]
+  /** The resource as it is, and the variables of it that this definition leaves as they are. */
+  present: ResourceRecord | null
+  kept: string[]
 }
 
 /** The definition with its secrets replaced by references. Reads the store, writes nothing. */
 export async function snapshotOf(runtime: Runtime, given: ResourceDefinition, id: string): Promise<Snapshot> {
-  const environment: Record<string, SnapshotVariable> = {}
-  const fresh: Snapshot['fresh'] = []
-  for (const [name, variable] of Object.entries(given.environment ?? {})) {
-    const scope = variable.scope ?? 'runtime'
-    if (!variable.secret) {
-      environment[name] = { value: variable.value, scope }
-      continue
-    }
-    const digest = await runtime.secrets.digest(id, name, variable.value)
-    const known = await runtime.store.listSealed(id, name)
-    const same = known.findLast((one) => one.digest === digest)
-    const version = same?.version ?? Math.max(0, ...known.map((one) => one.version)) + 1
-    environment[name] = { secret: true, name, version, digest, scope }
-    fresh.push({ name, version, value: variable.value, digest, stored: same !== undefined })
-  }
+  const present = await runtime.store.getResource(id)
+  const kept = keptVariables(present, given.environment ?? {})
+  const { variables, fresh } = await referenced(runtime, id, given.environment ?? {})
+  const environment = { ...kept, ...variables }
   const { environment: _given, ...rest } = given
-  return { definition: { ...rest, id, ...(given.environment ? { environment } : {}) }, fresh }
+  const has = given.environment !== undefined || Object.keys(kept).length > 0
+  return { definition: { ...rest, id, ...(has ? { environment } : {}) }, fresh, present, kept: Object.keys(kept) }
 }
 
 /** Defines or replaces; idempotent: an equal definition changes nothing, its `stateVersion` included. */
 export async function define(runtime: Runtime, input: ResourceDefinition): Promise<ResourceRecord> {
   const given = parseInput(resourceDefinitionSchema, input, 'resource')
   const id = given.id ?? runtime.ids.next('res')
-  for (let tries = 0; ; tries++) {
-    const present = await runtime.store.getResource(id)
-    const { definition, fresh } = await snapshotOf(runtime, given, id)
-    for (const { name, version, value, digest, stored } of fresh) {
-      if (stored) continue
-      const context = { resourceId: id, name, version }
-      await runtime.store.putSealed({ ...context, digest, sealed: await runtime.secrets.seal(context, value) })
-    }
-    if (present !== null && canonicalJson(present.definition) === canonicalJson(definition)) return present
+  return untilUndisturbed(async () => {
+    const { definition, fresh, present, kept } = await snapshotOf(runtime, given, id)
+    await sealFresh(runtime, id, fresh)
+    const same = canonicalJson([definition, kept])
+    if (present !== null && canonicalJson([present.definition, present.variables ?? []]) === same) return present
     const now = runtime.now()
-    try {
-      return await runtime.store.putResource(
-        { id, definition, live: present?.live ?? {}, createdAt: present?.createdAt ?? now, updatedAt: now },
-        present?.stateVersion ?? null,
-      )
-    } catch (error) {
-      if (!hasCode(error, 'conflict') || tries >= 20) throw error
-    }
-  }
+    const { live = {}, createdAt = now } = present ?? {}
+    return runtime.store.putResource(
+      { id, definition, ...(kept.length === 0 ? {} : { variables: kept }), live, createdAt, updatedAt: now },
+      present?.stateVersion ?? null,
+    )
+  })
 }
 
 /** Clear values of a snapshot's variables in one scope. Fails with `secret-unavailable` before any effect. */

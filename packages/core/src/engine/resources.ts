@@ -3,6 +3,7 @@ import { AppaloftError } from '../spec/errors.js'
 import type { Engine } from './appaloft.js'
 import { begin } from './begin.js'
 import { define } from './definitions.js'
+import { setVariables } from './environment.js'
 import { lazily } from './lazily.js'
 import { deploymentLogs } from './logs.js'
 import { existingResource, refuseStale } from './lookup.js'
@@ -26,6 +27,10 @@ export function createResources(engine: Engine): Resources {
     async list() {
       await engine.ready()
       return store.listResources()
+    },
+    async setVariables(id, changes, options) {
+      await engine.ready()
+      return setVariables(runtime, id, changes, options)
     },
     async status(id, options = {}) {
       await engine.ready()

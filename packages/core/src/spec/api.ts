@@ -6,7 +6,7 @@ import type { Ids } from './ids.js'
 import type { Status } from './phases.js'
 import type { Preview } from './plan.js'
 import type { Planner } from './planner.js'
-import type { Command, ResourceDefinition } from './profiles.js'
+import type { Command, ResourceDefinition, VariableChanges } from './profiles.js'
 import type { Diagnostics, Recovery } from './recovery.js'
 import type { DeployRequest } from './request.js'
 import type { ResourceRecord } from './resource.js'
@@ -77,10 +77,21 @@ export interface LogEntry extends LogLine {
 }
 
 export interface Resources {
-  /** Defines or replaces; idempotent. Answers with the resource, secrets only by name and version. */
+  /**
+   * Defines or replaces; idempotent. Answers with the resource, secrets only by name and version. Variables that `setVariables` set stay
+   * where the definition does not name them.
+   */
   define(definition: ResourceDefinition): Promise<ResourceRecord>
   get(id: string): Promise<ResourceRecord | null>
   list(): Promise<ResourceRecord[]>
+  /**
+   * Sets variables of a defined resource, or takes them away (null), without the rest of its definition; what runs has them after the next
+   * deployment. Idempotent: equal values change nothing, and a secret gets a new version only for a new value. A scope or `secret` left out
+   * stays as it is. `resource-not-found`, `invalid-input`; with a `stateVersion` that is out of date `recovery-state-stale`.
+   *
+   * @example await appaloft.resources.setVariables('res_shop', { LOG_LEVEL: { value: 'debug' }, OLD_FLAG: null })
+   */
+  setVariables(id: string, changes: VariableChanges, options?: { stateVersion?: number }): Promise<ResourceRecord>
   status(id: string, options?: { target?: string; signal?: AbortSignal }): Promise<ResourceStatus>
   /** The current profiles, detected and planned afresh; with `force` without any cache. */
   redeploy(

@@ -127,6 +127,10 @@ export type Variable = z.infer<typeof variableSchema>
 
 export const environmentSchema = z.record(variableName, variableSchema)
 
+/** What `setVariables` takes: by name a variable, where a field left out stays as it is, or null to take it away. */
+export const variableChangesSchema = z.record(variableName, variableSchema.nullable())
+export type VariableChanges = z.infer<typeof variableChangesSchema>
+
 export const volumeSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/),
   path: z.string().min(1),

@@ -6,6 +6,8 @@ import { resourceSnapshotSchema } from './profiles.js'
 export const resourceRecordSchema = z.strictObject({
   id: z.string(),
   definition: resourceSnapshotSchema,
+  /** Names of the variables that `setVariables` set: they outlast a definition that does not name them. */
+  variables: z.array(z.string()).optional(),
   /** Counts every change of the resource, its live releases included; a verb that carries an older one is refused. */
   stateVersion: z.number().int(),
   /** By target key: what takes the traffic, by the last recorded promotion. */

@@ -28,7 +28,15 @@ export const sampleResource = (
   overrides: Partial<Omit<ResourceRecord, 'stateVersion'>> = {},
 ): Omit<ResourceRecord, 'stateVersion'> => {
   const id = overrides.id ?? 'res_web'
-  return { id, definition: sampleDefinition({ id }), live: {}, createdAt: at, updatedAt: at, ...overrides }
+  return {
+    id,
+    definition: sampleDefinition({ id }),
+    variables: ['GREETING'],
+    live: {},
+    createdAt: at,
+    updatedAt: at,
+    ...overrides,
+  }
 }
 
 export const samplePlan = (overrides: Partial<Plan> = {}): Plan => ({
