@@ -23,6 +23,8 @@ const refused = [
   ['planner-node/src/c3.ts', '@appaloft/core'],
   ['planner-node/src/c4.ts', '@appaloft/planner-static'],
   ['planner-static/src/c5.ts', '@appaloft/testkit'],
+  // A planner reads its tree and runs nothing.
+  ['planner-node/src/c8.ts', '@appaloft/core/host'],
   ['planner-static/src/c6.ts', '../../core/src/engine/run.js'],
   ['planner-static/src/c7.test.ts', '@appaloft/planner-node'],
   ['store-sqlite/src/d1.ts', '@appaloft/core'],
@@ -48,6 +50,8 @@ const allowed = [
   ['store-sqlite/src/ok8.test.ts', '@appaloft/core'],
   ['target-process/src/keeper/main.ts', '@appaloft/proxy-embedded/daemon'],
   ['proxy-embedded/src/ok9.ts', '@appaloft/core/spec'],
+  ['target-docker/src/ok13.ts', '@appaloft/core/host'],
+  ['target-docker/src/ok14.test.ts', '@appaloft/core/host'],
   ['testkit/src/ok10.ts', '@appaloft/core'],
   ['testkit/src/ok11.test.ts', '@appaloft/target-process'],
   ['cli/src/ok12.ts', '@appaloft/target-process'],

@@ -1,5 +1,6 @@
 export { createAppaloft } from './engine/appaloft.js'
 export { systemClock } from './engine/clock.js'
 export { ulidIds } from './engine/ids.js'
+export * from './hosts/index.js'
 export * from './spec/index.js'
 export * from './stores/memory.js'

@@ -1,3 +1,4 @@
+export * from './conformance/host.js'
 export * from './conformance/planner.js'
 export * from './conformance/proxy.js'
 export * from './conformance/store.js'
