@@ -183,7 +183,11 @@ describe('resources', () => {
     const store = await storeWith('res_web')
     const list = () => store.listResources()
     const report = { ended: [{ deploymentId, status: 'interrupted' as const }], removed: [], routed: [], problems: [] }
-    const prune = vi.fn(async () => ({ releases: ['rel_a'], events: 0, kept: [{ releaseId: 'rel_b', reason: 'live' }] }))
+    const prune = vi.fn(async () => ({
+      releases: ['rel_a'],
+      events: 0,
+      kept: [{ releaseId: 'rel_b', reason: 'live' }],
+    }))
     const w = world({ store, engine: { resources: { list }, reconcile: async () => report, prune } })
     await w.run('resources', 'list')
     await w.run('reconcile')
