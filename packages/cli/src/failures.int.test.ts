@@ -48,6 +48,6 @@ it.each([
   expect(failed.failure?.recoveryHint).not.toBe('')
   expect(failed.recoveryHint).not.toBeNull()
   expect(clients.failures).toEqual([])
-  expect([...clients.answers.keys()]).toEqual([good.id])
+  expect([...clients.by()]).toEqual([good.id])
   console.log(`${code}: ${clients.total()} answers meanwhile, all of the former release`)
 })

@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAppaloft } from '@appaloft/core'
@@ -39,82 +38,86 @@ export function place(server: string) {
   return { folder, path, stateDir, end }
 }
 
-/** Answers with its version in a few milliseconds, one request in twenty in half a second; keeps upgraded connections open. */
+/**
+ * Answers with the deployment that it belongs to in a few milliseconds, one request in twenty in half a second. With `WS`, the path of
+ * the package ws, it takes WebSockets too, and answers each message with its deployment and the message.
+ */
 export const quickServer = `
 const { createServer } = require('node:http')
+const { MODE: mode, WS: ws, APPALOFT_DEPLOYMENT_ID: id } = process.env
 let count = 0
-const mode = process.env.MODE
 if (mode === 'exits') setTimeout(() => process.exit(3), 1000)
 const server = createServer((request, response) => {
   response.statusCode = mode === 'sick' ? 500 : 200
-  setTimeout(() => response.end(process.env.VERSION ?? ''), ++count % 20 === 0 ? 500 : 3)
+  if (++count % 20 === 0) setTimeout(() => response.end(id + ' slow'), 500)
+  else setTimeout(() => response.end(id), 3)
 })
-server.on('upgrade', (request, socket) => {
-  socket.on('error', () => {})
-  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n')
-  socket.pipe(socket)
+if (ws) new (require(ws).WebSocketServer)({ server }).on('connection', (socket) => {
+  socket.on('message', (data, binary) => socket.send(binary ? data : id + ' ' + data, { binary }))
 })
 setTimeout(() => server.listen(mode === 'elsewhere' ? 0 : process.env.PORT), mode === 'exits' ? 3000 : 0)
 process.on('SIGTERM', () => server.close(() => process.exit(0)))
 `
 
-/** Users that ask without pause. Every answer other than 200 with the identity of a release is a failure. */
+/** One answer, in milliseconds of `performance.now()`. */
+export interface Answered {
+  client: number
+  /** The deployment, as the proxy tells it. */
+  by: string
+  askedAt: number
+  answeredAt: number
+  slow: boolean
+  /** On a connection that had carried a request before. */
+  reused: boolean
+}
+
+/** Users that ask without pause. All but 200 by a deployment that proxy and application name alike is a failure. */
 export function users(url: string, keepAlive: number, fresh: number) {
   const failures: string[] = []
-  const answers = new Map<string, number>()
+  const all: Answered[] = []
   let going = true
-  const ask = (agent: Agent) =>
+  const ask = (client: number, agent: Agent) =>
     new Promise<void>((done) => {
+      const askedAt = performance.now()
       const failed = (error: Error) => {
         failures.push(error.message)
         setTimeout(done, 20)
       }
       const request = get(url, { agent, timeout: 10_000 }, (response) => {
         const by = response.headers['x-appaloft-deployment']
+        let body = ''
+        response.setEncoding('utf8').on('data', (text) => {
+          body += text
+        })
         response.on('error', failed).on('end', () => {
-          if (response.statusCode !== 200 || typeof by !== 'string') failures.push(`${response.statusCode} by ${by}`)
-          else answers.set(by, (answers.get(by) ?? 0) + 1)
+          const [told, slow] = body.split(' ')
+          if (response.statusCode !== 200 || typeof by !== 'string' || told !== by)
+            failures.push(`${response.statusCode} by ${by}, body ${body}`)
+          else {
+            const { reusedSocket: reused } = request
+            all.push({ client, by, askedAt, answeredAt: performance.now(), slow: slow === 'slow', reused })
+          }
           setTimeout(done, 2)
         })
-        response.resume()
       })
       request.on('error', failed).on('timeout', () => request.destroy(new Error('no answer in 10 s')))
     })
-  const one = async (keep: boolean) => {
-    const agent = new Agent({ keepAlive: keep, maxSockets: 1 })
-    while (going) await ask(agent)
+  const one = async (client: number) => {
+    const agent = new Agent({ keepAlive: client < keepAlive, maxSockets: 1 })
+    while (going) await ask(client, agent)
     agent.destroy()
   }
-  const all = Array.from({ length: keepAlive + fresh }, (_, index) => one(index < keepAlive))
+  const clients = Array.from({ length: keepAlive + fresh }, (_, client) => one(client))
   return {
     failures,
-    answers,
-    total: () => [...answers.values()].reduce((sum, count) => sum + count, 0),
+    all,
+    by: () => new Set(all.map((answer) => answer.by)),
+    total: () => all.length,
     stop: async () => {
       going = false
-      await Promise.all(all)
+      await Promise.all(clients)
     },
   }
-}
-
-/** An upgraded connection that is answered; tells when it was closed. */
-export async function upgraded(url: string) {
-  const { hostname, port, host } = new URL(url)
-  const socket = connect(Number(port), hostname)
-  socket.on('error', () => undefined)
-  let closedAt: number | null = null
-  socket.on('close', () => {
-    closedAt = performance.now()
-  })
-  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`)
-  const next = () => new Promise<string>((done) => socket.once('data', (data) => done(String(data))))
-  const head = await next()
-  const echo = async (text: string) => {
-    const answer = next()
-    socket.write(text)
-    return answer
-  }
-  return { head, echo, closedAt: () => closedAt, end: () => socket.destroy() }
 }
 
 export const urlOf = (deployment: Deployment): string => {
