@@ -2,61 +2,45 @@ import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
-import { type Attempt, pause } from './attempt.js'
-import { holderGone, marks } from './fences.js'
+import type { AcquireLease } from '../spec/store.js'
+import type { Attempt } from './attempt.js'
+import { holderGone, takeLease } from './fences.js'
 
-/** Takes the lease of resource and target for an attempt whose plan is ready. Answers with the older attempts that it replaced. */
-export async function acquireResource(attempt: Attempt): Promise<DeploymentRecord[]> {
+type Change = NonNullable<AcquireLease['with']>
+
+/** Takes the lease of resource and target for an attempt whose plan is ready. Answers with the older attempt that it replaced, if any. */
+export async function acquireResource(attempt: Attempt): Promise<DeploymentRecord | null> {
   const { runtime, target, record } = attempt
   const { store } = runtime
   const key = resourceLeaseKey(record.resourceId, target.key)
-  const superseded: DeploymentRecord[] = []
+  let told = false
   for (;;) {
     attempt.signal.throwIfAborted()
     const lease = await store.readLease(key)
-    const present = await marks(target, record.resourceId)
-    const minToken = Math.max(present.target, present.proxy) + 1
-    const holder = runtime.holder(attempt.id)
     const other = lease?.holder ? await store.getDeployment(lease.holder.deploymentId) : null
-    const resource = await store.getResource(record.resourceId)
-    const live = resource?.live[target.key]
+    const live = (await store.getResource(record.resourceId))?.live[target.key]
     const newest = live === undefined ? null : await store.getDeployment(live.deploymentId)
     if (newest !== null && newest.order > record.order) throw supersededBy(newest.id)
-    const take = async (
-      input: Omit<Parameters<typeof store.acquireLease>[0], 'key' | 'holder' | 'expect' | 'minToken'> = {},
-    ) => {
-      const taken = await store.acquireLease({ key, holder, expect: lease, minToken, ...input })
+    const take = async (change?: Change) => {
+      const rest = change === undefined ? {} : { with: change }
+      const input = { expect: lease, deploymentId: attempt.id, ...rest }
+      const taken = await takeLease(runtime, target, record.resourceId, input)
       if (taken !== null) attempt.resourceLease = { key, token: taken.token }
       return taken !== null
     }
-    if (other === null || isTerminal(other.status) || other.id === attempt.id) {
-      if (await take()) return superseded
+    if (lease === null || other === null || isTerminal(other.status) || other.id === attempt.id) {
+      if (await take()) return null
       continue
     }
     if (other.order > record.order) throw supersededBy(other.id)
-    if (holderGone(runtime, lease!)) {
+    if (holderGone(runtime, lease)) {
       await runtime.recover(other.id, attempt.id)
       continue
     }
     if (other.drain === 'running') {
-      const finishedAt = runtime.now()
-      const set = { status: 'succeeded' as const, drain: 'taken-over' as const, finishedAt }
-      const events = [
-        {
-          type: 'deployment-finished' as const,
-          at: finishedAt,
-          phase: 'verify' as const,
-          data: { status: 'succeeded', drainTakenOverBy: attempt.id },
-        },
-      ]
-      if (await take({ with: { deploymentId: other.id, expectVersion: other.version, set, events } })) return superseded
+      if (await take(drainTakenOver(other, runtime.now(), attempt.id))) return null
       continue
     }
-    const committed =
-      other.promotion === 'recorded' ||
-      other.promotion === 'intended' ||
-      other.status === 'rolling-back' ||
-      other.status === 'canceling'
     if (runtime.concurrency === 'reject') {
       throw new AppaloftError('deployment-in-progress', {
         phase: 'plan',
@@ -64,19 +48,53 @@ export async function acquireResource(attempt: Attempt): Promise<DeploymentRecor
         details: { deploymentId: other.id },
       })
     }
-    if (runtime.concurrency === 'supersede' && !committed) {
+    if (runtime.concurrency === 'supersede' && !isCommitted(other)) {
       const set = { supersededBy: attempt.id }
-      try {
-        if (await take({ with: { deploymentId: other.id, expectVersion: other.version, set } })) {
-          superseded.push(other)
-          return superseded
-        }
-      } catch (error) {
-        if (!hasCode(error, 'illegal-transition')) throw error
-      }
+      const taken = await take({ deploymentId: other.id, expectVersion: other.version, set }).catch((error) => {
+        if (hasCode(error, 'illegal-transition')) return false
+        throw error
+      })
+      if (taken) return other
       continue
     }
-    await pause(100, attempt.signal)
+    if (!told) {
+      told = true
+      const message = `It waits for ${other.id}, which is ${other.status}.`
+      const data = { code: 'deployment-in-progress', deploymentId: other.id }
+      await attempt.commit({ events: [attempt.event({ type: 'warning', level: 'info', message, data })] })
+    }
+    await runtime.pause(100, attempt.signal)
+  }
+}
+
+/** From the intended promotion on, and while it is undone, an attempt is not superseded. */
+const isCommitted = ({ promotion, status }: DeploymentRecord): boolean =>
+  promotion === 'recorded' || promotion === 'intended' || status === 'rolling-back' || status === 'canceling'
+
+/** Its access has passed: a newer attempt ends it instead of waiting, and drains for both. */
+function drainTakenOver(other: DeploymentRecord, finishedAt: string, by: string): Change {
+  const at = { at: finishedAt, phase: 'verify' as const }
+  const data = { takenOverBy: by }
+  return {
+    deploymentId: other.id,
+    expectVersion: other.version,
+    set: {
+      status: 'succeeded',
+      drain: 'taken-over',
+      finishedAt,
+      journal: { step: 'drain', state: 'done', data },
+    },
+    events: [
+      { ...at, type: 'step-succeeded', step: 'drain', data },
+      { ...at, type: 'phase-succeeded', data: {} },
+      {
+        ...at,
+        type: 'deployment-finished',
+        level: 'info',
+        message: 'succeeded',
+        data: { status: 'succeeded', drainTakenOverBy: by },
+      },
+    ],
   }
 }
 

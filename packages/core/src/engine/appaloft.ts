@@ -2,7 +2,8 @@ import type { Appaloft, AppaloftOptions, ReconcileReport } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
 import { createDeployments } from './deployments.js'
 import { prune } from './prune.js'
-import { reconcile, recover } from './reconcile.js'
+import { reconcile } from './reconcile.js'
+import { recover } from './recover.js'
 import { createResources } from './resources.js'
 import { Running } from './running.js'
 import { createRuntime, type Runtime } from './runtime.js'
@@ -37,7 +38,7 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
   }
   const ready = async () => {
     await opened()
-    settling ??= reconcile(runtime, { thorough: false })
+    settling ??= reconcile(runtime)
     await settling.catch((error) => {
       settling = undefined
       throw error
@@ -50,7 +51,7 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
     async reconcile({ signal } = {}) {
       await opened()
       const first = settling === undefined
-      const report = await reconcile(runtime, { thorough: true, ...(signal ? { signal } : {}) })
+      const report = await reconcile(runtime, signal ? { signal } : {})
       if (first) settling = Promise.resolve(report)
       return report
     },

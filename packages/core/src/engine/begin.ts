@@ -1,7 +1,7 @@
 import type { CreateOptions, DeploymentHandle } from '../spec/api.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
-import type { DeploymentEvent } from '../spec/events.js'
+import type { DeploymentEvent, NewEvent } from '../spec/events.js'
 import type { Target } from '../spec/target.js'
 import type { Engine } from './appaloft.js'
 import { Attempt } from './attempt.js'
@@ -22,6 +22,11 @@ export async function begin(
   const { runtime, running } = engine
   const id = runtime.ids.next('dep')
   const now = runtime.now()
+  const accepted: NewEvent = {
+    type: 'deployment-accepted',
+    at: now,
+    data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
+  }
   // Listening begins before the first event is written.
   const mine = (event: DeploymentEvent) => {
     if (event.deploymentId === handleId) options.onEvent?.(event)
@@ -52,26 +57,17 @@ export async function begin(
       },
       holder: runtime.holder(id),
       ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
-      events: [
-        {
-          type: 'deployment-accepted',
-          at: now,
-          data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
-        },
-      ],
+      events: [accepted],
     })
     .catch((error) => {
       runtime.bus.off('event', mine)
       throw error
     })
   handleId = deployment.id
-  if (created) {
-    const { events } = await runtime.store.readEvents(deployment.id, { limit: 1 })
-    runtime.bus.emit(events)
-  }
+  if (created) runtime.bus.emit([{ ...accepted, deploymentId: deployment.id, sequence: 1 }])
   let ended: Promise<DeploymentRecord>
   if (created && lease !== null) {
-    const attempt = new Attempt(runtime, deployment, { key: lease.key, token: lease.token }, target)
+    const attempt = new Attempt(runtime, deployment, { key: lease.key, token: lease.token }, target, 1)
     if (options.signal?.aborted) attempt.cancel()
     const onAbort = () => attempt.cancel()
     options.signal?.addEventListener('abort', onAbort, { once: true })
@@ -91,16 +87,14 @@ export async function begin(
     runtime.bus.on('traffic-promoted', onPromoted)
     // A handle of an attempt that is already under way: what happened before it listened is in the record.
     if (deployment.promotion === 'recorded') resolve()
-    void ended.then((record) => {
-      runtime.bus.off('traffic-promoted', onPromoted)
-      if (record.promotion !== 'none' && record.promotion !== 'intended') return resolve()
-      reject(
-        new AppaloftError(
-          record.failure?.code ?? (record.status === 'superseded' ? 'superseded' : 'internal-error'),
-          record.failure ? { message: record.failure.message, phase: record.failure.phase } : {},
-        ),
-      )
-    })
+    ended
+      .finally(() => runtime.bus.off('traffic-promoted', onPromoted))
+      .then((record) => {
+        if (record.promotion === 'recorded' || record.promotion === 'reverted') return resolve()
+        const { failure, status } = record
+        const code = failure?.code ?? (status === 'superseded' ? 'superseded' : 'internal-error')
+        reject(new AppaloftError(code, failure ? { message: failure.message, phase: failure.phase } : {}))
+      }, reject)
   })
   promoted.catch(() => {})
   done.catch(() => {})
@@ -109,7 +103,7 @@ export async function begin(
 
 /** An attempt of another process, or of an earlier call with the same idempotency key. */
 async function followToEnd({ runtime, running }: Engine, record: DeploymentRecord): Promise<DeploymentRecord> {
-  for await (const _ of observe(runtime, record.id, { follow: true, heartbeatSeconds: 0 })) {
+  for await (const _ of observe(runtime, record.id, { follow: true, heartbeatSeconds: 2 })) {
     if (running.get(record.id) === undefined) await runtime.recover(record.id, runtime.engineId).catch(() => null)
   }
   return (await runtime.store.getDeployment(record.id)) ?? record

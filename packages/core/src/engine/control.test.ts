@@ -7,7 +7,7 @@ import { createAppaloft } from '../index.js'
 import type { Appaloft } from '../spec/api.js'
 import type { Envelope } from '../spec/events.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
-import { processIdentity } from './processIdentity.js'
+import { processIdentity } from './liveness.js'
 
 let scene: Scene
 let dead: Appaloft[] = []

@@ -4,6 +4,7 @@ import type { ResourceDefinition } from '../spec/profiles.js'
 import { type DeployRequest, requestSchema } from '../spec/request.js'
 import type { Engine } from './appaloft.js'
 import { begin } from './begin.js'
+import { requestCancel } from './cancel.js'
 import { define, snapshotOf, withCurrentSecrets } from './definitions.js'
 import { diagnostics } from './diagnostics.js'
 import { parseInput } from './input.js'
@@ -148,24 +149,7 @@ export function createDeployments(engine: Engine): Deployments {
 
     async cancel(id) {
       await engine.ready()
-      for (let tries = 0; tries < 50; tries++) {
-        const record = await found(id)
-        refuse('cancel', record)
-        if (record.status === 'canceling') break
-        try {
-          await store.commit({
-            deploymentId: id,
-            guards: [],
-            expectVersion: record.version,
-            set: { status: 'canceling', cancelRequestedAt: runtime.now() },
-          })
-          break
-        } catch (error) {
-          if (!AppaloftError.isInstance(error) || (error.code !== 'conflict' && error.code !== 'illegal-transition'))
-            throw error
-        }
-      }
-      engine.running.get(id)?.cancel()
+      await requestCancel(engine, id)
     },
 
     async recovery(id) {

@@ -17,9 +17,8 @@ export const phaseHints: Record<Phase, string> = {
 
 /** Which step failed, with which input, and how to recover. */
 export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, blocked?: Reason): Failure {
-  const { record } = attempt
-  const journal = record.journal
-  const step: Step | undefined = journal?.state === 'intended' ? journal.step : undefined
+  const { journal } = attempt.present
+  const step: Step | undefined = journal === null || journal.state === 'done' ? undefined : journal.step
   const details = error.details as { exitCode?: unknown; lastLogs?: unknown; profileField?: unknown }
   const field =
     blocked?.affectedProfileField ??

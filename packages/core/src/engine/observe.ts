@@ -1,4 +1,5 @@
 import type { EventsOptions } from '../spec/api.js'
+import type { Clock } from '../spec/clock.js'
 import { AppaloftError } from '../spec/errors.js'
 import { cursorOf, type Envelope } from '../spec/events.js'
 import { isTerminal } from '../spec/phases.js'
@@ -39,24 +40,22 @@ export function observe(
 
 class Bell {
   private rung = false
-  private waiting: (() => void) | undefined
+  private waiting: AbortController | undefined
+
   ring(): void {
     this.rung = true
-    this.waiting?.()
+    this.waiting?.abort()
   }
-  /** Resolves at the next ring (or at once, when one came since the last wait), after the time, or on abort. The timer keeps the process alive. */
-  async wait(ms: number, signal?: AbortSignal): Promise<void> {
+
+  /** Resolves at the next ring (or at once, when one came since the last wait), after the time, or on abort. The wait keeps the process alive. */
+  async wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
     if (!this.rung && !signal?.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(done, Math.min(ms, 60_000))
-        function done() {
-          clearTimeout(timer)
-          signal?.removeEventListener('abort', done)
-          resolve()
-        }
-        signal?.addEventListener('abort', done, { once: true })
-        this.waiting = done
-      })
+      const waiting = new AbortController()
+      this.waiting = waiting
+      const onAbort = () => waiting.abort()
+      signal?.addEventListener('abort', onAbort, { once: true })
+      await clock.sleep(ms, { signal: waiting.signal }).catch(() => undefined)
+      signal?.removeEventListener('abort', onAbort)
     }
     this.rung = false
     this.waiting = undefined
@@ -134,7 +133,7 @@ async function* envelopes(runtime: Runtime, id: string, options: EventsOptions, 
         ...(heartbeat > 0 ? [lastSign + heartbeat - now] : []),
         ...(idle > 0 ? [lastEvent + idle - now] : []),
       ]
-      await bell.wait(Math.max(10, Math.min(...waits)), options.signal)
+      await bell.wait(clock, Math.max(10, Math.min(...waits)), options.signal)
     }
   } catch (error) {
     yield { kind: 'error', error: toAppaloftError(error).toJSON() }

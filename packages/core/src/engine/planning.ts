@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type OpenedSource, openSource, resolveBaseDirectory, subTree } from '../sources/index.js'
 import { allReasonCodes, type ReasonCode } from '../spec/codes.js'
+import { AppaloftError } from '../spec/errors.js'
 import { canonicalJson } from '../spec/json.js'
 import { type Plan, type Preview, previewSchemaVersion } from '../spec/plan.js'
 import { isBlocked, type PlanDraft, type PlannerContext } from '../spec/planner.js'
@@ -13,6 +14,7 @@ import { choose } from './choose.js'
 import { toAppaloftError } from './errors.js'
 import type { Runtime } from './runtime.js'
 import { type Detected, detectClaims } from './search.js'
+import { deadline } from './timing.js'
 
 export interface PlanInput {
   definition: ResourceSnapshot
@@ -55,7 +57,8 @@ const profilesOf = (definition: ResourceSnapshot): Profiles => ({
 export async function detect(runtime: Runtime, input: PlanInput): Promise<DetectResult> {
   const { definition, target, signal } = input
   const seconds = definition.runtime?.timeouts?.sourceSeconds ?? 300
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)])
+  const expiry = deadline(runtime.clock, seconds * 1000, () => sourceTimeout(seconds))
+  const limit = AbortSignal.any([signal, expiry.signal])
   let opened: OpenedSource | null = null
   try {
     opened = await openSource(definition.source, {
@@ -113,8 +116,17 @@ export async function detect(runtime: Runtime, input: PlanInput): Promise<Detect
       contextAt: null,
       reasons: [reason(failed.code as ReasonCode, { message: failed.message, phase: failed.phase ?? 'detect' })],
     }
+  } finally {
+    expiry.clear()
   }
 }
+
+const sourceTimeout = (seconds: number) =>
+  new AppaloftError('timeout', {
+    phase: 'detect',
+    message: `The source was not read within ${seconds} s (runtime.timeouts.sourceSeconds).`,
+    details: { profileField: 'runtime.timeouts.sourceSeconds', seconds },
+  })
 
 /** Chooses the planner, lets it plan, and writes the preview. Touches neither store nor target but for reads and `describe`. */
 export async function planDetected(runtime: Runtime, input: PlanInput, found: DetectResult): Promise<Planned> {

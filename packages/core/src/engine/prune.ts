@@ -1,8 +1,8 @@
-import { discardCopies } from '../sources/index.js'
 import type { PruneOptions, PruneReport } from '../spec/api.js'
 import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
-import { holderGone, marks, raiseFences } from './fences.js'
+import { holderGone, raiseFences, takeLease } from './fences.js'
+import { forgetSecrets, sweepCopies } from './leftovers.js'
 import { byPromotion } from './retention.js'
 import type { Runtime } from './runtime.js'
 
@@ -11,30 +11,19 @@ export async function prune(runtime: Runtime, input: PruneOptions): Promise<Prun
   const { store } = runtime
   const keep = Math.max(1, input.keep ?? runtime.retention)
   const report: PruneReport = { releases: [], events: 0, kept: [] }
-  const digests = new Set<string>()
-  for (const resource of await store.listResources()) {
+  const wanted = (id: string) => input.resourceId === undefined || input.resourceId === id
+  const resources = (await store.listResources()).filter((one) => wanted(one.id))
+  for (const resource of resources) {
     for (const target of runtime.targets.values()) {
       const all = await store.listReleases({ resourceId: resource.id, target: target.key })
       const retained = byPromotion(all.filter((one) => one.state === 'retained')).slice(0, keep)
-      for (const one of retained) digests.add(one.plan.source.digest)
-      if (input.resourceId !== undefined && input.resourceId !== resource.id) {
-        for (const one of all) digests.add(one.plan.source.digest)
-        continue
-      }
       const beyond = all.filter((one) => !retained.includes(one))
       if (beyond.length === 0) continue
       const key = resourceLeaseKey(resource.id, target.key)
       const lease = await store.readLease(key)
       const busy = lease?.holder && !holderGone(runtime, lease)
-      const present = await marks(target, resource.id)
-      const taken = busy
-        ? null
-        : await store.acquireLease({
-            key,
-            holder: runtime.holder(runtime.engineId),
-            expect: lease,
-            minToken: Math.max(present.target, present.proxy) + 1,
-          })
+      const expect = { expect: lease, deploymentId: runtime.engineId }
+      const taken = busy ? null : await takeLease(runtime, target, resource.id, expect)
       if (taken === null) {
         for (const one of beyond)
           report.kept.push({ releaseId: one.id, reason: 'an attempt of its resource is running' })
@@ -57,10 +46,11 @@ export async function prune(runtime: Runtime, input: PruneOptions): Promise<Prun
       }
     }
   }
-  await discardCopies(runtime.stateDir, digests)
-  for (const resource of await store.listResources())
-    if (input.resourceId === undefined || input.resourceId === resource.id)
-      report.events += await forgetEvents(runtime, resource.id, Math.max(0, input.history ?? 100))
+  for (const { id } of resources) {
+    await forgetSecrets(runtime, id)
+    report.events += await forgetEvents(runtime, id, Math.max(0, input.history ?? 100))
+  }
+  await sweepCopies(runtime)
   return report
 }
 

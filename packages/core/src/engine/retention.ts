@@ -1,37 +1,34 @@
-import { discardCopies } from '../sources/index.js'
 import { AppaloftError } from '../spec/errors.js'
 import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Attempt } from './attempt.js'
+import { isLost } from './errors.js'
+import { forgetSecrets, sweepCopies } from './leftovers.js'
 
 /** Retained releases by their last promotion, newest first. */
 export const byPromotion = (releases: readonly ReleaseRecord[]): ReleaseRecord[] =>
   [...releases].sort((a, b) => (b.promotedOrder ?? 0) - (a.promotedOrder ?? 0))
 
-/** Lets go of what is beyond retention: releases, what they were built into, copies of sources. A failure is a warning. */
+/** Lets go of what is beyond retention: releases, what they were built into, copies of sources, versions of secrets. A failure is a warning. */
 export async function retain(attempt: Attempt): Promise<void> {
   const { runtime, record, target } = attempt
+  const { store } = runtime
   try {
-    const all = await runtime.store.listReleases({ resourceId: record.resourceId, target: target.key })
+    const all = await store.listReleases({ resourceId: record.resourceId, target: target.key })
     const kept = byPromotion(all.filter((one) => one.state === 'retained')).slice(0, runtime.retention)
     const running = new Set((await target.list(record.resourceId)).map((one) => one.releaseId))
-    for (const one of all) {
-      if (kept.includes(one) || running.has(one.id) || one.id === record.releaseId) continue
+    const beyond = all.filter((one) => !kept.includes(one) && !running.has(one.id) && one.id !== record.releaseId)
+    if (beyond.length === 0) return
+    for (const one of beyond) {
       await target.discard(one, attempt.token, { retained: kept })
-      await runtime.store.removeRelease(one.id)
+      await store.removeRelease(one.id)
     }
-    await discardCopies(runtime.stateDir, new Set(kept.map((one) => one.plan.source.digest)))
+    await forgetSecrets(runtime, record.resourceId)
+    if (beyond.some((one) => one.plan.source.kind !== 'docker-image')) await sweepCopies(runtime)
   } catch (error) {
-    if (AppaloftError.isInstance(error) && (error.code === 'fenced' || error.code === 'lease-lost')) throw error
-    const warning = reason('retention-failed', {
-      phase: 'verify',
-      message: `Old releases could not be removed: ${error instanceof Error ? error.message : String(error)}`,
-    })
-    await attempt.commit({
-      set: { warnings: [...record.warnings, warning] },
-      events: [
-        attempt.event({ type: 'warning', level: 'warn', message: warning.message, data: { code: warning.code } }),
-      ],
-    })
+    if (isLost(error)) throw error
+    const why = AppaloftError.isInstance(error) || error instanceof Error ? error.message : String(error)
+    const message = `Old releases could not be removed: ${why}`
+    await attempt.warn(reason('retention-failed', { phase: 'verify', message }))
   }
 }

@@ -2,7 +2,7 @@ import { AppaloftError } from '../spec/errors.js'
 import type { Plan } from '../spec/plan.js'
 import type { Proxy, RouteTable, UpstreamSet } from '../spec/proxy.js'
 import type { RunningRef, Target } from '../spec/target.js'
-import { type Attempt, pause } from './attempt.js'
+import type { Attempt } from './attempt.js'
 import type { Runtime } from './runtime.js'
 
 /** The attempt's secret: derived, so that it is found again after a crash and stored nowhere in clear. */
@@ -33,19 +33,20 @@ export function proxyOf(target: Target): Proxy {
 
 /** Where a running release answers its proxy; waits until the target knows. */
 export async function upstreamOf(
+  { clock }: Runtime,
   target: Target,
   ref: RunningRef,
   port: number,
   seconds: number,
   signal?: AbortSignal,
 ): Promise<UpstreamSet> {
-  const end = performance.now() + seconds * 1000
+  const end = clock.monotonic() + seconds * 1000
   for (;;) {
     const { upstream } = await target.reach(ref, port, signal === undefined ? {} : { signal })
     if (upstream.length > 0) return { deploymentId: ref.deploymentId, releaseId: ref.releaseId, addresses: upstream }
-    if (performance.now() > end)
+    if (clock.monotonic() > end)
       throw new AppaloftError('start-failed', { message: 'The target does not know where the release answers.' })
-    await pause(50, signal)
+    await clock.sleep(10, signal === undefined ? {} : { signal })
   }
 }
 
@@ -56,7 +57,7 @@ export async function formerTable(attempt: Attempt): Promise<{ table: RouteTable
   const release = await runtime.store.getRelease(record.previous.releaseId)
   if (release === null || !usesProxy(release.plan)) return null
   const ref = { resourceId: record.resourceId, ...record.previous }
-  const live = await upstreamOf(target, ref, release.plan.network.internalPort ?? 80, 10)
+  const live = await upstreamOf(runtime, target, ref, release.plan.network.internalPort ?? 80, 10)
   return { table: tableOf(release.plan, runtime.identity, { live, staged: null, verify: null }), plan: release.plan }
 }
 

@@ -7,15 +7,18 @@ import type { Credentials } from '../spec/credentials.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { Ids } from '../spec/ids.js'
 import type { Holder } from '../spec/lease.js'
+import type { Liveness } from '../spec/liveness.js'
 import type { Status } from '../spec/phases.js'
 import type { Planner } from '../spec/planner.js'
+import type { Prober } from '../spec/prober.js'
 import type { Secrets } from '../spec/secrets.js'
 import type { Store } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import { createBus } from './bus.js'
 import { systemClock } from './clock.js'
 import { ulidIds } from './ids.js'
-import { processIdentity } from './processIdentity.js'
+import { systemLiveness } from './liveness.js'
+import { socketProber } from './prober.js'
 
 /** What the parts of one engine share. Nothing of it is global: two engines in one process do not meet. */
 export interface Runtime {
@@ -26,6 +29,8 @@ export interface Runtime {
   credentials: Credentials | undefined
   clock: Clock
   ids: Ids
+  prober: Prober
+  liveness: Liveness
   stateDir: string
   concurrency: 'supersede' | 'wait' | 'reject'
   identity: 'always' | 'verified'
@@ -34,6 +39,8 @@ export interface Runtime {
   bus: ReturnType<typeof createBus>
   holder(deploymentId: string): Holder
   now(): string
+  /** Waits on the engine's clock; rejects with the signal's reason. */
+  pause(ms: number, signal?: AbortSignal): Promise<void>
   /** Brings one attempt whose holder is gone to its end: given by the composition, since it needs every phase. */
   recover(deploymentId: string, by: string): Promise<Status | null>
 }
@@ -52,7 +59,7 @@ export function createRuntime(
   const stateDir = resolve(options.stateDir ?? defaultStateDir())
   const clock = options.clock ?? systemClock()
   const ids = options.ids ?? ulidIds()
-  const self = processIdentity()
+  const liveness = options.liveness ?? systemLiveness()
   const engineId = ids.next('eng')
   const runtime: Runtime = {
     store: options.store,
@@ -62,14 +69,17 @@ export function createRuntime(
     credentials: options.credentials,
     clock,
     ids,
+    prober: options.prober ?? socketProber(),
+    liveness,
     stateDir,
     concurrency: options.concurrency ?? 'supersede',
     identity: options.identity ?? 'always',
     retention: options.retention ?? 5,
     engineId,
     bus: createBus(),
-    holder: (deploymentId) => ({ engineId, deploymentId, ...self }),
+    holder: (deploymentId) => ({ engineId, deploymentId, ...liveness.self }),
     now: () => new Date(clock.now()).toISOString(),
+    pause: (ms, signal) => clock.sleep(ms, signal === undefined ? {} : { signal }),
     recover: (id, by) => recover(runtime, id, by),
   }
   return runtime

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemClock } from '../engine/clock.js'
-import { processIdentity } from '../engine/processIdentity.js'
+import { processIdentity } from '../engine/liveness.js'
 import { discardCopies, keptCopy, openSource } from './index.js'
 import { sweep, temporaryFolder } from './temporary.js'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDead, processIdentity } from '../engine/processIdentity.js'
+import { judge, processIdentity } from '../engine/liveness.js'
 
 const hour = 3_600_000
 /** No timeout may be longer than a day, so nothing is at work in a folder that is older. */
@@ -43,5 +43,5 @@ function isAbandoned(name: string): boolean {
   const self = processIdentity()
   if (boot === undefined || boot !== self.bootId.replaceAll('-', '')) return false
   if (namespace !== namespaceId(self.pidNamespace)) return false
-  return isDead({ ...self, pid: Number(pid), startTime: startTime ?? '' }, self)
+  return judge({ ...self, pid: Number(pid), startTime: startTime ?? '' }, self) === 'dead'
 }

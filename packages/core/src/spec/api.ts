@@ -3,9 +3,11 @@ import type { Credentials } from './credentials.js'
 import type { Deployment } from './deployment.js'
 import type { DeploymentEvent, Envelope, EventType } from './events.js'
 import type { Ids } from './ids.js'
+import type { Liveness } from './liveness.js'
 import type { Status } from './phases.js'
 import type { Preview } from './plan.js'
 import type { Planner } from './planner.js'
+import type { Prober } from './prober.js'
 import type { Command, ResourceDefinition, VariableChanges } from './profiles.js'
 import type { Diagnostics, Recovery } from './recovery.js'
 import type { DeployRequest } from './request.js'
@@ -24,6 +26,10 @@ export interface AppaloftOptions {
   credentials?: Credentials
   clock?: Clock
   ids?: Ids
+  /** How checks reach addresses. Default: sockets of this machine. */
+  prober?: Prober
+  /** How the death of another engine's process is proven. Default: /proc. */
+  liveness?: Liveness
   /** Source cache, sealed key and what targets keep on this machine. Default `$APPALOFT_STATE_DIR`, else `$XDG_STATE_HOME/appaloft`, else `~/.local/state/appaloft`. */
   stateDir?: string
   /** What a new attempt does where another one of the same resource and target runs. Default `supersede`. */

@@ -49,7 +49,7 @@ export type LiveRef = z.infer<typeof liveRefSchema>
 /** The write-ahead entry: the step that is intended or done, with what its effects need to be found again. */
 export const journalEntrySchema = z.strictObject({
   step: stepSchema,
-  state: z.enum(['intended', 'done']),
+  state: z.enum(['intended', 'done', 'failed']),
   data: jsonObjectSchema,
 })
 export type JournalEntry = z.infer<typeof journalEntrySchema>

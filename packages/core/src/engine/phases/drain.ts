@@ -1,80 +1,62 @@
-import { AppaloftError } from '../../spec/errors.js'
 import { reason } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
-import { type Attempt, pause } from '../attempt.js'
+import type { OwnedThing } from '../../spec/target.js'
+import type { Attempt } from '../attempt.js'
+import { isLost, toAppaloftError } from '../errors.js'
 import { usesProxy } from '../routes.js'
 import { previousRef, releaseInput } from './execute.js'
 
-/** In-flight requests of former releases finish, bounded by `drainSeconds`; then they are stopped. A failure is a warning. */
+/**
+ * In-flight requests of former releases finish, bounded by `drainSeconds`; then they are stopped. A failure is a warning. Access has passed
+ * by now: the release becomes one that can be gone back to.
+ */
 export async function drain(attempt: Attempt, release: ReleaseRecord): Promise<void> {
-  const {
-    target,
-    runtime,
-    record: { resourceId },
-  } = attempt
-  const previous = previousRef(attempt)
+  const { target, runtime } = attempt
+  const { resourceId, order } = attempt.record
   await attempt.commit({
     set: { drain: 'running', journal: { step: 'drain', state: 'intended', data: {} } },
+    releases: [{ ...release, state: 'retained', promotedAt: runtime.now(), promotedOrder: order }],
     events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'drain' })],
   })
-  let outcome: 'done' | 'failed' = 'done'
+  let done = true
   try {
-    await target.promoted?.(await releaseInput(attempt, release, new AbortController().signal, 'promote'), previous)
+    const input = await releaseInput(attempt, release, attempt.signal, 'promote')
+    await target.promoted?.(input, previousRef(attempt))
     const old = (await target.list(resourceId)).filter((one) => one.deploymentId !== attempt.id)
-    const began = runtime.clock.monotonic()
-    const limit = release.plan.network.drainSeconds * 1000
-    for (const one of old) {
-      while (target.proxy?.capabilities.inFlight && usesProxy(release.plan)) {
-        attempt.signal.throwIfAborted()
-        const { inFlight } = await target.proxy.observe(resourceId)
-        const open = inFlight.find((each) => each.deploymentId === one.deploymentId)?.count ?? 0
-        if (open === 0 || runtime.clock.monotonic() - began >= limit) break
-        await pause(50, attempt.signal)
-      }
-      attempt.signal.throwIfAborted()
-      await target.proxy?.cut?.(resourceId, one.deploymentId, attempt.token)
-      await target.stop(one, attempt.token)
-      await target.remove(one, attempt.token)
-      await attempt.commit({
-        events: [
-          attempt.event({
-            type: 'release-drained',
-            phase: 'verify',
-            step: 'drain',
-            data: {
-              deploymentId: one.deploymentId,
-              releaseId: one.releaseId,
-              seconds: Math.round(runtime.clock.monotonic() - began) / 1000,
-            },
-          }),
-        ],
-      })
-    }
+    await drainThings(attempt, old, usesProxy(release.plan) ? release.plan.network.drainSeconds : 0)
   } catch (error) {
     attempt.signal.throwIfAborted()
-    if (AppaloftError.isInstance(error) && (error.code === 'lease-lost' || error.code === 'fenced')) throw error
-    outcome = 'failed'
-    const warning = reason('drain-failed', {
-      phase: 'verify',
-      message: `The former release was not drained: ${error instanceof Error ? error.message : String(error)}`,
-    })
-    await attempt.commit({
-      set: { warnings: [...attempt.record.warnings, warning] },
-      events: [
-        attempt.event({
-          type: 'warning',
-          level: 'warn',
-          phase: 'verify',
-          message: warning.message,
-          data: { code: warning.code },
-        }),
-      ],
-    })
+    if (isLost(error)) throw error
+    done = false
+    const message = `The former release was not drained: ${toAppaloftError(error).message}`
+    await attempt.warn(reason('drain-failed', { phase: 'verify', message }))
   }
-  await attempt.commit({
-    set: { drain: outcome, journal: { step: 'drain', state: 'done', data: {} } },
-    events: [
-      attempt.event({ type: outcome === 'done' ? 'step-succeeded' : 'step-failed', phase: 'verify', step: 'drain' }),
-    ],
+  attempt.defer({
+    set: { drain: done ? 'done' : 'failed', journal: { step: 'drain', state: done ? 'done' : 'failed', data: {} } },
+    events: [attempt.event({ type: done ? 'step-succeeded' : 'step-failed', phase: 'verify', step: 'drain' })],
   })
+}
+
+/** What no longer takes traffic: its requests may end, then it is cut, stopped and removed. */
+export async function drainThings(attempt: Attempt, things: readonly OwnedThing[], seconds: number): Promise<void> {
+  const { target, runtime, signal } = attempt
+  const { resourceId } = attempt.record
+  const { clock } = runtime
+  const began = clock.monotonic()
+  for (const one of things) {
+    while (target.proxy?.capabilities.inFlight) {
+      signal.throwIfAborted()
+      const { inFlight } = await target.proxy.observe(resourceId)
+      const open = inFlight.find((each) => each.deploymentId === one.deploymentId)?.count ?? 0
+      if (open === 0 || clock.monotonic() - began >= seconds * 1000) break
+      await runtime.pause(50, signal)
+    }
+    signal.throwIfAborted()
+    await target.proxy?.cut?.(resourceId, one.deploymentId, attempt.token)
+    await target.stop(one, attempt.token)
+    await target.remove(one, attempt.token)
+    const took = Math.round(clock.monotonic() - began) / 1000
+    const data = { deploymentId: one.deploymentId, releaseId: one.releaseId, seconds: took }
+    await attempt.commit({ events: [attempt.event({ type: 'release-drained', data })] })
+  }
 }

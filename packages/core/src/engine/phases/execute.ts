@@ -7,6 +7,7 @@ import type { ReleaseInput, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
 import { openVariables } from '../definitions.js'
 import { formerTable, proxyOf, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
+import { deadline } from '../timing.js'
 
 /** Runs a step under the time that its profile field gives; the expiry names the field. */
 async function within<T>(
@@ -15,23 +16,23 @@ async function within<T>(
   field: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = new AbortController()
-  const timer = setTimeout(() => {
-    limit.abort(
+  const limit = deadline(
+    attempt.runtime.clock,
+    seconds * 1000,
+    () =>
       new AppaloftError('timeout', {
         message: `The step took longer than ${seconds} s (runtime.timeouts.${field}).`,
         details: { profileField: `runtime.timeouts.${field}`, seconds },
       }),
-    )
-  }, seconds * 1000)
+  )
   try {
     return await work(AbortSignal.any([attempt.signal, limit.signal]))
   } catch (error) {
     attempt.signal.throwIfAborted()
-    if (limit.signal.aborted) throw limit.signal.reason
+    limit.signal.throwIfAborted()
     throw error
   } finally {
-    clearTimeout(timer)
+    limit.clear()
   }
 }
 
@@ -115,7 +116,7 @@ export async function makeRelease(
           noCache,
         }),
       ),
-    { releaseId },
+    { set: { releaseId } },
   )
   const release: ReleaseRecord = {
     id: releaseId,
@@ -128,20 +129,19 @@ export async function makeRelease(
     state: 'candidate',
     createdAt: runtime.now(),
   }
-  await attempt.commit({
-    releases: [release],
-    events: [
-      attempt.event({
-        type: 'evidence-captured',
-        step: 'build',
-        data: { kind: 'build', cached: built.cached, releaseId },
-      }),
-    ],
-  })
-  await attempt.step('execute', 'upload', { releaseId }, () =>
-    within(attempt, plan.timeouts.uploadSeconds, 'uploadSeconds', async (signal) =>
-      target.upload(await releaseInput(attempt, release, signal, 'upload')),
-    ),
+  const { cached } = built
+  await attempt.step(
+    'execute',
+    'upload',
+    { releaseId },
+    () =>
+      within(attempt, plan.timeouts.uploadSeconds, 'uploadSeconds', async (signal) =>
+        target.upload(await releaseInput(attempt, release, signal, 'upload')),
+      ),
+    {
+      releases: [release],
+      events: [attempt.event({ type: 'evidence-captured', step: 'build', data: { kind: 'build', cached, releaseId } })],
+    },
   )
   const command = plan.commands.release
   if (command !== undefined) {
@@ -183,13 +183,9 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
   )
   if (!usesProxy(plan)) return
   await attempt.step('execute', 'route', { releaseId: release.id }, async () => {
-    const staged = await upstreamOf(
-      target,
-      attempt.ref,
-      plan.network.internalPort ?? 80,
-      plan.timeouts.startSeconds,
-      attempt.signal,
-    )
+    const { startSeconds } = plan.timeouts
+    const port = plan.network.internalPort ?? 80
+    const staged = await upstreamOf(runtime, target, attempt.ref, port, startSeconds, attempt.signal)
     const former = plan.overlap ? await formerTable(attempt) : null
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
     // Hostnames may change with the release: until promotion the former routes stay as they are, and new ones lead nowhere without the token.

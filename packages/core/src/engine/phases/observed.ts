@@ -4,6 +4,7 @@ import { AppaloftError } from '../../spec/errors.js'
 import type { JsonObject } from '../../spec/json.js'
 import type { Evidence } from '../../spec/reasons.js'
 import type { Attempt } from '../attempt.js'
+import { deadline } from '../timing.js'
 
 export const seen = (signal: string, value: Evidence['value'], kind = 'response'): Evidence => ({
   kind,
@@ -11,16 +12,16 @@ export const seen = (signal: string, value: Evidence['value'], kind = 'response'
   ...(value === undefined ? {} : { value }),
 })
 
-export async function record(attempt: Attempt, name: CheckName, check: Omit<Check, 'observedAt'>): Promise<void> {
+/** What a check found: told with the next boundary. */
+export function record(attempt: Attempt, name: CheckName, check: Omit<Check, 'observedAt'>): void {
   const full: Check = attempt.redact.json({ ...check, observedAt: attempt.runtime.now() })
-  const level = check.status === 'failed' ? 'error' : 'info'
-  await attempt.commit({
-    set: { checks: { ...attempt.record.checks, [name]: full } },
+  attempt.defer({
+    set: { checks: { ...attempt.present.checks, [name]: full } },
     events: [
       attempt.event({
         type: 'check-observed',
         phase: 'verify',
-        level,
+        level: check.status === 'failed' ? 'error' : 'info',
         message: `${name}: ${check.status}`,
         data: {
           check: name,
@@ -33,7 +34,7 @@ export async function record(attempt: Attempt, name: CheckName, check: Omit<Chec
   })
 }
 
-export async function fail(
+export function fail(
   attempt: Attempt,
   name: CheckName,
   code: ErrorCode,
@@ -41,18 +42,22 @@ export async function fail(
   attempts: number,
   evidence: Evidence[],
   details: JsonObject = {},
-): Promise<never> {
-  await record(attempt, name, { status: 'failed', code, attempts, evidence })
+): never {
+  record(attempt, name, { status: 'failed', code, attempts, evidence })
   throw new AppaloftError(code, { phase: 'verify', message, details })
 }
 
-export async function runtimeLogs(attempt: Attempt, tail = 50): Promise<string[]> {
+/** The last lines of the release's own output; what can be read within two seconds. */
+export async function runtimeLogs({ runtime, target, ref, redact }: Attempt, tail = 50): Promise<string[]> {
   const lines: string[] = []
+  const limit = deadline(runtime.clock, 2000, () => new Error('timeout'))
   try {
-    for await (const line of attempt.target.logs(attempt.ref, { tail, signal: AbortSignal.timeout(2000) }))
-      lines.push(attempt.redact.text(line.text).slice(0, 2000))
+    for await (const line of target.logs(ref, { tail, signal: limit.signal }))
+      lines.push(redact.text(line.text).slice(0, 2000))
   } catch {
     // what was read is told
+  } finally {
+    limit.clear()
   }
   return lines.slice(-tail)
 }

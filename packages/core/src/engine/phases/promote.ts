@@ -11,8 +11,10 @@ export async function promote(attempt: Attempt, release: ReleaseRecord): Promise
     set: { promotion: 'intended', journal: { step: 'promote', state: 'intended', data } },
     events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'promote', data })],
   })
+  signal.throwIfAborted()
+  attempt.settled = true // from here on a cancel is refused: already promoted
   if (usesProxy(release.plan)) {
-    const live = await upstreamOf(target, attempt.ref, release.plan.network.internalPort ?? 80, 10)
+    const live = await upstreamOf(runtime, target, attempt.ref, release.plan.network.internalPort ?? 80, 10, signal)
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
     await proxyOf(target).apply(
       attempt.record.resourceId,
@@ -24,18 +26,10 @@ export async function promote(attempt: Attempt, release: ReleaseRecord): Promise
 }
 
 export async function recordPromotion(attempt: Attempt, release: ReleaseRecord): Promise<void> {
-  const { runtime } = attempt
   const data = { releaseId: release.id }
-  attempt.compensating = true // from here on a cancel is refused: already promoted
-  const promoted: ReleaseRecord = {
-    ...release,
-    state: 'retained',
-    promotedAt: runtime.now(),
-    promotedOrder: attempt.record.order,
-  }
+  attempt.settled = true
   await attempt.commit({
     set: { promotion: 'recorded', journal: { step: 'promote', state: 'done', data } },
-    releases: [promoted],
     live: { deploymentId: attempt.id, releaseId: release.id },
     events: [
       attempt.event({

@@ -1,10 +1,13 @@
 import type { Failure, Rollback } from '../../spec/deployment.js'
 import { AppaloftError } from '../../spec/errors.js'
-import type { Status } from '../../spec/phases.js'
+import { isTerminal, type Status } from '../../spec/phases.js'
+import type { ReleaseRecord } from '../../spec/release.js'
+import type { OwnedThing, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
 import { isLost, toAppaloftError } from '../errors.js'
 import { failureOf } from '../failure.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
+import { drainThings } from './drain.js'
 import { previousRef } from './execute.js'
 import { runtimeLogs } from './observed.js'
 import { askRoute } from './routing.js'
@@ -13,45 +16,37 @@ import { askRoute } from './routing.js'
  * Traffic back if it had moved, the candidate removed, the result read back rather than assumed, the former release proven to serve.
  * Idempotent: reconciliation runs it again after a crash at any place.
  */
-export async function rollback(attempt: Attempt, failure: Failure | undefined): Promise<Rollback> {
-  attempt.compensating = true
-  const phase = attempt.record.currentPhase ?? 'execute'
-  await attempt.commit({
-    set: {
-      ...(attempt.record.status === 'rolling-back' ? {} : { status: 'rolling-back' }),
-      ...(failure === undefined ? {} : { failure }),
-    },
-    events: [
-      attempt.event({
-        type: 'phase-failed',
-        phase,
-        level: 'error',
-        ...(failure === undefined ? {} : { message: failure.message, data: { code: failure.code } }),
-      }),
-      attempt.event({ type: 'phase-started', phase: 'rollback' }),
-    ],
-  })
+export async function rollback(attempt: Attempt, failure: Failure): Promise<Rollback> {
+  attempt.settled = true
+  if (attempt.record.status !== 'rolling-back') {
+    const { message, code } = failure
+    const phase = attempt.present.currentPhase ?? 'execute'
+    await attempt.commit({
+      set: { status: 'rolling-back', failure },
+      events: [
+        attempt.event({ type: 'phase-failed', phase, level: 'error', message, data: { code } }),
+        attempt.event({ type: 'phase-started', phase: 'rollback' }),
+      ],
+    })
+  }
   let outcome: Rollback
   try {
     outcome = await undo(attempt)
   } catch (error) {
     if (isLost(error)) throw error
-    const failed = toAppaloftError(error)
+    const { message, details } = toAppaloftError(error)
     outcome = {
       outcome: 'failed',
       ...(attempt.record.previous === null ? {} : { releaseId: attempt.record.previous.releaseId }),
-      failure: failureOf(
-        attempt,
-        new AppaloftError('rollback-failed', { message: failed.message, details: failed.details }),
-        'rollback',
-      ),
+      failure: failureOf(attempt, new AppaloftError('rollback-failed', { message, details }), 'rollback'),
     }
   }
+  const failed = outcome.outcome === 'failed'
   await attempt.commit({
-    set: { rollback: outcome, ...(outcome.outcome === 'failed' ? { currentPhase: 'rollback' } : {}) },
+    set: { rollback: outcome, ...(failed ? { currentPhase: 'rollback' } : {}) },
     events: [
       attempt.event({
-        type: outcome.outcome === 'failed' ? 'phase-failed' : 'phase-succeeded',
+        type: failed ? 'phase-failed' : 'phase-succeeded',
         phase: 'rollback',
         data: { outcome: outcome.outcome },
       }),
@@ -61,122 +56,128 @@ export async function rollback(attempt: Attempt, failure: Failure | undefined): 
 }
 
 async function undo(attempt: Attempt): Promise<Rollback> {
-  const { record, target, runtime } = attempt
   const previous = previousRef(attempt)
-  const release = previous === null ? null : await runtime.store.getRelease(previous.releaseId)
+  const release = previous === null ? null : await attempt.runtime.store.getRelease(previous.releaseId)
+  const former = previous === null || release === null ? null : { ref: previous, release }
+  await attempt.step('rollback', 'restore-traffic', {}, () => restoreTraffic(attempt, previous))
+  await attempt.step('rollback', 'remove-candidate', {}, () => removeCandidate(attempt, former))
+  if (former === null) return { outcome: 'nothing-to-restore' }
+  await attempt.step('rollback', 'prove-previous', {}, () => prove(attempt, former.ref, former.release))
+  return { outcome: 'restored', releaseId: former.ref.releaseId }
+}
+
+async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Promise<void> {
+  const { record, target } = attempt
   const moved = record.promotion === 'intended' || record.promotion === 'recorded'
-
-  await attempt.step('rollback', 'restore-traffic', {}, async () => {
-    if (previous !== null) {
-      const state = await target.inspect(previous)
-      if (state.state === 'exited' || state.state === 'absent') await target.restart(previous, attempt.token)
+  if (previous !== null) {
+    const { state } = await target.inspect(previous)
+    if (state === 'exited' || state === 'absent') await target.restart(previous, attempt.token)
+  }
+  if (target.proxy !== null) {
+    const { table } = await target.proxy.observe(record.resourceId)
+    const ours = [table?.live, table?.staged, table?.verify].some((one) => one?.deploymentId === attempt.id)
+    const former = await formerTable(attempt)
+    if (former !== null) {
+      if (ours || table === null || moved) await target.proxy.apply(record.resourceId, former.table, attempt.token)
+      await serves(attempt, previous)
+    } else if (ours) {
+      // Nothing to go back to: the routes stay, without an upstream, so that the resource keeps its port.
+      const empty = { ...table!, live: null, staged: null, verify: null }
+      await target.proxy.apply(record.resourceId, empty, attempt.token)
     }
-    if (target.proxy !== null) {
-      const seen = await target.proxy.observe(record.resourceId)
-      const ours =
-        seen.table?.live?.deploymentId === attempt.id ||
-        seen.table?.staged?.deploymentId === attempt.id ||
-        seen.table?.verify?.deploymentId === attempt.id
-      const former = await formerTable(attempt)
-      if (former !== null) {
-        if (ours || seen.table === null || moved)
-          await target.proxy.apply(record.resourceId, former.table, attempt.token)
-        const back = await target.proxy.observe(record.resourceId)
-        if (back.table?.live?.deploymentId !== previous?.deploymentId || back.table?.staged)
-          throw new AppaloftError('rollback-failed', { message: 'The proxy does not serve the former release.' })
-      } else if (ours) {
-        // Nothing to go back to: the routes stay, without an upstream, so that the resource keeps its port.
-        await target.proxy.apply(
-          record.resourceId,
-          { ...seen.table!, live: null, staged: null, verify: null },
-          attempt.token,
-        )
-      }
-    }
-    if (record.promotion === 'recorded') {
-      await attempt.commit({ set: { promotion: 'reverted' }, live: record.previous })
-    } else if (record.promotion === 'intended') {
-      await attempt.commit({ set: { promotion: 'none' } })
-    }
-    if (moved)
-      await attempt.commit({
-        events: [
-          attempt.event({
-            type: 'traffic-restored',
-            phase: 'rollback',
-            step: 'restore-traffic',
-            data: { deploymentId: previous?.deploymentId ?? null },
-          }),
-        ],
-      })
+  }
+  if (!moved) return
+  const recorded = record.promotion === 'recorded'
+  const data = { deploymentId: previous?.deploymentId ?? null }
+  await attempt.commit({
+    set: { promotion: recorded ? 'reverted' : 'none' },
+    ...(recorded ? { live: record.previous } : {}),
+    events: [attempt.event({ type: 'traffic-restored', phase: 'rollback', step: 'restore-traffic', data })],
   })
+}
 
-  await attempt.step('rollback', 'remove-candidate', {}, async () => {
-    if (record.releaseId === null) return
-    const state = await target.inspect(attempt.ref)
-    if (state.state !== 'absent') {
-      const logs = await runtimeLogs(attempt)
-      await attempt.commit({
-        events: [
-          attempt.event({
-            type: 'evidence-captured',
-            phase: 'rollback',
-            step: 'remove-candidate',
-            data: {
-              kind: 'candidate',
-              state: state.state,
-              lastLogs: logs.slice(-20),
-              ...(attempt.record.failure === undefined ? {} : { code: attempt.record.failure.code }),
-            },
-          }),
-        ],
-      })
-    }
-    await target.restore?.(
-      attempt.ref,
-      previous !== null && release !== null ? { ref: previous, release } : null,
-      attempt.token,
-    )
-    await target.proxy?.cut?.(record.resourceId, attempt.id, attempt.token)
+/** Read back from the proxy, not assumed. */
+async function serves({ target, record }: Attempt, previous: RunningRef | null): Promise<void> {
+  const { table } = await proxyOf(target).observe(record.resourceId)
+  if (table?.live?.deploymentId === previous?.deploymentId && !table?.staged) return
+  throw new AppaloftError('rollback-failed', { message: 'The proxy does not serve the former release.' })
+}
+
+async function removeCandidate(
+  attempt: Attempt,
+  former: { ref: RunningRef; release: ReleaseRecord } | null,
+): Promise<void> {
+  const { record, target, runtime } = attempt
+  const { resourceId } = record
+  if (record.releaseId !== null) {
+    await captureEvidence(attempt)
+    await target.restore?.(attempt.ref, former, attempt.token)
+    await target.proxy?.cut?.(resourceId, attempt.id, attempt.token)
     await target.remove(attempt.ref, attempt.token)
-    const left = (await target.list(record.resourceId)).some((one) => one.deploymentId === attempt.id)
-    if (left) throw new AppaloftError('rollback-failed', { message: 'The failed candidate is still there.' })
-  })
+  }
+  // Also what a former attempt left draining when this one took its place.
+  const strangers: OwnedThing[] = []
+  for (const one of await target.list(resourceId)) {
+    if (one.deploymentId === attempt.id)
+      throw new AppaloftError('rollback-failed', { message: 'The failed candidate is still there.' })
+    if (one.deploymentId === former?.ref.deploymentId) continue
+    const owner = await runtime.store.getDeployment(one.deploymentId)
+    if (owner === null || isTerminal(owner.status)) strangers.push(one)
+  }
+  await drainThings(attempt, strangers, record.plan?.network.drainSeconds ?? 0)
+}
 
-  if (previous === null || release === null) return { outcome: 'nothing-to-restore' }
-  await attempt.step('rollback', 'prove-previous', {}, async () => {
-    const state = await target.inspect(previous)
-    if (state.state !== 'running' && state.state !== 'starting')
-      throw new AppaloftError('rollback-failed', { message: `The former release is ${state.state}.` })
-    if (!usesProxy(release.plan)) return
+/** What the candidate said and how it was, before it is gone. */
+async function captureEvidence(attempt: Attempt): Promise<void> {
+  const { state } = await attempt.target.inspect(attempt.ref)
+  if (state === 'absent') return
+  const lastLogs = (await runtimeLogs(attempt)).slice(-20)
+  const code = attempt.record.failure?.code
+  const data = { kind: 'candidate', state, lastLogs, ...(code === undefined ? {} : { code }) }
+  const event = { type: 'evidence-captured' as const, phase: 'rollback' as const, step: 'remove-candidate' as const }
+  await attempt.commit({ events: [attempt.event({ ...event, data })] })
+}
+
+const proofMs = 10_000
+
+async function prove(attempt: Attempt, previous: RunningRef, release: ReleaseRecord): Promise<void> {
+  const { target, runtime } = attempt
+  const { clock } = runtime
+  const end = clock.monotonic() + proofMs
+  for (;;) {
+    const { state } = await target.inspect(previous)
+    if (state === 'exited' || state === 'absent')
+      throw new AppaloftError('rollback-failed', { message: `The former release is ${state}.` })
+    if (state === 'running' && (await answers(attempt, previous, release).catch(unlessLost))) break
+    if (clock.monotonic() > end)
+      throw new AppaloftError('rollback-failed', {
+        message: state === 'running' ? 'The former release does not answer.' : `The former release is ${state}.`,
+      })
+    await runtime.pause(50)
+  }
+  if (usesProxy(release.plan)) await serves(attempt, previous)
+}
+
+async function answers(attempt: Attempt, previous: RunningRef, release: ReleaseRecord): Promise<boolean> {
+  const { target, runtime } = attempt
+  const { exposure, internalPort } = release.plan.network
+  if (usesProxy(release.plan)) {
     const { hostnames, pathPrefix, redirectTo } = release.plan.access
-    const end = performance.now() + 10_000
-    for (;;) {
-      const answer = await askRoute(attempt, hostnames[0] ?? null, pathPrefix).catch(() => null)
-      if (
-        answer !== null &&
-        (answer.identity === previous.deploymentId ||
-          redirectTo !== undefined ||
-          (runtime.identity === 'verified' && answer.status < 500))
-      )
-        return
-      if (performance.now() > end)
-        throw new AppaloftError('rollback-failed', { message: 'The former release does not answer on its route.' })
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  })
-  const applied = target.proxy === null ? null : await proxyOf(target).observe(record.resourceId)
-  if (applied?.table && usesProxy(release.plan) && applied.table.live?.deploymentId !== previous.deploymentId)
-    throw new AppaloftError('rollback-failed')
-  return { outcome: 'restored', releaseId: previous.releaseId }
+    const { identity, status } = await askRoute(attempt, hostnames[0] ?? null, pathPrefix)
+    if (identity === previous.deploymentId || redirectTo !== undefined) return true
+    return runtime.identity === 'verified' && status < 500
+  }
+  if (exposure === 'none') return true
+  const { probe } = await target.reach(previous, internalPort ?? 80)
+  for (const address of probe) await runtime.prober.dial(address, { timeoutMs: 1000 })
+  return probe.length > 0
+}
+
+const unlessLost = (error: unknown): false => {
+  if (isLost(error)) throw error
+  return false
 }
 
 /** What an attempt that did not succeed ends as. */
-export const endStatus = (failure: Failure): Status =>
-  failure.code === 'canceled'
-    ? 'canceled'
-    : failure.code === 'interrupted'
-      ? 'interrupted'
-      : failure.code === 'superseded'
-        ? 'superseded'
-        : 'failed'
+export const endStatus = ({ code }: Failure): Status =>
+  code === 'canceled' || code === 'interrupted' || code === 'superseded' ? code : 'failed'

@@ -1,12 +1,12 @@
-import { lookup } from 'node:dns/promises'
 import type { ErrorCode } from '../../spec/codes.js'
 import { AppaloftError } from '../../spec/errors.js'
 import { identityHeader, verifyHeader } from '../../spec/proxy.js'
 import { type Evidence, reason } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
-import { type Attempt, pause } from '../attempt.js'
-import { ask } from '../request.js'
+import type { Attempt } from '../attempt.js'
+import { isLost } from '../errors.js'
 import { proxyOf, verifyToken } from '../routes.js'
+import { within } from '../timing.js'
 import { fail, record, seen } from './observed.js'
 
 /** Asks a route as users do, but with the token and without DNS. */
@@ -15,8 +15,9 @@ export async function askRoute(
   hostname: string | null,
   path: string,
 ): Promise<{ status: number; identity: string | undefined; location: string | undefined }> {
+  const { clock, prober } = attempt.runtime
   const proxy = proxyOf(attempt.target)
-  const { address } = await proxy.endpoint(attempt.record.resourceId, { signal: AbortSignal.timeout(5000) })
+  const { address } = await within(clock, 5000, (signal) => proxy.endpoint(attempt.record.resourceId, { signal }))
   const host =
     hostname === null
       ? address.kind === 'tcp'
@@ -24,7 +25,7 @@ export async function askRoute(
         : 'localhost'
       : hostname.replace(/^\*\./, 'appaloft-check.')
   const token = await verifyToken(attempt.runtime, attempt.ref)
-  const answer = await ask(address, {
+  const answer = await prober.request(address, {
     path,
     headers: { host, [verifyHeader]: token, 'user-agent': 'appaloft-verify' },
     timeoutMs: 5000,
@@ -44,7 +45,8 @@ export async function checkRoutes(
   patienceMs: number,
 ): Promise<void> {
   const { access } = release.plan
-  const began = performance.now()
+  const { clock, pause } = attempt.runtime
+  const began = clock.monotonic()
   const evidence: Evidence[] = []
   let attempts = 0
   for (const hostname of access.hostnames.length > 0 ? access.hostnames : [null]) {
@@ -69,14 +71,15 @@ export async function checkRoutes(
           code = 'route-identity-mismatch'
           message = `${at} was answered by ${answer.identity ?? 'something without an identity'}.`
         }
-        if (performance.now() - began > Math.min(patienceMs, 3000))
-          await fail(attempt, name, code, message, attempts, [...evidence, fact])
+        if (clock.monotonic() - began > Math.min(patienceMs, 3000))
+          fail(attempt, name, code, message, attempts, [...evidence, fact])
       } catch (error) {
         if (AppaloftError.isInstance(error) && error.phase === 'verify') throw error
         attempt.signal.throwIfAborted()
+        if (isLost(error)) throw error
         const why = (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
-        if (performance.now() - began > patienceMs) {
-          await fail(
+        if (clock.monotonic() - began > patienceMs) {
+          fail(
             attempt,
             name,
             name === 'route' ? 'route-not-served' : 'access-unreachable',
@@ -86,28 +89,26 @@ export async function checkRoutes(
           )
         }
       }
-      await pause(100)
+      await pause(attempts < 10 ? 10 : 100)
     }
   }
-  await record(attempt, name, { status: 'passed', attempts, evidence })
+  record(attempt, name, { status: 'passed', attempts, evidence })
 }
 
 /** The public address is evidence; it decides only where the profile asks for it. */
 export async function askPublicly(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   const { access } = release.plan
+  const { clock, prober } = attempt.runtime
   const { publicPort } = await proxyOf(attempt.target).endpoint(attempt.record.resourceId)
   for (const hostname of access.hostnames.filter(
     (one) => !one.startsWith('*.') && one !== 'localhost' && !one.endsWith('.localhost'),
   )) {
     let message = ''
     try {
-      const { address } = await Promise.race([
-        lookup(hostname),
-        pause(2000).then(() => Promise.reject(new Error('timeout'))),
-      ])
+      const host = await within(clock, 2000, () => prober.lookup(hostname))
       const token = await verifyToken(attempt.runtime, attempt.ref)
-      const answer = await ask(
-        { kind: 'tcp', host: address, port: publicPort },
+      const answer = await prober.request(
+        { kind: 'tcp', host, port: publicPort },
         { path: access.pathPrefix, headers: { host: hostname, [verifyHeader]: token }, timeoutMs: 2000 },
       )
       if (answer.headers[identityHeader] !== attempt.id) message = `${hostname} leads elsewhere.`
@@ -115,13 +116,7 @@ export async function askPublicly(attempt: Attempt, release: ReleaseRecord): Pro
       message = `${hostname} cannot be reached publicly (${(error as NodeJS.ErrnoException).code ?? String(error)}).`
     }
     if (message === '') continue
-    if (access.requirePublic) await fail(attempt, 'access', 'access-unreachable', message, 1, [seen(hostname, message)])
-    const warning = reason('dns-not-pointing', { message })
-    await attempt.commit({
-      set: { warnings: [...attempt.record.warnings, warning] },
-      events: [
-        attempt.event({ type: 'warning', phase: 'verify', level: 'warn', message, data: { code: warning.code } }),
-      ],
-    })
+    if (access.requirePublic) fail(attempt, 'access', 'access-unreachable', message, 1, [seen(hostname, message)])
+    await attempt.warn(reason('dns-not-pointing', { phase: 'verify', message }))
   }
 }

@@ -1,6 +1,5 @@
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
-import { dial } from '../request.js'
 import { accessUrls, usesProxy } from '../routes.js'
 import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
@@ -32,8 +31,9 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Pro
   await attempt.step('verify', 'access', { releaseId: release.id }, async () => {
     if (plan.network.exposure === 'direct-port') {
       const { probe: addresses } = await attempt.target.reach(attempt.ref, plan.network.internalPort ?? 80)
-      for (const address of addresses) await dial(address, 5000)
-      await record(attempt, 'access', {
+      for (const address of addresses)
+        await attempt.runtime.prober.dial(address, { timeoutMs: 5000, signal: attempt.signal })
+      record(attempt, 'access', {
         status: 'passed',
         attempts: 1,
         evidence: [seen('host-port', plan.network.hostPort ?? null)],
@@ -43,5 +43,6 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Pro
       await askPublicly(attempt, release)
     }
   })
-  await attempt.commit({ set: { accessUrls: await accessUrls(attempt.target, plan, attempt.record.resourceId) } })
+  const urls = await accessUrls(attempt.target, plan, attempt.record.resourceId)
+  attempt.defer({ set: { accessUrls: urls } })
 }

@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { isDead, type ProcessIdentity, processIdentity } from './processIdentity.js'
+import type { ProcessIdentity } from '../spec/liveness.js'
+import { judge, processIdentity } from './liveness.js'
 
 const linux = process.platform === 'linux'
-if (!linux) console.warn('processIdentity: the tests of /proc are skipped, this is not Linux')
+if (!linux) console.warn('liveness: the tests of /proc are skipped, this is not Linux')
 
 const started: ChildProcess[] = []
 const start = (command: string, args: string[]) => {
@@ -37,23 +38,24 @@ describe.runIf(linux)('processIdentity', () => {
   })
 })
 
-describe.runIf(linux)('isDead', () => {
+describe.runIf(linux)('judge', () => {
   const self = processIdentity()
+  const isDead = (holder: ProcessIdentity, by: ProcessIdentity) => judge(holder, by) === 'dead'
 
-  it('is false of this process and of a living one', () => {
-    expect(isDead(self, self)).toBe(false)
+  it('calls this process and a living one alive', () => {
+    expect(judge(self, self)).toBe('alive')
     const child = start('sleep', ['60'])
-    expect(isDead(identityOf(child.pid!), self)).toBe(false)
+    expect(judge(identityOf(child.pid!), self)).toBe('alive')
   })
 
-  it('is true of a process that ended and was reaped', async () => {
+  it('calls a process dead that ended and was reaped', async () => {
     const child = start('sleep', ['60'])
     const holder = identityOf(child.pid!)
     child.kill('SIGKILL')
     await until(() => isDead(holder, self))
   })
 
-  it('is true of a zombie, which a signal still reaches', async () => {
+  it('calls a zombie dead, which a signal still reaches', async () => {
     // The parent never waits for its child, which so stays a zombie until the parent ends.
     const parent = start('/bin/sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
     const [line] = ((await new Promise((resolve) => parent.stdout!.once('data', resolve))) as Buffer)
@@ -69,7 +71,7 @@ describe.runIf(linux)('isDead', () => {
     expect(isDead(holder, self)).toBe(true)
   })
 
-  it('is true of another process under the same pid', () => {
+  it('calls a process dead whose pid another one has', () => {
     const child = start('sleep', ['60'])
     expect(isDead({ ...identityOf(child.pid!), startTime: '1' }, self)).toBe(true)
   })
@@ -84,16 +86,16 @@ describe.runIf(linux)('isDead', () => {
     expect(isDead(identityOf(child.pid!), self)).toBe(false)
   })
 
-  it('is false on any doubt', async () => {
+  it('answers nothing on any doubt', async () => {
     const child = start('sleep', ['60'])
     const holder = identityOf(child.pid!)
     child.kill('SIGKILL')
     await until(() => isDead(holder, self))
-    expect(isDead({ ...holder, bootId: 'another' }, self)).toBe(false)
-    expect(isDead({ ...holder, pidNamespace: 'pid:[1]' }, self)).toBe(false)
-    expect(isDead({ ...holder, bootId: '' }, { ...self, bootId: '' })).toBe(false)
-    expect(isDead({ ...holder, pidNamespace: '' }, { ...self, pidNamespace: '' })).toBe(false)
-    expect(isDead({ ...holder, pid: 0 }, self)).toBe(false)
-    expect(isDead({ ...identityOf(process.pid), startTime: '' }, self)).toBe(false)
+    expect(judge({ ...holder, bootId: 'another' }, self)).toBe('unknown')
+    expect(judge({ ...holder, pidNamespace: 'pid:[1]' }, self)).toBe('unknown')
+    expect(judge({ ...holder, bootId: '' }, { ...self, bootId: '' })).toBe('unknown')
+    expect(judge({ ...holder, pidNamespace: '' }, { ...self, pidNamespace: '' })).toBe('unknown')
+    expect(judge({ ...holder, pid: 0 }, self)).toBe('unknown')
+    expect(judge({ ...identityOf(process.pid), startTime: '' }, self)).toBe('unknown')
   })
 })

@@ -1,21 +1,13 @@
+import { lookup } from 'node:dns/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import type { ProbeAnswer, ProbeRequest, Prober } from '../spec/prober.js'
 import type { Address } from '../spec/proxy.js'
-
-export interface Answer {
-  status: number
-  headers: Record<string, string | string[] | undefined>
-  /** The first 64 KiB. */
-  body: string
-}
 
 const bodyLimit = 64 * 1024
 
 /** One HTTP request to an address, on a connection of its own: a probe must not be answered by a kept-alive connection of former times. */
-export function ask(
-  address: Address,
-  options: { path: string; method?: string; headers?: Record<string, string>; timeoutMs: number; signal?: AbortSignal },
-): Promise<Answer> {
+function ask(address: Address, options: ProbeRequest): Promise<ProbeAnswer> {
   return new Promise((resolve, reject) => {
     const at = address.kind === 'tcp' ? { host: address.host, port: address.port } : { socketPath: address.path }
     const { signal } = options
@@ -24,7 +16,7 @@ export function ask(
         ...at,
         path: options.path,
         method: options.method ?? 'GET',
-        headers: options.headers ?? {},
+        headers: { ...options.headers },
         agent: false,
         ...(signal ? { signal } : {}),
       },
@@ -64,18 +56,28 @@ export function ask(
 }
 
 /** Does something accept connections there? */
-export function dial(address: Address, timeoutMs: number): Promise<void> {
+function dial(address: Address, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = address.kind === 'tcp' ? connect(address.port, address.host) : connect(address.path)
-    const timer = setTimeout(() => socket.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' })), timeoutMs)
+    const expire = () => socket.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' }))
+    const timer = setTimeout(expire, timeoutMs)
+    const onAbort = () => socket.destroy(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
     socket.on('connect', () => {
-      clearTimeout(timer)
       socket.destroy()
       resolve()
     })
-    socket.on('error', (error) => {
+    socket.on('error', reject)
+    socket.on('close', () => {
       clearTimeout(timer)
-      reject(error)
+      signal?.removeEventListener('abort', onAbort)
     })
   })
 }
+
+/** Over sockets of this machine. */
+export const socketProber = (): Prober => ({
+  request: ask,
+  dial,
+  lookup: async (hostname) => (await lookup(hostname)).address,
+})

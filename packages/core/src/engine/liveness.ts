@@ -1,8 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import type { Holder } from '../spec/lease.js'
-
-/** What of a lease's holder tells one process from every other one that ever ran on the machine since it booted. */
-export type ProcessIdentity = Pick<Holder, 'bootId' | 'pidNamespace' | 'pid' | 'startTime'>
+import type { Liveness, ProcessIdentity } from '../spec/liveness.js'
 
 const read = (path: string): string => {
   try {
@@ -41,26 +38,33 @@ export function processIdentity(): ProcessIdentity {
 }
 
 /**
- * Is the holder proven dead? True only where boot id and pid namespace are known and equal, and the process is absent, a zombie, or
- * another one that got the same pid. Never true on doubt.
+ * Does the holder live? An answer only where boot id and pid namespace are known and equal: dead where the process is absent, a zombie, or
+ * another one that got the same pid.
  *
  * Another boot id is no proof: it may be the same machine after a reboot, or a second machine on the same store, where the holder lives.
  * Such a holder loses its lease by its standing heartbeat.
  */
-export function isDead(holder: ProcessIdentity, self: ProcessIdentity): boolean {
-  if (holder.bootId === '' || holder.bootId !== self.bootId) return false
-  if (holder.pidNamespace === '' || holder.pidNamespace !== self.pidNamespace) return false
-  if (!Number.isSafeInteger(holder.pid) || holder.pid <= 0) return false
+export function judge(holder: ProcessIdentity, self: ProcessIdentity): 'alive' | 'dead' | 'unknown' {
+  if (holder.bootId === '' || holder.bootId !== self.bootId) return 'unknown'
+  if (holder.pidNamespace === '' || holder.pidNamespace !== self.pidNamespace) return 'unknown'
+  if (!Number.isSafeInteger(holder.pid) || holder.pid <= 0) return 'unknown'
   const stat = parseStat(read(`/proc/${holder.pid}/stat`))
   if (stat !== null) {
-    if (stat.state === 'Z' || stat.state === 'X' || stat.state === 'x') return true
-    return holder.startTime !== '' && stat.startTime !== holder.startTime
+    if (stat.state === 'Z' || stat.state === 'X' || stat.state === 'x') return 'dead'
+    if (holder.startTime === '') return 'unknown'
+    return stat.startTime === holder.startTime ? 'alive' : 'dead'
   }
   // A /proc mounted with hidepid shows nothing of other users' processes: the kernel's own answer decides.
   try {
     process.kill(holder.pid, 0)
-    return false
+    return 'unknown'
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? 'dead' : 'unknown'
   }
+}
+
+/** By /proc. */
+export function systemLiveness(): Liveness {
+  const self = processIdentity()
+  return { self, judge: (holder) => judge(holder, self) }
 }

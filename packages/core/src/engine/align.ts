@@ -1,0 +1,94 @@
+import type { ReconcileReport } from '../spec/api.js'
+import { resourceLeaseKey } from '../spec/lease.js'
+import { isTerminal } from '../spec/phases.js'
+import type { RouteTable } from '../spec/proxy.js'
+import type { ReleaseRecord } from '../spec/release.js'
+import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
+import { holderGone, raiseFences, takeLease } from './fences.js'
+import { tableOf, upstreamOf, usesProxy } from './routes.js'
+import { type Runtime, targetOf } from './runtime.js'
+
+interface Drift {
+  live: RunningRef | null
+  release: ReleaseRecord | null
+  /** The live release does not run. */
+  down: boolean
+  table: RouteTable | null
+  misrouted: boolean
+  /** Of ours, and not the live release. */
+  strangers: OwnedThing[]
+}
+
+/** Makes routes and running releases equal to the last recorded promotion, unless an attempt is at work. */
+export async function align(
+  runtime: Runtime,
+  resourceId: string,
+  key: string,
+  report: Pick<ReconcileReport, 'removed' | 'routed'>,
+): Promise<void> {
+  const { store } = runtime
+  const target = targetOf(runtime, key)
+  const lease = await store.readLease(resourceLeaseKey(resourceId, key))
+  if (lease?.holder && !holderGone(runtime, lease)) return
+  if (!hasDrift(await drift(runtime, target, resourceId))) return
+  const holder = lease?.holder?.deploymentId
+  const dead = holder === undefined ? null : await store.getDeployment(holder)
+  // An attempt that could not be brought to its end is not touched: what it did is still to be undone.
+  if (dead !== null && !isTerminal(dead.status)) return
+  const taken = await takeLease(runtime, target, resourceId, { expect: lease, deploymentId: runtime.engineId })
+  if (taken === null) return
+  try {
+    await raiseFences(target, resourceId, taken.token, `${taken.token}+${runtime.engineId}`)
+    // Seen again under the lease: nobody changes it any more.
+    await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), taken.token, report)
+  } finally {
+    await store.releaseLease({ key: taken.key, token: taken.token })
+  }
+}
+
+const hasDrift = ({ down, misrouted, strangers }: Drift): boolean => down || misrouted || strangers.length > 0
+
+async function drift({ store }: Runtime, target: Target, resourceId: string): Promise<Drift> {
+  const ref = (await store.getResource(resourceId))?.live[target.key]
+  const live = ref === undefined ? null : { resourceId, ...ref }
+  const release = live === null ? null : await store.getRelease(live.releaseId)
+  const strangers: OwnedThing[] = []
+  for (const one of await target.list(resourceId)) {
+    if (one.deploymentId === live?.deploymentId) continue
+    const owner = await store.getDeployment(one.deploymentId)
+    if (owner === null || isTerminal(owner.status)) strangers.push(one)
+  }
+  const state = live === null ? null : (await target.inspect(live)).state
+  const routed = target.proxy !== null && (release === null || usesProxy(release.plan))
+  const table = routed ? (await target.proxy.observe(resourceId)).table : null
+  const misrouted =
+    live === null
+      ? table?.live != null || table?.staged != null
+      : routed && (table?.live?.deploymentId !== live.deploymentId || table.staged !== null)
+  return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
+}
+
+async function mend(
+  runtime: Runtime,
+  target: Target,
+  resourceId: string,
+  { live, release, down, table, misrouted, strangers }: Drift,
+  token: number,
+  report: Pick<ReconcileReport, 'removed' | 'routed'>,
+): Promise<void> {
+  if (live !== null && down) await target.restart(live, token)
+  if (target.proxy !== null && live === null && table !== null && misrouted) {
+    await target.proxy.apply(resourceId, { ...table, live: null, staged: null, verify: null }, token)
+    report.routed.push(resourceId)
+  }
+  if (target.proxy !== null && live !== null && release !== null && usesProxy(release.plan) && (misrouted || down)) {
+    const upstream = await upstreamOf(runtime, target, live, release.plan.network.internalPort ?? 80, 10)
+    const rest = { live: upstream, staged: null, verify: null }
+    await target.proxy.apply(resourceId, tableOf(release.plan, runtime.identity, rest), token)
+    report.routed.push(resourceId)
+  }
+  for (const one of strangers) {
+    await target.remove(one, token)
+    report.removed.push({ deploymentId: one.deploymentId, releaseId: one.releaseId })
+  }
+}

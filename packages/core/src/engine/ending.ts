@@ -1,0 +1,88 @@
+import type { DeploymentRecord, Failure } from '../spec/deployment.js'
+import { AppaloftError } from '../spec/errors.js'
+import type { LeaseRef } from '../spec/lease.js'
+import { isTerminal, type Status } from '../spec/phases.js'
+import type { Target } from '../spec/target.js'
+import type { Attempt } from './attempt.js'
+import { openEnds } from './open-ends.js'
+import type { Runtime } from './runtime.js'
+
+/** The last commit of an attempt: its terminal status, and its leases given back. */
+export async function finish(attempt: Attempt, status: Status, failure?: Failure): Promise<void> {
+  const { record } = attempt
+  const { currentPhase } = attempt.present
+  const code = (failure ?? record.failure)?.code
+  await attempt.commit({
+    set: { status, finishedAt: attempt.runtime.now() },
+    releaseLeases: attempt.leases(),
+    events: [
+      ...(status === 'succeeded' ? [attempt.event({ type: 'phase-succeeded', phase: 'verify' })] : []),
+      attempt.event({
+        type: 'deployment-finished',
+        ...(currentPhase === null ? {} : { phase: currentPhase }),
+        level: status === 'succeeded' ? 'info' : 'error',
+        message: status,
+        data: {
+          status,
+          ...(code === undefined ? {} : { code }),
+          ...(record.rollback ? { rollback: record.rollback.outcome } : {}),
+        },
+      }),
+    ],
+  })
+}
+
+/** The winner removes the loser's candidate and writes its end, under the lease of resource and target. */
+export async function endSuperseded(
+  runtime: Runtime,
+  target: Target,
+  lease: LeaseRef,
+  loserId: string,
+  by: string,
+): Promise<void> {
+  const loser = await runtime.store.getDeployment(loserId)
+  if (loser === null || isTerminal(loser.status)) return
+  const { resourceId, releaseId, currentPhase } = loser
+  if (releaseId !== null) await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
+  const at = runtime.now()
+  const done = await runtime.store.commit({
+    deploymentId: loserId,
+    guards: [lease],
+    set: { status: 'superseded', finishedAt: at, supersededBy: by },
+    events: [
+      ...openEnds(loser, at, 'superseded'),
+      { type: 'lease-lost', at, data: { supersededBy: by } },
+      {
+        type: 'deployment-finished',
+        at,
+        ...(currentPhase === null ? {} : { phase: currentPhase }),
+        level: 'error',
+        message: 'superseded',
+        data: { status: 'superseded', supersededBy: by },
+      },
+    ],
+  })
+  runtime.bus.emit(done.events)
+}
+
+const patienceMs = 120_000
+
+/**
+ * Whoever holds the leases writes the end, and this process only waits for it. Should that one die too, or the store have been away,
+ * this process takes the attempt up again as any other would.
+ */
+export async function endElsewhere({ runtime, id }: Attempt): Promise<DeploymentRecord> {
+  const { store, clock } = runtime
+  const began = clock.monotonic()
+  for (;;) {
+    const present = await store.getDeployment(id).catch(() => undefined)
+    if (present === null) throw new AppaloftError('deployment-not-found', { details: { deploymentId: id } })
+    if (present !== undefined && isTerminal(present.status)) return present
+    if (clock.monotonic() - began > patienceMs)
+      throw new AppaloftError('store-unavailable', { message: `The end of ${id} could not be recorded.` })
+    if (present?.supersededBy !== undefined)
+      await runtime.recover(present.supersededBy, runtime.engineId).catch(() => null)
+    await runtime.recover(id, runtime.engineId).catch(() => null)
+    await runtime.pause(100)
+  }
+}

@@ -1,0 +1,22 @@
+import type { ErrorCode } from '../spec/codes.js'
+import type { DeploymentRecord } from '../spec/deployment.js'
+import type { NewEvent } from '../spec/events.js'
+import { type Phase, rollbackSteps, type Step, verifySteps } from '../spec/phases.js'
+
+const has = (steps: readonly string[], step: Step): boolean => steps.includes(step)
+const phaseOf = (step: Step): Phase =>
+  has(rollbackSteps, step) ? 'rollback' : has(verifySteps, step) ? 'verify' : 'execute'
+
+/** The step that began and has no end: whoever goes on with another process' attempt tells its end first. */
+export function openStep({ journal }: Pick<DeploymentRecord, 'journal'>, at: string, code: ErrorCode): NewEvent[] {
+  if (journal?.state !== 'intended') return []
+  const { step } = journal
+  return [{ type: 'step-failed', at, phase: phaseOf(step), step, level: 'error', data: { code } }]
+}
+
+/** Step and phase that began and have no end: every `-started` has its end before `deployment-finished`. */
+export function openEnds(record: DeploymentRecord, at: string, code: ErrorCode): NewEvent[] {
+  const phase = record.status === 'rolling-back' ? 'rollback' : record.currentPhase
+  const open: NewEvent[] = phase === null ? [] : [{ type: 'phase-failed', at, phase, level: 'error', data: { code } }]
+  return [...openStep(record, at, code), ...open]
+}

@@ -1,0 +1,115 @@
+import type { ErrorCode } from '../../spec/codes.js'
+import type { Address } from '../../spec/proxy.js'
+import type { Evidence } from '../../spec/reasons.js'
+import type { ReleaseRecord } from '../../spec/release.js'
+import type { Attempt } from '../attempt.js'
+import { within } from '../timing.js'
+import { seen } from './observed.js'
+
+/** What one look at a release's health gave. */
+export type Outcome = {
+  ok: boolean
+  status?: number
+  refused?: boolean
+  code: ErrorCode
+  message: string
+  evidence: Evidence[]
+}
+
+/** All instances answer as the health policy says, or the first that does not tells why. */
+export async function probe(attempt: Attempt, release: ReleaseRecord, port: number): Promise<Outcome> {
+  const { health } = release.plan
+  const timeoutMs = health.timeoutSeconds * 1000
+  if (health.type === 'command') {
+    const { target, ref, signal, runtime } = attempt
+    const command = health.command!
+    const run = (limit: AbortSignal) => target.exec(ref, command, { signal: limit })
+    const result = await within(runtime.clock, timeoutMs, run, signal).catch((error) => {
+      signal.throwIfAborted()
+      return { exitCode: null, signal: null, lastLogs: [String(error instanceof Error ? error.message : error)] }
+    })
+    const evidence = [
+      seen('exit-code', result.exitCode, 'process'),
+      ...result.lastLogs.slice(-3).map((line) => seen('log', line, 'log')),
+    ]
+    return {
+      ok: result.exitCode === 0,
+      code: 'health-command-failed',
+      message: `The health command ended with exit code ${result.exitCode}.`,
+      evidence,
+    }
+  }
+  const { probe: addresses } = await attempt.target.reach(attempt.ref, port, { signal: attempt.signal })
+  if (addresses.length === 0)
+    return {
+      ok: false,
+      refused: true,
+      code: 'health-timeout',
+      message: 'The release has no address yet.',
+      evidence: [],
+    }
+  let last: Outcome | undefined
+  for (const address of addresses) {
+    last = await probeOne(attempt, address, health, timeoutMs)
+    if (!last.ok) return last
+  }
+  return last!
+}
+
+async function probeOne(
+  attempt: Attempt,
+  address: Address,
+  health: ReleaseRecord['plan']['health'],
+  timeoutMs: number,
+): Promise<Outcome> {
+  const { clock, prober } = attempt.runtime
+  const started = clock.monotonic()
+  try {
+    if (health.type === 'tcp') {
+      await prober.dial(address, { timeoutMs, signal: attempt.signal })
+      return { ok: true, code: 'health-timeout', message: '', evidence: [seen('tcp', 'connected')] }
+    }
+    const answer = await prober.request(address, {
+      path: health.path,
+      method: health.method,
+      headers: { host: 'localhost', 'user-agent': 'appaloft-health' },
+      timeoutMs,
+      signal: attempt.signal,
+    })
+    const evidence = [
+      seen(`${health.method} ${health.path}`, answer.status),
+      seen('milliseconds', Math.round(clock.monotonic() - started)),
+    ]
+    const good = health.expectedStatus === undefined ? answer.status < 500 : answer.status === health.expectedStatus
+    if (!good) {
+      return {
+        ok: false,
+        status: answer.status,
+        code: 'health-status-unexpected',
+        message: `${health.method} ${health.path} answered ${answer.status}, expected ${health.expectedStatus ?? 'below 500'}.`,
+        evidence,
+      }
+    }
+    if (health.expectedText !== undefined && !answer.body.includes(health.expectedText)) {
+      return {
+        ok: false,
+        status: answer.status,
+        code: 'health-text-missing',
+        message: `${health.method} ${health.path} does not contain ${JSON.stringify(health.expectedText)}.`,
+        evidence,
+      }
+    }
+    return { ok: true, status: answer.status, code: 'health-timeout', message: '', evidence }
+  } catch (error) {
+    attempt.signal.throwIfAborted()
+    const code = (error as NodeJS.ErrnoException).code ?? 'error'
+    const refused = code === 'ECONNREFUSED' || code === 'ENOENT'
+    return {
+      ok: false,
+      refused,
+      code: 'health-timeout',
+      message: `${health.method} ${health.path} did not answer within ${health.timeoutSeconds} s (${code}).`,
+      evidence: [seen(`${health.method} ${health.path}`, code)],
+    }
+  }
+}

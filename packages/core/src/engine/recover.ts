@@ -1,0 +1,154 @@
+import { redactor } from '../secrets/index.js'
+import type { DeploymentRecord, Failure } from '../spec/deployment.js'
+import { AppaloftError } from '../spec/errors.js'
+import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
+import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
+import { Attempt } from './attempt.js'
+import { openVariables } from './definitions.js'
+import { endSuperseded, finish } from './ending.js'
+import { isLost, toAppaloftError } from './errors.js'
+import { failureOf } from './failure.js'
+import { holderGone, raiseFences, takeLease } from './fences.js'
+import { openStep } from './open-ends.js'
+import { recordPromotion } from './phases/promote.js'
+import { endStatus, rollback } from './phases/rollback.js'
+import { releaseOf } from './releases.js'
+import { usesProxy } from './routes.js'
+import { finishPromoted } from './run.js'
+import { type Runtime, targetOf } from './runtime.js'
+
+/** Brings one attempt whose holder is gone to its end. Null: it lives, or someone else was faster. */
+export async function recover(runtime: Runtime, deploymentId: string, by: string): Promise<Status | null> {
+  const { store } = runtime
+  const record = await store.getDeployment(deploymentId)
+  if (record === null || isTerminal(record.status)) return null
+  const target = targetOf(runtime, record.target)
+  const own = await store.readLease(attemptLeaseKey(deploymentId))
+  if (own !== null && !holderGone(runtime, own)) return null
+  const winner = record.supersededBy === undefined ? null : await store.getDeployment(record.supersededBy)
+  // Its end belongs to who took its place, or to who recovers that one.
+  if (winner !== null && !isTerminal(winner.status)) return null
+  const taken = await store.acquireLease({
+    key: attemptLeaseKey(deploymentId),
+    holder: runtime.holder(deploymentId),
+    expect: own,
+    ...(own ? { expectBeats: own.beats } : {}),
+  })
+  if (taken === null) return null
+  const attempt = new Attempt(runtime, record, { key: taken.key, token: taken.token }, target)
+  attempt.settled = true
+  try {
+    const values = await openVariables(runtime, record.resourceId, record.definition.environment ?? {}).catch(() => [])
+    attempt.redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
+    const holds = await takeResource(attempt)
+    if (record.supersededBy !== undefined) await endLeftBehind(attempt, record.supersededBy, by)
+    else if (record.token !== null && !holds) throw new AppaloftError('lease-lost')
+    else await end(attempt, by)
+    return attempt.record.status
+  } catch (error) {
+    await store.releaseLease(attempt.attemptLease)
+    if (isLost(error)) return null
+    throw error
+  } finally {
+    await attempt.end()
+  }
+}
+
+/** The lease of resource and target, where the attempt had it, and with it the ends of those whose place it had taken. */
+async function takeResource(attempt: Attempt): Promise<boolean> {
+  const { runtime, record, target } = attempt
+  const { store } = runtime
+  const lease = await store.readLease(resourceLeaseKey(record.resourceId, target.key))
+  const its = lease?.holder?.deploymentId === record.id
+  if (record.token === null && !its) return false
+  if (lease !== null && !its && !holderGone(runtime, lease)) return false
+  const taken = await takeLease(runtime, target, record.resourceId, { expect: lease, deploymentId: record.id })
+  if (taken === null) return false
+  attempt.resourceLease = { key: taken.key, token: taken.token }
+  await raiseFences(target, record.resourceId, taken.token, `${record.id}+${runtime.engineId}`)
+  const others = await store.listDeployments({ resourceId: record.resourceId, statuses: activeStatuses })
+  for (const one of others)
+    if (one.supersededBy === record.id) await endSuperseded(runtime, target, attempt.resourceLease, one.id, record.id)
+  return true
+}
+
+/** Who took its place has ended without a word about it. */
+async function endLeftBehind(attempt: Attempt, winner: string, by: string): Promise<void> {
+  const { runtime, target, resourceLease, record } = attempt
+  if (resourceLease !== undefined) {
+    await endSuperseded(runtime, target, resourceLease, attempt.id, winner)
+    await runtime.store.releaseLease(resourceLease)
+    await runtime.store.releaseLease(attempt.attemptLease)
+    attempt.record = (await runtime.store.getDeployment(attempt.id)) ?? attempt.record
+    return
+  }
+  // Its candidate goes with the next sweep of the resource: without the lease nothing may be touched.
+  const { currentPhase } = record
+  const data = { code: 'superseded', supersededBy: winner }
+  attempt.defer({
+    set: { recoveredBy: by },
+    events: [
+      ...openStep(record, runtime.now(), 'superseded'),
+      ...(currentPhase === null
+        ? []
+        : [attempt.event({ type: 'phase-failed', phase: currentPhase, level: 'error', data })]),
+    ],
+  })
+  await finish(attempt, 'superseded')
+}
+
+async function end(attempt: Attempt, by: string): Promise<void> {
+  const { runtime, target, resourceLease } = attempt
+  const { record } = attempt
+  const release = await releaseOf(runtime, record)
+  let promoted = record.promotion === 'recorded'
+  if (record.promotion === 'intended') {
+    const proxied = release !== null && usesProxy(release.plan) && target.proxy !== null
+    promoted = !proxied || (await target.proxy.observe(record.resourceId)).table?.live?.deploymentId === record.id
+  }
+  const forward = promoted && release !== null && record.status === 'verifying'
+  const { journal } = record
+  const goesOn = forward && journal?.step === 'promote'
+  const live = (await runtime.store.getResource(record.resourceId))?.live[target.key] ?? null
+  await attempt.commit({
+    set: {
+      recoveredBy: by,
+      ...(resourceLease === undefined ? {} : { token: resourceLease.token }),
+      // It died between its lease and its first step: what is live now is what it found.
+      ...(resourceLease !== undefined && record.token === null ? { previous: live } : {}),
+      ...(journal?.state === 'intended' && !goesOn ? { journal: { ...journal, state: 'failed' as const } } : {}),
+    },
+    events: goesOn ? [] : openStep(record, runtime.now(), 'interrupted'),
+  })
+  if (forward) {
+    try {
+      if (record.promotion !== 'recorded') await recordPromotion(attempt, release)
+      await ensureRunning(attempt)
+      return await finishPromoted(attempt, release)
+    } catch (error) {
+      if (isLost(error)) throw error
+      return await undo(attempt, failureOf(attempt, toAppaloftError(error), 'verify'))
+    }
+  }
+  const code = record.status === 'canceling' ? 'canceled' : 'interrupted'
+  const phase = record.currentPhase ?? 'detect'
+  await undo(attempt, record.failure ?? failureOf(attempt, new AppaloftError(code), phase))
+}
+
+async function ensureRunning({ target, ref, token }: Attempt): Promise<void> {
+  const { state } = await target.inspect(ref)
+  if (state === 'exited' || state === 'absent') await target.restart(ref, token)
+}
+
+async function undo(attempt: Attempt, failure: Failure): Promise<void> {
+  const { record } = attempt
+  if (attempt.resourceLease === undefined) attempt.defer(blame(attempt, record, failure))
+  else if (record.rollback === undefined) await rollback(attempt, failure)
+  await finish(attempt, attempt.record.rollback?.outcome === 'failed' ? 'failed' : endStatus(failure), failure)
+}
+
+function blame(attempt: Attempt, { currentPhase }: DeploymentRecord, failure: Failure) {
+  const { message, code } = failure
+  const event = { type: 'phase-failed' as const, level: 'error' as const, message, data: { code } }
+  return { set: { failure }, events: currentPhase === null ? [] : [attempt.event({ ...event, phase: currentPhase })] }
+}
