@@ -3,6 +3,7 @@ import type { DeploymentRecord, Failure } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
+import { align } from './align.js'
 import { Attempt } from './attempt.js'
 import { openVariables } from './definitions.js'
 import { endSuperseded, finish } from './ending.js'
@@ -44,6 +45,8 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     if (record.supersededBy !== undefined) await endLeftBehind(attempt, record.supersededBy, by)
     else if (record.token !== null && !holds) throw new AppaloftError('lease-lost')
     else await end(attempt, by)
+    // Whose place it had taken may have stopped what is live.
+    await align(runtime, record.resourceId, target.key, { removed: [], routed: [] })
     return attempt.record.status
   } catch (error) {
     await store.releaseLease(attempt.attemptLease)
@@ -140,9 +143,13 @@ async function ensureRunning({ target, ref, token }: Attempt): Promise<void> {
   if (state === 'exited' || state === 'absent') await target.restart(ref, token)
 }
 
+const early: readonly Status[] = ['queued', 'detecting', 'planning']
+
 async function undo(attempt: Attempt, failure: Failure): Promise<void> {
   const { record } = attempt
-  if (attempt.resourceLease === undefined) attempt.defer(blame(attempt, record, failure))
+  // An attempt that never got beyond its plan has done nothing that could be undone, whether or not it had the lease.
+  if (attempt.resourceLease === undefined || early.includes(record.status))
+    attempt.defer(blame(attempt, record, failure))
   else if (record.rollback === undefined) await rollback(attempt, failure)
   await finish(attempt, attempt.record.rollback?.outcome === 'failed' ? 'failed' : endStatus(failure), failure)
 }
