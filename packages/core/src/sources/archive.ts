@@ -6,7 +6,7 @@ import { keepCopy, keptCopy } from './copies.js'
 import { download, parseDownloadUrl, shownUrl } from './download.js'
 import { errorCode, unreadable, unreadableEntry } from './errors.js'
 import { hashFile, openRegular } from './files.js'
-import { defaultLimits, type SourceLimits } from './limits.js'
+import { defaultLimits, type SourceLimits, sizeText } from './limits.js'
 import type { Manifest } from './manifest.js'
 import { recall, remember } from './notes.js'
 import { scan } from './scan.js'
@@ -84,7 +84,7 @@ async function unpackFile(
 ): Promise<Unpacked> {
   const before = await inspect(path, limits, signal)
   if (sha256 !== undefined && sha256 !== before.sha256) {
-    throw unreadable('The archive is not the one that was meant: its sha256 is another.', {
+    throw unreadable('another-archive', 'The archive is not the one that was meant: its sha256 is another.', {
       expected: sha256,
       actual: before.sha256,
     })
@@ -99,10 +99,10 @@ async function unpackFile(
     } catch (error) {
       signal.throwIfAborted()
       if (AppaloftError.isInstance(error) || errorCode(error) === 'ENOSPC') throw error
-      throw unreadable('The archive is damaged: it cannot be unpacked.', {}, error)
+      throw unreadable('damaged', 'The archive is damaged: it cannot be unpacked.', {}, error)
     }
     await out.finish()
-    if ((await stamp(path)) !== before.stamp) throw unreadable('The archive changed while it was read.')
+    if ((await stamp(path)) !== before.stamp) throw unreadable('changing', 'The archive changed while it was read.')
     return scan(into, { limits, signal })
   })
   await remember(stateDir, 'archive', before.sha256, copy.manifest.digest)
@@ -126,7 +126,7 @@ async function inspect(path: string, limits: SourceLimits, signal: AbortSignal) 
     const file = await openRegular(await realpath(path), name)
     try {
       const { size } = await file.stat()
-      if (size > limits.bytes) throw unreadable(`The archive is larger than ${limits.bytes} bytes.`)
+      if (size > limits.bytes) throw unreadable('too-large', `The archive is larger than ${sizeText(limits.bytes)}.`)
       const start = Buffer.alloc(4)
       await file.read(start, 0, 4, 0)
       return { format: formatOf(start), sha256: await hashFile(file, size, signal), stamp: before }
@@ -144,5 +144,5 @@ function formatOf(start: Buffer): 'zip' | 'tar.gz' {
   // The second signature is that of a .zip without entries.
   if (start.equals(Buffer.from('PK\x03\x04')) || start.equals(Buffer.from('PK\x05\x06'))) return 'zip'
   if (start[0] === 0x1f && start[1] === 0x8b) return 'tar.gz'
-  throw unreadable('The archive is neither a .zip nor a .tar.gz.')
+  throw unreadable('not-a-source', 'The archive is neither a .zip nor a .tar.gz.')
 }

@@ -14,13 +14,14 @@ export async function openCompose(
   const name = basename(path)
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(
+      'absent',
       `There is no Compose file or folder ${JSON.stringify(name)} at the source's path.`,
       { name },
       error,
     )
   })
   if (!found.isDirectory() && !found.isFile()) {
-    throw unreadable(`${JSON.stringify(name)} is neither a file nor a folder.`, { name })
+    throw unreadable('not-a-source', `${JSON.stringify(name)} is neither a file nor a folder.`, { name })
   }
   return openFolder(found.isDirectory() ? path : dirname(path), context, { kind: source.kind, name })
 }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { AppaloftError } from '../spec/errors.js'
 import { detectError, unreadable } from './errors.js'
 import { writeAll } from './files.js'
+import { sizeText } from './limits.js'
 
 const mostRedirects = 5
 
@@ -12,12 +13,12 @@ export function parseDownloadUrl(text: string): URL {
   try {
     url = new URL(text)
   } catch (error) {
-    throw unreadable('The URL of the archive is not a valid URL.', {}, error)
+    throw unreadable('url', 'The URL of the archive is not a valid URL.', {}, error)
   }
   if (url.username !== '' || url.password !== '') {
     throw detectError('credentials-in-url', 'The URL of the archive carries user information.')
   }
-  if (url.protocol !== 'https:') throw unreadable('The URL of the archive is not an https URL.')
+  if (url.protocol !== 'https:') throw unreadable('url', 'The URL of the archive is not an https URL.')
   return url
 }
 
@@ -39,7 +40,8 @@ export async function download(url: URL, path: string, maxBytes: number, signal:
       for await (const chunk of response.body) {
         signal.throwIfAborted()
         bytes += chunk.length
-        if (bytes > maxBytes) throw unreadable(`The archive at ${shown} is larger than ${maxBytes} bytes.`)
+        if (bytes > maxBytes)
+          throw unreadable('too-large', `The archive at ${shown} is larger than ${sizeText(maxBytes)}.`)
         hash.update(chunk)
         await writeAll(file, chunk)
       }
@@ -69,4 +71,4 @@ async function follow(start: URL, signal: AbortSignal): Promise<Response> {
 }
 
 const failed = (shown: string, why: string, retriable: boolean, cause?: unknown) =>
-  detectError('source-unreadable', `The archive at ${shown} cannot be fetched: ${why}.`, { retriable, cause })
+  unreadable('fetch', `The archive at ${shown} cannot be fetched: ${why}.`, {}, cause, retriable)

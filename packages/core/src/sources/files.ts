@@ -22,7 +22,7 @@ export async function openRegular(path: string, name: string): Promise<FileHandl
     throw error
   }
   await file.close()
-  throw unreadable(`${quoted(name)} is not a regular file any more.`, { path: name })
+  throw unreadable('changing', `${quoted(name)} is not a regular file any more.`, { path: name })
 }
 
 const chunkBytes = 256 * 1024

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { unreadable } from './errors.js'
 import { type Git, runGit } from './gitCommand.js'
 import { type GitRemote, parseSubmoduleUrl } from './gitUrl.js'
-import { defaultLimits, type SourceLimits } from './limits.js'
+import { defaultLimits, type SourceLimits, sizeText } from './limits.js'
 import { quoted } from './paths.js'
 
 /** A commit of another repository inside the tree. */
@@ -51,8 +51,10 @@ async function survey(git: Git, repository: string, commit: string, limits: Sour
         entries += 1
         bytes += Number(size) || 0
         if (mode === '160000' && id !== undefined && path !== undefined) links.push({ path, commit: id })
-        if (entries > limits.entries) throw unreadable(`The repository holds more than ${limits.entries} entries.`)
-        if (bytes > limits.bytes) throw unreadable(`The repository's files are larger than ${limits.bytes} bytes.`)
+        if (entries > limits.entries)
+          throw unreadable('too-large', `The repository holds more than ${limits.entries} entries.`)
+        if (bytes > limits.bytes)
+          throw unreadable('too-large', `The repository's files are larger than ${sizeText(limits.bytes)}.`)
       }
     },
   })
@@ -63,6 +65,7 @@ async function requireLfs(git: Git): Promise<void> {
   await runGit(git, ['lfs', 'version']).catch((error: unknown) => {
     git.signal.throwIfAborted()
     throw unreadable(
+      'program',
       'git LFS is not installed on this machine, and the source asks for it.',
       { command: 'git-lfs' },
       error,
@@ -93,7 +96,7 @@ export async function submodulesOf(
     `--blob=${commit}:.gitmodules`,
   ]).catch((error: unknown) => {
     git.signal.throwIfAborted()
-    throw unreadable('The repository has submodules, but .gitmodules cannot be read.', {}, error)
+    throw unreadable('submodules', 'The repository has submodules, but .gitmodules cannot be read.', {}, error)
   })
   const modules = new Map<string, { path?: string; url?: string }>()
   for (const line of listed.split('\0')) {
@@ -113,7 +116,7 @@ export async function submoduleFolder(into: string, path: string): Promise<strin
   const folder = join(into, path)
   await mkdir(folder, { recursive: true })
   if ((await realpath(folder)) !== folder || !(await lstat(folder)).isDirectory()) {
-    throw unreadable(`The submodule ${quoted(path)} lies behind a symbolic link.`, { path })
+    throw unreadable('submodules', `The submodule ${quoted(path)} lies behind a symbolic link.`, { path })
   }
   return folder
 }

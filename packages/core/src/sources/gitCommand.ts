@@ -124,7 +124,7 @@ export async function runGit(git: Git, args: readonly string[], options: GitOpti
 }
 
 const missing = () =>
-  unreadable('git is not installed on this machine, and the source is a git repository.', { command: 'git' })
+  unreadable('program', 'git is not installed on this machine, and the source is a git repository.', { command: 'git' })
 
 const kinds: [pattern: RegExp, make: (shown: string) => AppaloftError][] = [
   [
@@ -152,11 +152,12 @@ const kinds: [pattern: RegExp, make: (shown: string) => AppaloftError][] = [
   ],
   [
     /dubious ownership/i,
-    (shown) => unreadable(`The repository ${shown} belongs to another user of this machine, so git does not read it.`),
+    (shown) =>
+      unreadable('owner', `The repository ${shown} belongs to another user of this machine, so git does not read it.`),
   ],
   [
     /not found|does not appear to be a git repository|does not exist|Could not read from remote repository/i,
-    (shown) => unreadable(`There is no git repository ${shown}, or these credentials may not see it.`),
+    (shown) => unreadable('repository', `There is no git repository ${shown}, or these credentials may not see it.`),
   ],
 ]
 
@@ -166,7 +167,7 @@ export function gitError(git: Pick<Git, 'remote' | 'access' | 'hide'>, stderr: s
   // The URL may hold any of the words.
   const words = stderr.replaceAll(git.remote.url, '').replaceAll(git.remote.origin ?? git.remote.url, '')
   const make = kinds.find(([pattern]) => pattern.test(words))?.[1]
-  const error = make?.(shown) ?? unreadable(`git could not read ${shown}.`)
+  const error = make?.(shown) ?? unreadable('repository', `git could not read ${shown}.`)
   const lines = stderr.split(/[\r\n]+/).filter((line) => /^(?:fatal|error|ssh):/.test(line))
   const line = redactor([...git.access.secrets, ...git.hide])
     .text(lines.at(-1) ?? '')

@@ -144,7 +144,8 @@ async function writeCommit(
   const commit = await fetchCommit(git, cache, from)
   const links = await checkOut(git, repository, commit, into, { lfs: options.lfs })
   if (options.submodules) {
-    if (depth >= deepest && links.length > 0) throw unreadable(`Submodules are nested deeper than ${deepest}.`)
+    if (depth >= deepest && links.length > 0)
+      throw unreadable('submodules', `Submodules are nested deeper than ${deepest}.`)
     for (const submodule of await submodulesOf(git, repository, commit, links)) {
       const home = join(git.home, 'submodule')
       await mkdir(home, { mode: 0o700 })

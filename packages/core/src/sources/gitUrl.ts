@@ -22,7 +22,7 @@ const host = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])
 const login = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
 
 const nameOf = (path: string) => basename(path.replace(/\/+$/, '')).replace(/\.git$/, '') || 'repository'
-const notAllowed = (why: string) => unreadable(`The git URL is not accepted: ${why}.`)
+const notAllowed = (why: string) => unreadable('url', `The git URL is not accepted: ${why}.`)
 const credentialsInUrl = () => detectError('credentials-in-url', 'The git URL carries user information.')
 
 /**
@@ -50,7 +50,7 @@ function parse(text: string): URL {
   try {
     return new URL(text)
   } catch (error) {
-    throw unreadable('The git URL is not a valid URL.', {}, error)
+    throw unreadable('url', 'The git URL is not a valid URL.', {}, error)
   }
 }
 
@@ -86,7 +86,7 @@ function file(text: string): GitRemote {
   try {
     return local(fileURLToPath(parse(text)))
   } catch (error) {
-    throw unreadable('The git URL is not a valid file URL.', {}, error)
+    throw unreadable('url', 'The git URL is not a valid file URL.', {}, error)
   }
 }
 

@@ -9,5 +9,18 @@ export interface SourceLimits {
   entries: number
 }
 
+const units = ['bytes', 'KiB', 'MiB', 'GiB'] as const
+
+/** For messages: `2 GiB`, `2.5 MiB`, `10 bytes`. */
+export function sizeText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${Math.round(value * 10) / 10} ${units[unit]}`
+}
+
 /** 2 GiB and 200,000 entries. */
 export const defaultLimits: SourceLimits = { bytes: 2 * 1024 ** 3, entries: 200_000 }

@@ -290,8 +290,24 @@ describe('hostile folders', () => {
     await put('big.bin')
     await truncate(join(folder, 'big.bin'), 3 * 1024 ** 3)
     const start = performance.now()
-    expect(await refused(openFolder())).toMatch(/larger than 2147483648 bytes: "big\.bin"/)
+    expect(await refused(openFolder())).toMatch(/larger than 2 GiB: "big\.bin" alone has 3 GiB/)
     expect(performance.now() - start).toBeLessThan(2000)
+  })
+
+  it.each<[cause: string, hint: RegExp, () => Promise<unknown>]>([
+    ['absent', /path exists/, () => rm(folder, { recursive: true })],
+    ['not-a-source', /Name a folder/, () => rm(folder, { recursive: true }).then(() => writeFile(folder, ''))],
+    ['link-outside', /the link/, () => symlink('/etc/passwd', join(folder, 'link'))],
+    ['special-file', /Remove it/, async () => execFileSync('mkfifo', [join(folder, 'pipe')])],
+    ['too-large', /Take out/, () => put('big').then(() => truncate(join(folder, 'big'), 3 * 1024 ** 3))],
+  ])('tell their cause and what helps: %s', async (cause, recoveryHint, make) => {
+    await put('a.js')
+    await make()
+    await expect(openFolder()).rejects.toMatchObject({
+      code: 'source-unreadable',
+      details: { cause },
+      recoveryHint: expect.stringMatching(recoveryHint),
+    })
   })
 
   it('any name works', async () => {

@@ -25,7 +25,7 @@ export async function openFolder(
   const asked = resolve(path)
   const root = await realFolder(asked)
   const stateDir = await realpath(context.stateDir).catch(() => resolve(context.stateDir))
-  if (root === stateDir) throw unreadable('The source folder is the state folder itself.')
+  if (root === stateDir) throw unreadable('not-a-source', 'The source folder is the state folder itself.')
   const read = async (signal: AbortSignal) =>
     scan(root, {
       limits: defaultLimits,
@@ -70,11 +70,11 @@ export async function realFolder(path: string): Promise<string> {
     if ((await lstat(root)).isDirectory()) return root
   } catch (error) {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') {
-      throw unreadable(`There is no folder ${JSON.stringify(name)} at the source's path.`, { name }, error)
+      throw unreadable('absent', `There is no folder ${JSON.stringify(name)} at the source's path.`, { name }, error)
     }
     throw unreadableEntry(name, error)
   }
-  throw unreadable(`${JSON.stringify(name)} is not a folder.`, { name })
+  throw unreadable('not-a-source', `${JSON.stringify(name)} is not a folder.`, { name })
 }
 
 const stale = (cause?: unknown, path?: string) =>

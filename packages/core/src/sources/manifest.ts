@@ -104,8 +104,12 @@ function checkLinks(entries: readonly ManifestEntry[]): void {
   const nodes = indexOf(entries)
   for (const link of links) {
     if (follow(nodes, link.path) !== 'outside') continue
-    throw unreadable(`The symbolic link ${quoted(link.path)} leads out of the source, to ${quoted(link.target)}.`, {
-      path: link.path,
-    })
+    throw unreadable(
+      'link-outside',
+      `The symbolic link ${quoted(link.path)} leads out of the source, to ${quoted(link.target)}.`,
+      {
+        path: link.path,
+      },
+    )
   }
 }

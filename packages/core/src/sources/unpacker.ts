@@ -2,7 +2,7 @@ import { chmod, copyFile, mkdir, open, rm, symlink } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { unreadable, unreadableEntry } from './errors.js'
 import { writeAll } from './files.js'
-import type { SourceLimits } from './limits.js'
+import { type SourceLimits, sizeText } from './limits.js'
 import { quoted } from './paths.js'
 
 /** Where entries of an archive are written: every format goes through the same checks. */
@@ -17,7 +17,7 @@ export interface Unpacker {
 }
 
 const outside = (name: string) =>
-  unreadable(`The archive holds an entry outside of it: ${quoted(name)}.`, { path: name })
+  unreadable('damaged', `The archive holds an entry outside of it: ${quoted(name)}.`, { path: name })
 
 /** The path of an entry below the root, '' for the root itself. Errors for what is absolute or goes up anywhere. */
 function entryPath(name: string): string {
@@ -36,10 +36,11 @@ export function unpacker(into: string, limits: SourceLimits, signal: AbortSignal
     signal.throwIfAborted()
     const before = kinds.get(path)
     if (before !== undefined && before !== kind) {
-      throw unreadable(`The archive holds ${quoted(path)} twice, as different things.`, { path })
+      throw unreadable('damaged', `The archive holds ${quoted(path)} twice, as different things.`, { path })
     }
     kinds.set(path, kind)
-    if (kinds.size - 1 > limits.entries) throw unreadable(`The archive holds more than ${limits.entries} entries.`)
+    if (kinds.size - 1 > limits.entries)
+      throw unreadable('too-large', `The archive holds more than ${limits.entries} entries.`)
     return before !== undefined
   }
   const makeFolder = async (path: string): Promise<void> => {
@@ -63,7 +64,8 @@ export function unpacker(into: string, limits: SourceLimits, signal: AbortSignal
   const grow = (by: number) => {
     signal.throwIfAborted()
     bytes += by
-    if (bytes > limits.bytes) throw unreadable(`The archive unpacks to more than ${limits.bytes} bytes.`)
+    if (bytes > limits.bytes)
+      throw unreadable('too-large', `The archive unpacks to more than ${sizeText(limits.bytes)}.`)
   }
 
   return {
@@ -85,18 +87,23 @@ export function unpacker(into: string, limits: SourceLimits, signal: AbortSignal
       }),
     symbolicLink: (name, target) =>
       named(name, async (path) => {
-        if (claim(path, 'link')) throw unreadable(`The archive holds the link ${quoted(path)} twice.`, { path })
+        if (claim(path, 'link'))
+          throw unreadable('damaged', `The archive holds the link ${quoted(path)} twice.`, { path })
         if (target === '' || target.includes('\0'))
-          throw unreadable(`The link ${quoted(path)} leads nowhere.`, { path })
+          throw unreadable('damaged', `The link ${quoted(path)} leads nowhere.`, { path })
         links.push({ path, target })
       }),
     hardLink: (name, target) =>
       named(name, async (path) => {
         const from = entryPath(target)
         if (kinds.get(from) !== 'file' || from === path) {
-          throw unreadable(`${quoted(path)} is a hard link to ${quoted(from)}, which is no file of the archive.`, {
-            path,
-          })
+          throw unreadable(
+            'damaged',
+            `${quoted(path)} is a hard link to ${quoted(from)}, which is no file of the archive.`,
+            {
+              path,
+            },
+          )
         }
         if (claim(path, 'file')) await rm(join(into, path))
         const size = await sizeOf(join(into, from))

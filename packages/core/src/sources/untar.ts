@@ -12,7 +12,7 @@ const mostMetaBytes = 1024 * 1024
 /** Padding behind the end: tar writes records of 10 KiB. */
 const mostPadding = 1024 * 1024
 
-const damaged = () => unreadable('The archive is damaged: it cannot be unpacked.')
+const damaged = () => unreadable('damaged', 'The archive is damaged: it cannot be unpacked.')
 
 /** Reads a stream by amounts: never more in memory than one of its chunks and what is asked for. */
 class Reader {
@@ -122,7 +122,7 @@ const metaKinds: ReadonlySet<Header['type']> = new Set([
 ])
 
 async function metaText(reader: Reader, size: number): Promise<string> {
-  if (size > mostMetaBytes) throw unreadable('The archive holds a name or attributes of more than 1 MiB.')
+  if (size > mostMetaBytes) throw unreadable('damaged', 'The archive holds a name or attributes of more than 1 MiB.')
   const parts: Buffer[] = []
   for await (const part of reader.body(size)) parts.push(part)
   return Buffer.concat(parts).toString('utf8')
@@ -167,9 +167,13 @@ async function writeEntry(header: Header, more: HeaderData, reader: Reader, out:
       await out.hardLink(name, target)
       break
     default:
-      throw unreadable(`The archive holds ${quoted(name)}, which is ${kinds[header.type] ?? 'of an unknown kind'}.`, {
-        path: name,
-      })
+      throw unreadable(
+        'damaged',
+        `The archive holds ${quoted(name)}, which is ${kinds[header.type] ?? 'of an unknown kind'}.`,
+        {
+          path: name,
+        },
+      )
   }
   // None of them has content; where a header claims some, it must not be taken for headers.
   if (size > mostMetaBytes) throw damaged()

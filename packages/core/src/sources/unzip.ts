@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { Entry, ZipFile } from 'yauzl'
 import { unreadable } from './errors.js'
-import type { SourceLimits } from './limits.js'
+import { type SourceLimits, sizeText } from './limits.js'
 import { quoted } from './paths.js'
 import type { Unpacker } from './unpacker.js'
 
@@ -21,9 +21,13 @@ export async function unzip(path: string, out: Unpacker, limits: SourceLimits): 
       const mode = unixMode(entry)
       const kind = mode & kindBits
       if (kind !== 0 && kind !== 0o100000 && kind !== 0o040000 && kind !== linkKind) {
-        throw unreadable(`The archive holds ${quoted(name)}, which is neither a file, a folder nor a link.`, {
-          path: name,
-        })
+        throw unreadable(
+          'damaged',
+          `The archive holds ${quoted(name)}, which is neither a file, a folder nor a link.`,
+          {
+            path: name,
+          },
+        )
       }
       if (name.endsWith('/') || kind === 0o040000) await out.directory(name)
       else if (kind === linkKind) await out.symbolicLink(name, await linkTarget(zip, entry, name))
@@ -36,14 +40,17 @@ export async function unzip(path: string, out: Unpacker, limits: SourceLimits): 
 
 /** All entries, once their declared sizes are known to fit. */
 async function survey(zip: ZipFile, limits: SourceLimits): Promise<Entry[]> {
-  if (zip.entryCount > limits.entries) throw unreadable(`The archive holds more than ${limits.entries} entries.`)
+  if (zip.entryCount > limits.entries)
+    throw unreadable('too-large', `The archive holds more than ${limits.entries} entries.`)
   const entries: Entry[] = []
   let bytes = 0
   for await (const entry of zip.eachEntry()) {
     entries.push(entry)
     bytes += entry.uncompressedSize
-    if (entries.length > limits.entries) throw unreadable(`The archive holds more than ${limits.entries} entries.`)
-    if (bytes > limits.bytes) throw unreadable(`The archive unpacks to more than ${limits.bytes} bytes.`)
+    if (entries.length > limits.entries)
+      throw unreadable('too-large', `The archive holds more than ${limits.entries} entries.`)
+    if (bytes > limits.bytes)
+      throw unreadable('too-large', `The archive unpacks to more than ${sizeText(limits.bytes)}.`)
   }
   return entries
 }
@@ -56,19 +63,22 @@ const unixMode = ({ versionMadeBy, externalFileAttributes }: Entry): number => {
 
 async function* content(zip: ZipFile, entry: Entry, name: string): AsyncGenerator<Uint8Array> {
   if (!entry.canDecodeFileData()) {
-    throw unreadable(`${quoted(name)} is encrypted, or packed in a way that is not supported.`, { path: name })
+    throw unreadable('damaged', `${quoted(name)} is encrypted, or packed in a way that is not supported.`, {
+      path: name,
+    })
   }
   let sum = 0
   for await (const chunk of await zip.openReadStreamPromise(entry)) {
     sum = crc32(chunk as Buffer, sum)
     yield chunk as Buffer
   }
-  if (sum !== entry.crc32) throw unreadable(`${quoted(name)} is damaged: its checksum is wrong.`, { path: name })
+  if (sum !== entry.crc32)
+    throw unreadable('damaged', `${quoted(name)} is damaged: its checksum is wrong.`, { path: name })
 }
 
 async function linkTarget(zip: ZipFile, entry: Entry, name: string): Promise<string> {
   if (entry.uncompressedSize > longestTarget)
-    throw unreadable(`The target of the link ${quoted(name)} is too long.`, { path: name })
+    throw unreadable('damaged', `The target of the link ${quoted(name)} is too long.`, { path: name })
   const chunks: Uint8Array[] = []
   for await (const chunk of content(zip, entry, name)) chunks.push(chunk)
   return Buffer.concat(chunks).toString('utf8')

@@ -4,7 +4,7 @@ import { isAbsolute, join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { errorCode, unreadable, unreadableEntry } from './errors.js'
 import { type IgnoreRules, ignoreFiles, isIgnored, rulesFor } from './ignoreRules.js'
-import type { SourceLimits } from './limits.js'
+import { type SourceLimits, sizeText } from './limits.js'
 import { quoted } from './paths.js'
 
 /** What tells an unchanged file without reading it. */
@@ -54,10 +54,12 @@ export async function walk(root: string, options: WalkOptions): Promise<WalkedEn
   const add = (entry: WalkedEntry) => {
     found.push(entry)
     if (entry.type === 'file') bytes += entry.stat.size
-    if (found.length > limits.entries) throw unreadable(`The source holds more than ${limits.entries} entries.`)
+    if (found.length > limits.entries)
+      throw unreadable('too-large', `The source holds more than ${limits.entries} entries.`)
     if (bytes > limits.bytes) {
       throw unreadable(
-        `The source is larger than ${limits.bytes} bytes${entry.type === 'file' && entry.stat.size > limits.bytes / 2 ? `: ${quoted(entry.path)} alone has ${entry.stat.size}` : ''}. List what does not belong to it in .appaloftignore.`,
+        'too-large',
+        `The source is larger than ${sizeText(limits.bytes)}${entry.type === 'file' && entry.stat.size > limits.bytes / 2 ? `: ${quoted(entry.path)} alone has ${sizeText(entry.stat.size)}` : ''}.`,
         { limitBytes: limits.bytes },
       )
     }
@@ -72,7 +74,7 @@ export async function walk(root: string, options: WalkOptions): Promise<WalkedEn
     } catch (error) {
       // Gone since it was listed: then it does not belong to the source. A name that is not UTF-8 cannot be found again either.
       if (errorCode(error) !== 'ENOENT') throw unreadableEntry(path, error)
-      if (name.includes('\uFFFD')) throw unreadable(`The name ${quoted(path)} is not valid UTF-8.`, { path })
+      if (name.includes('\uFFFD')) throw unreadable('name', `The name ${quoted(path)} is not valid UTF-8.`, { path })
       return
     }
     if (stat.isFile()) {
@@ -91,7 +93,9 @@ export async function walk(root: string, options: WalkOptions): Promise<WalkedEn
       add({ type: 'symlink', path, target: inner(targetOf(absolute, path), path, aliases) })
     } else {
       const kind = kinds.find(([test]) => stat[test]())?.[1] ?? 'neither a file nor a folder'
-      throw unreadable(`${quoted(path)} is ${kind}: a source holds files, folders and links only.`, { path })
+      throw unreadable('special-file', `${quoted(path)} is ${kind}: a source holds files, folders and links only.`, {
+        path,
+      })
     }
   }
 
