@@ -38,7 +38,7 @@ export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, 
     ...(typeof details.exitCode === 'number' ? { exitCode: details.exitCode } : {}),
     lastLogs: [...lastLogs].slice(-50),
     ...(blocked === undefined ? {} : { reason: blocked }),
-    recoveryHint: `${codes[error.code].fix} ${phaseHints[phase]}`,
+    recoveryHint: `${blocked?.fixPath[0]?.action ?? error.recoveryHint} ${phaseHints[phase]}`,
     at: attempt.runtime.now(),
   })
 }

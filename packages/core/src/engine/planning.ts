@@ -114,7 +114,13 @@ export async function detect(runtime: Runtime, input: PlanInput): Promise<Detect
       identity: opened?.identity ?? null,
       detected: null,
       contextAt: null,
-      reasons: [reason(failed.code as ReasonCode, { message: failed.message, phase: failed.phase ?? 'detect' })],
+      reasons: [
+        reason(failed.code as ReasonCode, {
+          message: failed.message,
+          phase: failed.phase ?? 'detect',
+          fixPath: [{ action: failed.recoveryHint }],
+        }),
+      ],
     }
   } finally {
     expiry.clear()
