@@ -14,7 +14,7 @@ export function eventLine(event: DeploymentEvent, style: Style): string | null {
     case 'deployment-accepted':
       return line(message || `${event.deploymentId} accepted`)
     case 'deployment-finished':
-      return line(message || `finished: ${text(event.data.status)}`)
+      return `${' '.repeat(8)}  ${event.deploymentId} ${text(event.data.status) || message}`
     case 'phase-started':
       return line('started')
     case 'phase-succeeded':
@@ -27,8 +27,10 @@ export function eventLine(event: DeploymentEvent, style: Style): string | null {
       return event.step === undefined ? null : line(`${event.step}: ${message === '' ? 'done' : message}`)
     case 'step-failed':
       return line(style.red(`${event.step ?? 'step'}: failed${message === '' ? '' : `: ${message}`}`))
-    case 'check-observed':
-      return line(`check ${checkOf(event)}: ${text(event.data.status)}${message === '' ? '' : `, ${message}`}`)
+    case 'check-observed': {
+      const told = [`${checkOf(event)}: ${text(event.data.status)}`, message].filter((part) => part !== '')
+      return line(`check ${[...new Set(told)].join(', ')}`)
+    }
     case 'warning':
       return line(style.yellow(`warning ${warningCode(event)}${message}`))
     case 'lease-lost':

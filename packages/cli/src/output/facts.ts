@@ -28,17 +28,20 @@ export function checkLines(checks: Deployment['checks'], style: Style): string[]
   return table(rows)
 }
 
-/** What would make it work: first in the source, then in a profile. */
-function wayLines(reason: Reason, style: Style): string[] {
+/** What would make it work: first in the source, then in a profile. What `told` says already is not said again. */
+function wayLines(reason: Reason, style: Style, told = ''): string[] {
   const line = (label: string, entry: Reason['fixPath'][number]) => {
     const field = entry.profileField === undefined ? '' : ` ${style.cyan(entry.profileField)}`
     const example = entry.example === undefined ? '' : style.dim(`  e.g. ${inline(entry.example)}`)
     const action = clean(entry.action)
     return `    ${label} ${action}${action.includes(entry.profileField ?? '\0') ? '' : field}${example}`
   }
+  const fixes = reason.fixPath.map(({ action }) => action).join(' ')
   return [
-    ...reason.fixPath.map((entry) => line('fix:', entry)),
-    ...reason.overridePath.map((entry) => line('or: ', entry)),
+    ...reason.fixPath.filter(({ action }) => !told.includes(action)).map((entry) => line('fix:', entry)),
+    ...reason.overridePath
+      .filter(({ profileField, example }) => example !== undefined || !fixes.includes(profileField ?? '\0'))
+      .map((entry) => line('or: ', entry)),
   ]
 }
 
@@ -63,7 +66,7 @@ export function failureLines(failure: Failure, style: Style): string[] {
   }
   if (failure.reason !== undefined) {
     lines.push(...failure.reason.evidence.slice(0, 5).map((evidence) => style.dim(`  seen: ${evidenceLine(evidence)}`)))
-    lines.push(...wayLines(failure.reason, style))
+    lines.push(...wayLines(failure.reason, style, failure.recoveryHint))
   }
   if (failure.lastLogs.length > 0) {
     lines.push('  last lines:', ...failure.lastLogs.slice(-20).map((line) => style.dim(`    │ ${clean(line)}`)))
@@ -85,12 +88,11 @@ export function rollbackLine(deployment: Deployment, style: Style): string[] {
   return [`  rollback: ${rollback.outcome}, ${words}`, ...failure]
 }
 
-export const nextLines = (deployment: Deployment, style: Style): string[] =>
-  deployment.nextActions.length === 0
-    ? []
-    : [
-        '  next:',
-        ...table(
-          deployment.nextActions.map(({ command, reason }) => [`    ${style.cyan(command)}`, style.dim(reason)]),
-        ),
-      ]
+export function nextLines({ nextActions, failure }: Deployment, style: Style): string[] {
+  if (nextActions.length === 0) return []
+  const rows = nextActions.map(({ command, reason }) => [
+    `    ${style.cyan(command)}`,
+    reason === failure?.recoveryHint ? '' : style.dim(reason),
+  ])
+  return ['  next:', ...table(rows).map((row) => row.trimEnd())]
+}

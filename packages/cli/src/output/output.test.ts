@@ -1,6 +1,9 @@
+import { type Failure, reason } from '@appaloft/core/spec'
 import { describe, expect, it, vi } from 'vitest'
 import { aDeployment, aHandle, deferred, events, MemoryOutput, temporaryFolder, world } from '../../test/support.js'
+import { eventLine } from './event-line.js'
 import { Frame } from './frame.js'
+import { outcomeLines } from './outcome.js'
 import { styleFor } from './style.js'
 import { clean, commandLine, cut, duration, table, width } from './text.js'
 
@@ -158,5 +161,54 @@ describe('plain progress', () => {
       'verify    check health: , GET / gave 200',
       'verify    traffic promoted',
     ])
+  })
+})
+
+describe('words', () => {
+  const failed = (code: Failure['code'], recoveryHint: string, rest: Partial<Failure>): Failure => ({
+    ...{ code, category: 'plan', phase: 'plan', message: 'It does not work.', recoveryHint },
+    ...{ inputs: [], lastLogs: [], at: '2026-01-01T00:00:02.000Z', ...rest },
+  })
+  const plain = styleFor({ isTTY: false }, {})
+
+  it('do not say the same twice in a line', () => {
+    const data = { check: 'process', status: 'passed' }
+    const [found] = events({ type: 'check-observed', phase: 'verify', message: 'process: passed' })
+    expect(eventLine({ ...found!, data }, plain)).toBe('verify    check process: passed')
+    expect(eventLine({ ...found!, data, message: 'after 3 s' }, plain)).toBe(
+      'verify    check process: passed, after 3 s',
+    )
+  })
+
+  it('give the end to the attempt, not to a phase', () => {
+    const [found] = events({ type: 'deployment-finished', phase: 'verify', message: 'failed' })
+    expect(eventLine({ ...found!, data: { status: 'failed' } }, plain)).toMatch(/^ {10}dep_\w+ failed$/)
+  })
+
+  it('tell what helps once', () => {
+    const recoveryHint = 'Remove the link. Then deploy again.'
+    const failure = failed('source-unreadable', recoveryHint, {
+      reason: reason('source-unreadable', { fixPath: [{ action: 'Remove the link.' }] }),
+    })
+    const nextActions = [{ verb: 'redeploy', command: 'appaloft redeploy res_web', reason: recoveryHint }] as const
+    const lines = outcomeLines(
+      aDeployment({ status: 'failed', checks: {}, failure, nextActions: [...nextActions] }),
+      plain,
+    )
+    expect(lines.join('\n').split('Remove the link.')).toHaveLength(2)
+    expect(lines.at(-1)).toBe('    appaloft redeploy res_web')
+  })
+
+  it('offer a profile field only where the fix does not name it', () => {
+    const lines = (profileField: string) => {
+      const fixPath = [{ action: 'Set runtime.startCommand.' }]
+      const overridePath = [{ action: `Set ${profileField}.`, profileField }]
+      const failure = failed('missing-start-intent', 'Fix it.', {
+        reason: reason('missing-start-intent', { fixPath, overridePath }),
+      })
+      return outcomeLines(aDeployment({ status: 'failed', failure }), plain).filter((one) => one.includes('or:'))
+    }
+    expect(lines('runtime.startCommand')).toEqual([])
+    expect(lines('runtime.planner')).toEqual(['    or:  Set runtime.planner.'])
   })
 })

@@ -58,8 +58,10 @@ export function reason(
     message: options.message ?? entry.title,
     evidence: options.evidence ?? [],
     fixPath: options.fixPath ?? [{ action: entry.fix }],
+    // Where the source itself is at fault, no profile helps.
     overridePath:
-      options.overridePath ?? (field === undefined ? [] : [{ action: `Set ${field}.`, profileField: field }]),
+      options.overridePath ??
+      (field === undefined || field === 'source' ? [] : [{ action: `Set ${field}.`, profileField: field }]),
     ...(field === undefined ? {} : { affectedProfileField: field }),
     docs: docsPath(code),
   }
