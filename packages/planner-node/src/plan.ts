@@ -20,7 +20,13 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
   if (read === null || 'broken' in read) {
     const why = read === null ? 'it does not exist' : read.broken
     return {
-      blocked: [reason('source-unreadable', { message: `${file.file} cannot be read: ${why}.`, evidence: [file] })],
+      blocked: [
+        reason('source-unreadable', {
+          message: `${file.file} cannot be read: ${why}.`,
+          evidence: [file],
+          fixPath: [{ action: `Mend ${file.file}.` }],
+        }),
+      ],
     }
   }
   const { manifest } = read

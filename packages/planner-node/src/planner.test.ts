@@ -385,6 +385,7 @@ describe('claims and profiles', () => {
     const reason = await blockedBy({ 'app/package.json': text }, { base: 'app' })
     expect(reason.code).toBe('source-unreadable')
     expect(reason.message).toContain('app/package.json')
+    expect(reason.fixPath).toEqual([{ action: 'Mend app/package.json.' }])
   })
 
   it('a byte-order mark is no error', async () => {
