@@ -294,6 +294,13 @@ describe('hostile folders', () => {
     expect(performance.now() - start).toBeLessThan(2000)
   })
 
+  it('the largest file is named also where a small one was too much', async () => {
+    await put('big.bin')
+    await truncate(join(folder, 'big.bin'), 2 * 1024 ** 3)
+    for (const name of ['a', 'z']) await put(name)
+    expect(await refused(openFolder())).toMatch(/"big\.bin" alone has 2 GiB/)
+  })
+
   it.each<[cause: string, hint: RegExp, () => Promise<unknown>]>([
     ['absent', /path exists/, () => rm(folder, { recursive: true })],
     ['not-a-source', /Name a folder/, () => rm(folder, { recursive: true }).then(() => writeFile(folder, ''))],

@@ -50,19 +50,21 @@ export async function walk(root: string, options: WalkOptions): Promise<WalkedEn
   const found: WalkedEntry[] = []
   const aliases = [root, ...(options.aliases ?? [])]
   let bytes = 0
+  let largest = { path: '', size: 0 }
   let slice = performance.now()
   const add = (entry: WalkedEntry) => {
     found.push(entry)
-    if (entry.type === 'file') bytes += entry.stat.size
     if (found.length > limits.entries)
       throw unreadable('too-large', `The source holds more than ${limits.entries} entries.`)
-    if (bytes > limits.bytes) {
-      throw unreadable(
-        'too-large',
-        `The source is larger than ${sizeText(limits.bytes)}${entry.type === 'file' && entry.stat.size > limits.bytes / 2 ? `: ${quoted(entry.path)} alone has ${sizeText(entry.stat.size)}` : ''}.`,
-        { limitBytes: limits.bytes },
-      )
-    }
+    if (entry.type !== 'file') return
+    const { size } = entry.stat
+    bytes += size
+    if (size > largest.size) largest = { path: entry.path, size }
+    if (bytes <= limits.bytes) return
+    const most = largest.size > limits.bytes / 2 ? `: ${quoted(largest.path)} alone has ${sizeText(largest.size)}` : ''
+    throw unreadable('too-large', `The source is larger than ${sizeText(limits.bytes)}${most}.`, {
+      limitBytes: limits.bytes,
+    })
   }
 
   // Without a promise a file: this is most of the time that an unchanged folder costs. Who else has work gets a turn between the slices.
