@@ -190,12 +190,17 @@ describe('a source that is refused', () => {
 })
 
 describe('a source that is odd', () => {
-  it('is deployed from a folder whose name a shell would run, and the name is not run', async () => {
+  // Each is whole for a shell: one with an open quote would be a syntax error instead, and prove nothing.
+  it.each([
+    ['bare', 'a b;touch pwned $(touch pwned) `touch pwned` &touch pwned|touch pwned\ntouch pwned\n>pwned'],
+    ['in single quotes', "a' ; touch pwned ; 'b"],
+    ['in double quotes', 'a" ; touch pwned ; "b$(touch pwned)'],
+    ['as an option', '--help'],
+  ])('is deployed from a folder whose name a shell would run %s, and the name is not run', async (_, odd) => {
     const w = watched()
-    const odd = `a b;touch pwned $(touch pwned) \`touch pwned\` '"&|>pwned\n--help $HOME`
     renameSync(w.app, join(w.cwd, odd))
     const before = w.list('user/home/.npm')
-    const up = await run(['up', odd, '--json'], w)
+    const up = await run(['up', '--json', '--', odd], w)
     expect(up.code, up.stdout + up.stderr).toBe(0)
     const { deployment } = up.documents().at(-1) as unknown as { deployment: Deployment }
     const answer = await fetch(deployment.accessUrls[0] as string)
