@@ -35,6 +35,10 @@ const marker = Symbol.for('appaloft.error')
 const isAppaloftError = (value: unknown): value is AppaloftError =>
   typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[marker] === true
 
+/** The code of an error of ours, or undefined. */
+export const codeOf = (error: unknown): ErrorCode | undefined =>
+  error instanceof CliError ? error.json.code : isAppaloftError(error) ? error.code : undefined
+
 const notFound: ReadonlySet<string> = new Set([
   'resource-not-found',
   'deployment-not-found',

@@ -114,7 +114,7 @@ describe('deployments', () => {
   it('rollback and retry pass on what was asked', async () => {
     const rollback = vi.fn(async () => aHandle(aDeployment()))
     const retry = vi.fn(async () => aHandle(aDeployment()))
-    const w = world({ engine: { deployments: { rollback, retry } } })
+    const w = world({ engine: { deployments: { rollback, retry } }, store: await storeWith('res_web') })
     await w.run('deployments', 'rollback', 'res_web', '--to', 'rel_x', '--current-secrets')
     expect(rollback).toHaveBeenCalledWith('res_web', expect.objectContaining({ to: 'rel_x', secrets: 'current' }))
     await w.run('deployments', 'retry', deploymentId)

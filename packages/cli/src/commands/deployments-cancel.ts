@@ -1,6 +1,6 @@
-import { withEngineHere } from '../engine.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import type { Register } from './register.js'
+import { withDeployment } from './resource-here.js'
 
 export const cancel: Register = (group, run) => {
   group
@@ -9,7 +9,7 @@ export const cancel: Register = (group, run) => {
     .argument('<id>')
     .action(
       run((ctx, id: string) =>
-        withEngineHere(ctx, async ({ engine }): Promise<ExitCode> => {
+        withDeployment(ctx, id, async ({ engine }): Promise<ExitCode> => {
           await engine.deployments.cancel(id)
           ctx.json({ kind: 'cancel-requested', deploymentId: id })
           ctx.say(`${id} is being canceled; appaloft deployments events ${id} --follow shows it`)

@@ -1,10 +1,10 @@
-import { withEngineHere } from '../engine.js'
 import { exitCodeOf } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { envelopeLine, eventLine } from '../output/event-line.js'
 import { integer, text } from '../project/flags.js'
 import { pour } from './follow.js'
 import type { Register } from './register.js'
+import { withDeployment } from './resource-here.js'
 
 interface EventsFlags {
   follow?: boolean
@@ -24,7 +24,7 @@ export const events: Register = (group, run) => {
     .option('--idle-timeout <seconds>', 'stop after so many seconds without an event', integer)
     .action(
       run((ctx, id: string, flags: EventsFlags) =>
-        withEngineHere(ctx, async ({ engine }): Promise<ExitCode> => {
+        withDeployment(ctx, id, async ({ engine }): Promise<ExitCode> => {
           let code: ExitCode = exitCodes.success
           await pour(
             ctx,

@@ -1,7 +1,7 @@
-import { withEngineHere } from '../engine.js'
 import { integer } from '../project/flags.js'
 import { pourLogs } from './follow.js'
 import type { Register } from './register.js'
+import { withDeployment } from './resource-here.js'
 
 interface LogsFlags {
   tail?: number
@@ -17,7 +17,7 @@ export const logs: Register = (group, run) => {
     .option('-f, --follow', 'go on as it happens')
     .action(
       run((ctx, id: string, flags: LogsFlags) =>
-        withEngineHere(ctx, ({ engine }) =>
+        withDeployment(ctx, id, ({ engine }) =>
           pourLogs(ctx, (signal) => engine.deployments.logs(id, { ...flags, signal })),
         ),
       ),

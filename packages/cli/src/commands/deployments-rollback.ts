@@ -1,12 +1,13 @@
 import { runAttempt } from '../attempt.js'
-import { withEngineHere } from '../engine.js'
-import { text } from '../project/flags.js'
+import { integer, text } from '../project/flags.js'
 import type { Register } from './register.js'
+import { namedResource, withDeployment } from './resource-here.js'
 
 interface RollbackFlags {
   to?: string
   target?: string
   currentSecrets?: boolean
+  stateVersion?: number
 }
 
 export const rollback: Register = (group, run) => {
@@ -17,18 +18,21 @@ export const rollback: Register = (group, run) => {
     .option('--to <release>', 'this release (default: the one live before the present one)', text)
     .option('--target <key>', 'on this target', text)
     .option('--current-secrets', 'with today’s values of secrets instead of the release’s')
+    .option('--state-version <number>', 'only if nothing changed since recovery gave this number', integer)
     .action(
       run((ctx, id: string, flags: RollbackFlags) =>
-        withEngineHere(ctx, ({ engine }) =>
-          runAttempt(ctx, engine, (options) =>
-            engine.deployments.rollback(id, {
+        withDeployment(ctx, id, async ({ engine, store }) => {
+          const what = id.startsWith('dep_') ? id : (await namedResource(store, id)).id
+          return runAttempt(ctx, engine, (options) =>
+            engine.deployments.rollback(what, {
               ...options,
               ...(flags.to === undefined ? {} : { to: flags.to }),
               ...(flags.target === undefined ? {} : { target: flags.target }),
               ...(flags.currentSecrets ? { secrets: 'current' } : {}),
+              ...(flags.stateVersion === undefined ? {} : { stateVersion: flags.stateVersion }),
             }),
-          ),
-        ),
+          )
+        }),
       ),
     )
 }

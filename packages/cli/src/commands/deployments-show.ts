@@ -1,7 +1,7 @@
-import { withEngineHere } from '../engine.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { deploymentLines } from '../output/deployment.js'
 import type { Register } from './register.js'
+import { withDeployment } from './resource-here.js'
 
 export const show: Register = (group, run) => {
   group
@@ -10,7 +10,7 @@ export const show: Register = (group, run) => {
     .argument('<id>')
     .action(
       run((ctx, id: string) =>
-        withEngineHere(ctx, async ({ engine }): Promise<ExitCode> => {
+        withDeployment(ctx, id, async ({ engine }): Promise<ExitCode> => {
           const deployment = await engine.deployments.show(id)
           ctx.json(deployment)
           if (!ctx.globals.json) for (const line of deploymentLines(deployment, ctx.style)) ctx.result(line)

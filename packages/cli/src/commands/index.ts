@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { deployments } from './deployments.js'
 import { doctor } from './doctor.js'
 import { down } from './down.js'
+import { env } from './env.js'
 import { exec } from './exec.js'
 import { init } from './init.js'
 import { logs } from './logs.js'
@@ -22,6 +23,7 @@ const all: readonly Register[] = [
   status,
   logs,
   exec,
+  env,
   redeploy,
   down,
   deployments,

@@ -8,14 +8,20 @@ import { namedResource } from './resource-here.js'
 
 interface PruneFlags {
   keep?: number
+  history?: number
   resource?: string
 }
 
 export const prune: Register = (program, run) => {
   program
     .command('prune')
-    .description('remove releases beyond retention now')
+    .description('remove releases beyond retention now, and the events of attempts long ended')
     .option('--keep <count>', 'how many successful releases to keep, the live one included', integer)
+    .option(
+      '--history <count>',
+      'of how many ended attempts of each resource to keep the events (default 100)',
+      integer,
+    )
     .option('--resource <id>', 'of this resource alone', text)
     .action(
       run((ctx, flags: PruneFlags) =>
@@ -24,11 +30,13 @@ export const prune: Register = (program, run) => {
           const resource = flags.resource === undefined ? undefined : await namedResource(store, flags.resource)
           const report = await engine.prune({
             ...(flags.keep === undefined ? {} : { keep: flags.keep }),
+            ...(flags.history === undefined ? {} : { history: flags.history }),
             ...(resource === undefined ? {} : { resourceId: resource.id }),
           })
           ctx.json({ kind: 'prune', report })
-          if (report.releases.length === 0) ctx.say('Nothing to remove.')
+          if (report.releases.length === 0 && report.events === 0) ctx.say('Nothing to remove.')
           for (const id of report.releases) ctx.say(`removed ${id}`)
+          if (report.events > 0) ctx.say(`forgot ${report.events} events of attempts long ended`)
           for (const { releaseId, reason } of report.kept) ctx.say(`kept ${releaseId}: ${clean(reason)}`)
           return exitCodes.success
         }),

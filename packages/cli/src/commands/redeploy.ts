@@ -1,6 +1,6 @@
 import { runAttempt } from '../attempt.js'
 import { withEngineHere } from '../engine.js'
-import { text } from '../project/flags.js'
+import { integer, text } from '../project/flags.js'
 import type { Register } from './register.js'
 import { namedResource } from './resource-here.js'
 
@@ -11,8 +11,9 @@ export const redeploy: Register = (program, run) => {
     .argument('<resource>')
     .option('--force', 'without any cache')
     .option('--target <key>', 'the target to deploy to', text)
+    .option('--state-version <number>', 'only if nothing changed since recovery gave this number', integer)
     .action(
-      run((ctx, name: string, flags: { force?: boolean; target?: string }) =>
+      run((ctx, name: string, flags: { force?: boolean; target?: string; stateVersion?: number }) =>
         withEngineHere(ctx, async ({ engine, store }) => {
           const { id } = await namedResource(store, name)
           return runAttempt(ctx, engine, (options) => engine.resources.redeploy(id, { ...options, ...flags }))

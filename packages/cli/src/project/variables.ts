@@ -15,11 +15,11 @@ export async function applyVariables(
 ): Promise<ResourceDefinition> {
   const environment: Environment = { ...definition.environment }
   for (const text of flags.env ?? []) {
-    const [name, value] = split(text, '--env')
+    const [name, value] = splitAssignment(text, '--env')
     environment[name] = { value }
   }
   for (const text of flags.buildEnv ?? []) {
-    const [name, value] = split(text, '--build-env')
+    const [name, value] = splitAssignment(text, '--build-env')
     const runtime = (flags.env ?? []).includes(text)
     environment[name] = { value, scope: runtime ? 'both' : 'build' } satisfies Variable
   }
@@ -30,14 +30,14 @@ export async function applyVariables(
   return Object.keys(environment).length === 0 ? definition : { ...definition, environment }
 }
 
-function split(text: string, flag: string): [name: string, value: string] {
+export function splitAssignment(text: string, flag: string): [name: string, value: string] {
   const at = text.indexOf('=')
   if (at < 1) throw usageError(`${flag} takes NAME=VALUE.`)
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
 /** The value of each secret, never from the command line itself, which other users of the machine can read. */
-async function readSecrets(flags: readonly string[], io: Io): Promise<{ name: string; value: string }[]> {
+export async function readSecrets(flags: readonly string[], io: Io): Promise<{ name: string; value: string }[]> {
   const fromStdin = flags.filter((flag) => flag.endsWith('=-'))
   if (fromStdin.length > 1) throw usageError('Only one secret can be read from stdin.')
   const found: { name: string; value: string }[] = []
