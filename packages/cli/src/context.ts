@@ -3,6 +3,7 @@ import type { CompositionConfig } from './config/define.js'
 import type { DetachAnswer, Job } from './detach.js'
 import type { Io } from './io/io.js'
 import type { Style } from './output/style.js'
+import type { Machine } from './service/machine.js'
 
 /** Flags that every command takes. */
 export interface Globals {
@@ -31,6 +32,7 @@ export interface Deps {
   detach(job: Job): Promise<DetachAnswer>
   /** The folder that is used where neither flag nor configuration names one. */
   defaultStateDir(): string
+  machine: Machine
 }
 
 export interface Context {

@@ -22,6 +22,7 @@ import type { DetachAnswer, Job } from '../src/detach.js'
 import type { Io } from '../src/io/io.js'
 import type { Output } from '../src/io/output.js'
 import type { StopSignal } from '../src/io/signals.js'
+import type { Machine } from '../src/service/machine.js'
 
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-cli-'))
@@ -105,6 +106,7 @@ export interface WorldOptions {
   store?: Store
   targets?: readonly Target[]
   detach?: (job: Job) => Promise<DetachAnswer>
+  machine?: Partial<Machine>
 }
 
 /** A command line with everything around it in memory. What the test did not script is refused. */
@@ -157,6 +159,17 @@ export function world(options: WorldOptions = {}): World {
       return options.detach?.(job) ?? { deploymentId: deploymentId }
     },
     defaultStateDir: () => join(folder, '.state'),
+    machine: {
+      program: ['/usr/bin/node', '/opt/appaloft/bin.js'],
+      uid: 1000,
+      username: 'someone',
+      systemUnits: join(folder, 'units'),
+      booted: true,
+      run: async (file, args) => {
+        throw new Error(`the test did not expect ${[file, ...args].join(' ')}`)
+      },
+      ...options.machine,
+    },
   }
   return result
 }

@@ -12,6 +12,7 @@ import { reconcile } from './reconcile.js'
 import { redeploy } from './redeploy.js'
 import type { Register, Run } from './register.js'
 import { resources } from './resources.js'
+import { service } from './service.js'
 import { status } from './status.js'
 import { up } from './up.js'
 
@@ -31,6 +32,7 @@ const all: readonly Register[] = [
   doctor,
   reconcile,
   prune,
+  service,
 ]
 
 export function registerAll(program: Command, run: Run): void {

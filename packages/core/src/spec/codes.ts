@@ -652,6 +652,12 @@ const callCodes = {
     'Mend the fields named in details.issues.',
   ),
   'already-exists': entry('input', undefined, 'It exists already.', 'Choose another name, or pass --force.'),
+  'service-manager-unavailable': entry(
+    'runtime-backend',
+    undefined,
+    'The service manager of this machine (systemd) is not there, or refuses.',
+    'Log in as the user itself, or run it as root; without systemd, let what starts things at boot run appaloft reconcile.',
+  ),
   'engine-closed': entry('state', undefined, 'The engine is closed.', 'Create a new one.'),
   'internal-error': entry(
     'internal',
