@@ -18,9 +18,12 @@ import { isMark, pathAt, valueOf } from './text.js'
 export type Outcome =
   | {
       kind: 'server'
-      start: PlannedCommand /** What the start comes to, for the search of the port. */
+      start: PlannedCommand
+      /** What the start comes to, for the search of the port. */
       line: string
       signal: string
+      /** The name of the script of package.json that `start` runs. */
+      script?: string
     }
   | { kind: 'static'; publishDirectory: string; spaFallback: boolean }
   | { kind: 'blocked'; reason: Reason }
@@ -40,6 +43,7 @@ interface Start {
   command: Command
   line: string
   signal: string
+  script?: string
 }
 
 const lineOf = (command: Command): string => (typeof command === 'string' ? command : command.join(' '))
@@ -97,6 +101,7 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
     start: { command: start.command, from: 'planner' },
     line: start.line,
     signal: start.signal,
+    ...(start.script === undefined ? {} : { script: start.script }),
   })
   if (found) {
     const { framework } = found
@@ -228,7 +233,7 @@ async function findStart(
     if (isDispatch(line)) continue
     const seen = fact(context, 'script', 'package.json', `scripts.${name}`, shown(script))
     evidence.push(seen)
-    if (!isDevelopment(line)) return { command: [program, 'run', name], line, signal: `scripts.${name}` }
+    if (!isDevelopment(line)) return { command: [program, 'run', name], line, signal: `scripts.${name}`, script: name }
     warnings.push(reason('development-start', { evidence: [seen] }))
   }
   return null

@@ -185,7 +185,7 @@ const cases: [title: string, files: Files, expected: string][] = [
   [
     'a start from an output that the source holds',
     { 'package.json': express({ start: 'node dist/index.js' }), 'dist/index.js': listens },
-    'server npm run start',
+    'server node dist/index.js',
   ],
 ]
 

@@ -8,6 +8,7 @@ import {
   reason,
 } from '@appaloft/core/spec'
 import { type Application, examine } from './application.js'
+import { direct } from './direct.js'
 import { fact, type Manifest, readManifest, shown } from './manifest.js'
 import { nodeVersion, type PackageManager, packageManager } from './package-manager.js'
 import { findPort, isOutput, resolveFile } from './port.js'
@@ -41,7 +42,7 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
       packageManager: { name: manager.name, ...(manager.version === undefined ? {} : { version: manager.version }) },
     },
     ...(named ? { framework: { ...named, ...modeOf(application) } } : {}),
-    commands: commandsOf(context, manifest, manager, application),
+    commands: await commandsOf(context, manifest, manager, application),
     evidence: [file, ...application.evidence, ...manager.evidence, ...version.evidence],
     warnings: [...manager.warnings, ...application.warnings],
   }
@@ -123,14 +124,14 @@ const choose = (
       ? undefined
       : { command: found, from: 'planner' }
 
-function commandsOf(
+async function commandsOf(
   context: PlannerContext,
   manifest: Manifest,
   manager: PackageManager,
   { found, outcome }: Application,
-): PlanDraft['commands'] {
+): Promise<PlanDraft['commands']> {
   const { runtime } = context.profiles
-  const script = manifest.scripts.build
+  const builds = manifest.scripts.build
   // A framework is built by its own program only where it is the one that runs: a custom start knows what it needs.
   const needed = found !== null && outcome.kind !== 'none' && runtime.startCommand === undefined
   const own =
@@ -138,16 +139,20 @@ function commandsOf(
   const install = choose(runtime.installCommand, manager.install)
   const build = choose(
     runtime.buildCommand,
-    script === undefined || script.trim() === '' ? own : [manager.program, 'run', 'build'],
+    builds === undefined || builds.trim() === '' ? own : [manager.program, 'run', 'build'],
   )
   const packaged = choose(runtime.packageCommand, undefined)
   const release = choose(runtime.releaseCommand, undefined)
+  const script = outcome.kind === 'server' ? outcome.script : undefined
+  const argv = script === undefined ? null : await direct(context, manifest, manager, script)
   return {
     ...(install ? { install } : {}),
     ...(build ? { build } : {}),
     ...(packaged ? { package: packaged } : {}),
     ...(release ? { release } : {}),
-    ...(outcome.kind === 'server' ? { start: outcome.start } : {}),
+    ...(outcome.kind === 'server'
+      ? { start: argv === null ? outcome.start : { ...outcome.start, command: argv } }
+      : {}),
   }
 }
 

@@ -70,18 +70,18 @@ const site = (more: object = {}) =>
   json({ scripts: { build: 'vite build', dev: 'vite' }, devDependencies: { vite: '^7.0.0' }, ...more })
 
 describe('package managers', () => {
-  const cases: [lockfile: string, text: string, name: string, install: string][] = [
-    ['package-lock.json', '{}', 'npm', 'npm ci'],
-    ['pnpm-lock.yaml', '', 'pnpm', 'pnpm install --frozen-lockfile'],
-    ['yarn.lock', '# yarn lockfile v1', 'yarn', 'yarn install --frozen-lockfile'],
-    ['yarn.lock', '__metadata:\n  version: 8', 'yarn-berry', 'yarn install --immutable'],
-    ['bun.lock', '{}', 'bun', 'bun install --frozen-lockfile'],
+  const cases: [lockfile: string, text: string, name: string, install: string, start: string][] = [
+    ['package-lock.json', '{}', 'npm', 'npm ci', 'node server.js'],
+    ['pnpm-lock.yaml', '', 'pnpm', 'pnpm install --frozen-lockfile', 'node server.js'],
+    ['yarn.lock', '# yarn lockfile v1', 'yarn', 'yarn install --frozen-lockfile', 'node server.js'],
+    ['yarn.lock', '__metadata:\n  version: 8', 'yarn-berry', 'yarn install --immutable', 'yarn run start'],
+    ['bun.lock', '{}', 'bun', 'bun install --frozen-lockfile', 'bun run start'],
   ]
-  it.each(cases)('%s %j: %s', async (lockfile, text, name, install) => {
+  it.each(cases)('%s %j: %s', async (lockfile, text, name, install, start) => {
     const draft = await ready({ 'package.json': app(), 'server.js': server, [lockfile]: text })
     expect(draft.runtime?.packageManager?.name).toBe(name)
     expect(draft.commands.install).toEqual({ command: install.split(' '), from: 'planner' })
-    expect(draft.commands.start?.command).toEqual([install.split(' ')[0], 'run', 'start'])
+    expect(draft.commands.start?.command).toEqual(start.split(' '))
     expect(draft.warnings).toEqual([])
   })
 
@@ -349,7 +349,7 @@ describe('servers and their port', () => {
     const scripts = { build: 'nest build', start: 'nest start', 'start:prod': 'node dist/main' }
     const text = json({ scripts, dependencies: { '@nestjs/core': '11' } })
     const draft = await ready({ 'package.json': text, 'src/main.ts': 'await app.listen(process.env.PORT ?? 3100)' })
-    expect(draft.commands.start?.command).toEqual(['npm', 'run', 'start:prod'])
+    expect(draft.commands.start?.command).toEqual(['node', 'dist/main'])
     expect(draft.network.internalPort).toBe(3100)
     expect(draft.warnings.map((one) => one.code)).toContain('development-start')
   })

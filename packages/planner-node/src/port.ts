@@ -135,11 +135,27 @@ function importsOf(list: Word[]): string[] {
   return out
 }
 
+export interface Module {
+  file: string
+  list: Word[]
+}
+
+/** What was read in a context is read and taken apart once. */
+const known = new WeakMap<PlannerContext, Map<string, Promise<Module[]>>>()
+
 /** An entry file and what it imports by relative path, nearest first. Bounded. */
-export async function modules(context: PlannerContext, entry: string): Promise<{ file: string; list: Word[] }[]> {
+export function modules(context: PlannerContext, entry: string): Promise<Module[]> {
+  const mine = known.get(context) ?? new Map<string, Promise<Module[]>>()
+  known.set(context, mine)
+  const found = mine.get(entry) ?? readModules(context, entry)
+  mine.set(entry, found)
+  return found
+}
+
+async function readModules(context: PlannerContext, entry: string): Promise<Module[]> {
   const open = [entry]
   const seen = new Set(open)
-  const out: { file: string; list: Word[] }[] = []
+  const out: Module[] = []
   for (let file = open.shift(); file !== undefined && out.length < limits.entryFiles; file = open.shift()) {
     context.signal.throwIfAborted()
     const text = await context.tree.readText(file, { maxBytes: limits.sourceBytes })
