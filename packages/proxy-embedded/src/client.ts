@@ -1,8 +1,8 @@
-import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppaloftError, allErrorCodes, type CallOptions, type ErrorCode, type JsonObject } from '@appaloft/core/spec'
 import { controlLocation, isPrivateFolder, proxyFolder } from './paths.js'
 import { type ControlAnswer, type ControlCall, protocolVersion } from './protocol.js'
+import { type Message, TimedOut, Wire } from './wire.js'
 
 /** A call is answered at once; a listener that must be opened takes a little longer. */
 const answerMs = 15_000
@@ -14,12 +14,14 @@ export class NotRunning extends Error {}
 
 /** Speaks to the daemon of one state folder. */
 export class ControlClient {
-  readonly #agent = new http.Agent({ keepAlive: true, timeout: 20_000 })
+  readonly #wire: Wire
 
   constructor(
     readonly stateDir: string,
     readonly ensure?: (options?: CallOptions) => Promise<void>,
-  ) {}
+  ) {
+    this.#wire = new Wire(controlLocation(stateDir).socket)
+  }
 
   /** Throws NotRunning where no daemon runs; starts none. */
   async ask(call: ControlCall, options: CallOptions = {}): Promise<unknown> {
@@ -29,7 +31,7 @@ export class ControlClient {
     } catch (error) {
       // A kept connection to a daemon that ended meanwhile says nothing about the present one.
       if (!(error instanceof NotRunning)) throw error
-      this.#agent.destroy()
+      this.#wire.close()
       return await this.#send(call, options)
     }
   }
@@ -55,56 +57,27 @@ export class ControlClient {
   }
 
   close(): void {
-    this.#agent.destroy()
+    this.#wire.close()
   }
 
   async #send(call: ControlCall, options: CallOptions): Promise<unknown> {
-    const answer = parseAnswer(await this.#post(JSON.stringify({ ...call, protocol: protocolVersion }), options))
+    const { folder } = controlLocation(this.stateDir)
+    // A shared folder for temporary files may hold somebody else's trap; the state folder is the user's own.
+    if (folder !== proxyFolder(this.stateDir) && !isPrivateFolder(folder))
+      throw new NotRunning('nobody of this user listens')
+    const answer = checked(
+      await this.#wire
+        .ask({ ...call, protocol: protocolVersion }, { ...options, timeoutMs: answerMs })
+        .catch((error) => {
+          options.signal?.throwIfAborted()
+          throw failureOf(error)
+        }),
+    )
     if (answer.ok) return answer.value
     const { code, message, details } = answer.error
     // Its successor is at the same place.
     if (details?.takenOver === true) throw new NotRunning(message)
     throw new AppaloftError(isErrorCode(code) ? code : 'internal-error', { message, details: details as JsonObject })
-  }
-
-  #post(body: string, options: CallOptions): Promise<string> {
-    const { folder, socket } = controlLocation(this.stateDir)
-    // A shared folder for temporary files may hold somebody else's trap; the state folder is the user's own.
-    if (folder !== proxyFolder(this.stateDir) && !isPrivateFolder(folder)) {
-      return Promise.reject(new NotRunning('nobody of this user listens'))
-    }
-    return new Promise((resolve, reject) => {
-      const { signal } = options
-      const req = http.request({
-        socketPath: socket,
-        method: 'POST',
-        agent: this.#agent,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
-      })
-      const abort = () => {
-        reject(signal!.reason)
-        req.destroy()
-      }
-      const timer = setTimeout(() => {
-        reject(unavailable('The proxy’s process did not answer in time.'))
-        req.destroy()
-      }, answerMs)
-      const settle = () => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', abort)
-      }
-      const fail = (error: NodeJS.ErrnoException) => reject(failureOf(error))
-      signal?.addEventListener('abort', abort, { once: true })
-      req.once('close', settle)
-      req.on('error', fail)
-      req.on('response', (res) => {
-        const chunks: Buffer[] = []
-        res.on('error', fail)
-        res.on('data', (chunk: Buffer) => chunks.push(chunk))
-        res.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
-      })
-      req.end(body)
-    })
   }
 }
 
@@ -114,20 +87,16 @@ export const unavailable = (message: string): AppaloftError =>
 const gone = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'ENOTDIR'])
 
 function failureOf(error: NodeJS.ErrnoException): Error {
+  if (error instanceof TimedOut) return unavailable('The proxy’s process did not answer in time.')
   if (error.code !== undefined && gone.has(error.code)) return new NotRunning(error.message)
   if (error.code === 'EACCES') return unavailable('This user may not use the control socket of the proxy.')
-  return unavailable(`The proxy’s process cannot be asked: ${error.code ?? error.message}.`)
+  return unavailable(`The proxy’s process cannot be asked: ${error.code ?? error.message}`)
 }
 
 const isErrorCode = (code: string): code is ErrorCode => (allErrorCodes as readonly string[]).includes(code)
 
-function parseAnswer(text: string): ControlAnswer {
-  let answer: ControlAnswer
-  try {
-    answer = JSON.parse(text) as ControlAnswer
-  } catch {
-    throw unavailable('The proxy’s process gave an answer that cannot be read.')
-  }
+function checked(message: Message): ControlAnswer {
+  const answer = message as unknown as ControlAnswer
   if (answer.protocol === protocolVersion) return answer
   throw new AppaloftError('unsupported-operation', {
     message: `The proxy that runs speaks protocol ${answer.protocol}, this version ${protocolVersion}.`,

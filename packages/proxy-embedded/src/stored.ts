@@ -79,10 +79,12 @@ export async function writeStored(path: string, stored: Stored): Promise<void> {
   try {
     await file.writeFile(serialize(stored))
     await file.sync()
-  } finally {
-    await file.close()
+  } catch (error) {
+    await file.close().catch(() => {})
+    throw error
   }
-  await rename(temporary, path)
+  // A promotion waits for this: what can go side by side does.
+  await Promise.all([file.close(), rename(temporary, path)])
   await syncFolder(dirname(path))
 }
 

@@ -1,10 +1,9 @@
-import http from 'node:http'
+import { createServer, type Server, type Socket } from 'node:net'
 import { isRouteTable, isWhole } from '../check.js'
 import { type ControlAnswer, type ControlError, type ListenWish, type PingValue, protocolVersion } from '../protocol.js'
+import { type Message, serveLines } from '../wire.js'
 import { Fault, invalid } from './fault.js'
 import type { Registry } from './registry.js'
-
-const maxBytes = 8 * 1024 * 1024
 
 export interface ControlOptions {
   /** Resolves once the table is served. */
@@ -14,24 +13,52 @@ export interface ControlOptions {
   log(line: string): void
 }
 
-/** The control plane: one JSON request and one JSON answer over HTTP on a unix socket. */
-export function createControlServer(options: ControlOptions): http.Server {
-  const server = http.createServer({ keepAliveTimeout: 30_000 }, (req, res) => {
-    res.on('error', () => {})
-    void answerTo(options, req).then((answer) => {
-      const body = JSON.stringify({ protocol: protocolVersion, ...answer })
-      res.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))])
-      res.end(body)
+/** The control plane: one JSON object a line on a unix socket. */
+export class ControlServer {
+  readonly server: Server
+  /** Open connections, with the number of questions that wait for their answer. */
+  readonly #open = new Map<Socket, number>()
+  #closing = false
+
+  constructor(options: ControlOptions) {
+    this.server = createServer((socket) => {
+      this.#open.set(socket, 0)
+      socket.once('close', () => this.#open.delete(socket))
+      serveLines(socket, async (question) => {
+        this.#count(socket, 1)
+        try {
+          return { protocol: protocolVersion, ...(await answerTo(options, question)) }
+        } finally {
+          // After the answer is written.
+          setImmediate(() => this.#count(socket, -1))
+        }
+      })
     })
-  })
-  return server
+  }
+
+  /** Takes no more; connections end as soon as they wait for nothing. */
+  close(): void {
+    this.#closing = true
+    this.server.close()
+    for (const socket of this.#open.keys()) this.#count(socket, 0)
+  }
+
+  cut(): void {
+    for (const socket of this.#open.keys()) socket.destroy()
+  }
+
+  #count(socket: Socket, change: number): void {
+    const waiting = (this.#open.get(socket) ?? 0) + change
+    if (this.#open.has(socket)) this.#open.set(socket, waiting)
+    if (this.#closing && waiting === 0) socket.end()
+  }
 }
 
 type Unversioned<T> = T extends unknown ? Omit<T, 'protocol'> : never
 
-async function answerTo(options: ControlOptions, req: http.IncomingMessage): Promise<Unversioned<ControlAnswer>> {
+async function answerTo(options: ControlOptions, request: Message | null): Promise<Unversioned<ControlAnswer>> {
   try {
-    const request = await readJson(req)
+    if (request === null) throw invalid('The request is not JSON.')
     if (request.protocol !== protocolVersion) {
       throw new Fault('unsupported-operation', `The proxy speaks protocol ${protocolVersion}.`, {
         protocol: protocolVersion,
@@ -101,21 +128,4 @@ function listenWish(value: unknown): ListenWish {
   if (typeof host === 'string') wish.host = host
   if (isWhole(port) && port > 0 && port < 65_536) wish.port = port
   return wish
-}
-
-async function readJson(req: http.IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBytes) throw invalid('The request is too large.')
-    chunks.push(chunk)
-  }
-  try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
-  } catch {
-    // Falls through: both are the same fault.
-  }
-  throw invalid('The request is not JSON.')
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import type http from 'node:http'
+import type { Server } from 'node:net'
 import { dirname } from 'node:path'
 import { isPrivateFolder } from '../paths.js'
 
@@ -25,7 +25,7 @@ export interface ControlSocket {
  * Binds a name of its own and renames it into place: clients never meet a socket that is not open yet, a stale one is replaced, and
  * closing the server (which removes the name that was bound) cannot remove a successor's.
  */
-export async function bindControlSocket(server: http.Server, path: string): Promise<ControlSocket> {
+export async function bindControlSocket(server: Server, path: string): Promise<ControlSocket> {
   privateFolder(dirname(path))
   const temporary = `${path}.${randomBytes(4).toString('hex')}`
   await new Promise<void>((resolve, reject) => {

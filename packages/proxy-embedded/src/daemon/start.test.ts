@@ -234,7 +234,11 @@ describe('the client', () => {
   it('tells an incompatible daemon apart from none', async () => {
     const stateDir = await folder()
     await mkdir(join(stateDir, 'proxy'), { mode: 0o700 })
-    const future = http.createServer((_req, res) => res.end('{"protocol":99,"ok":true,"value":null}'))
+    const future = net.createServer((socket) => {
+      socket.on('data', (data) =>
+        socket.write(`{"protocol":99,"id":${JSON.parse(String(data)).id},"ok":true,"value":null}\n`),
+      )
+    })
     await new Promise<void>((resolve) => future.listen(controlSocketPath(stateDir), resolve))
     ends.push(() => future.close())
     const proxy = await client(stateDir)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { controlLocation, proxyFolder, tableFile } from '../paths.js'
 import { readStored } from '../stored.js'
-import { createControlServer } from './control.js'
+import { ControlServer } from './control.js'
 import type { Plane } from './decide.js'
 import { Fault } from './fault.js'
 import { Listeners } from './listeners.js'
@@ -42,15 +42,15 @@ export async function startProxyDaemon(options: ProxyDaemonOptions): Promise<Pro
   const ready = new Promise<Registry>((resolve) => {
     makeReady = resolve
   })
-  const control = createControlServer({
+  const control = new ControlServer({
     ready,
     startedAt: new Date().toISOString(),
     problems: () => listeners.problems(),
     log,
   })
-  control.on('error', (error) => log(`control socket: ${error.message}`))
+  control.server.on('error', (error) => log(`control socket: ${error.message}`))
   // First the socket, then the table: from here on, a former daemon that still runs changes nothing.
-  const socket = await bindControlSocket(control, controlSocket)
+  const socket = await bindControlSocket(control.server, controlSocket)
   let registry: Registry
   try {
     registry = new Registry({
@@ -70,7 +70,7 @@ export async function startProxyDaemon(options: ProxyDaemonOptions): Promise<Pro
     socket.release()
     listeners.stop()
     control.close()
-    control.closeAllConnections()
+    control.cut()
     throw error
   }
   makeReady(registry)
@@ -81,7 +81,7 @@ export async function startProxyDaemon(options: ProxyDaemonOptions): Promise<Pro
 interface Parts {
   plane: Plane
   listeners: Listeners
-  control: ReturnType<typeof createControlServer>
+  control: ControlServer
   socket: ControlSocket
   registry: Registry
   controlSocket: string
@@ -101,13 +101,12 @@ function running(parts: Parts): ProxyDaemon {
     plane.closing = true
     socket.release()
     control.close()
-    control.closeIdleConnections()
     listeners.stop()
     const deadline = performance.now() + graceMs
     while (registry.busy && performance.now() < deadline) await sleep(20)
     registry.destroyAll()
     listeners.cut()
-    control.closeAllConnections()
+    control.cut()
     log('proxy ended')
     ended()
   }

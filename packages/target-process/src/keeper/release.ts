@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { makeFolder, syncFolder, writeJson } from '../shared/files.js'
+import { makeFolder, syncFile, syncFolder, writeJson } from '../shared/files.js'
 import { type Layout, releaseFiles } from '../shared/paths.js'
 import { type InstanceRecord, type ReleaseMeta, readState } from '../shared/records.js'
 import { Instance, newRecord } from './instance.js'
@@ -46,18 +46,21 @@ export class Release {
     return result
   }
 
-  /** Writes down what is wanted, then does it. */
+  /**
+   * Writes down what is wanted, then does it. Only the answer waits for the disk: a power cut in between ends the processes too, so that
+   * nothing runs of which nothing is written.
+   */
   async start(): Promise<void> {
     makeFolder(this.folder)
-    this.#save()
-    syncFolder(dirname(this.folder))
-    syncFolder(this.host.layout.releases)
+    writeJson(this.files.meta, this.meta)
     this.#make(
       Array.from({ length: this.meta.kind === 'static' ? 1 : this.meta.replicas }, (_, index) => newRecord(index)),
     )
     this.#changed()
     try {
       await this.#startAll()
+      syncFile(this.files.meta)
+      for (const folder of [this.folder, dirname(this.folder), this.host.layout.releases]) syncFolder(folder)
     } catch (error) {
       // Nothing that did not start is kept: the attempt is told, and its next call begins anew.
       await this.#stopAll(1_000).catch(() => undefined)

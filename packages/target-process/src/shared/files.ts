@@ -34,6 +34,16 @@ export function writeJson(path: string, value: unknown, options: { durable?: boo
   if (options.durable === true) syncFolder(dirname(path))
 }
 
+/** What was written to a file survives a power cut from here on; its name only once its folder is synced too. */
+export function syncFile(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
 export function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
   try {
