@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, realpathSync } from 'node:fs'
 import { type FileHandle, open, readlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { unreadable } from './errors.js'
 import { quoted } from './paths.js'
 
@@ -23,6 +24,31 @@ export async function openRegular(path: string, name: string): Promise<FileHandl
   }
   await file.close()
   throw unreadable('changing', `${quoted(name)} is not a regular file any more.`, { path: name })
+}
+
+/**
+ * The first bytes of a regular file as text, or null where there is none, under the conditions of `openRegular`. At once: planners read
+ * many small files, and a promise for each step takes many times what the steps themselves do.
+ */
+export function readStart(path: string, maxBytes: number): string | null {
+  let file: number | undefined
+  try {
+    if (realpathSync.native(dirname(path)) !== dirname(path)) return null
+    file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    const stat = fstatSync(file)
+    if (!stat.isFile()) return null
+    if (process.platform === 'linux' && readlinkSync(`/proc/self/fd/${file}`) !== path) return null
+    const buffer = Buffer.alloc(Math.min(maxBytes, stat.size))
+    let length = 0
+    for (let read = -1; read !== 0 && length < buffer.length; length += read)
+      read = readSync(file, buffer, length, buffer.length - length, length)
+    // As a stream: a character cut at the end is left out instead of turned into a replacement character.
+    return new TextDecoder('utf-8').decode(buffer.subarray(0, length), { stream: true })
+  } catch {
+    return null
+  } finally {
+    if (file !== undefined) closeSync(file)
+  }
 }
 
 const chunkBytes = 256 * 1024

@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdir, open, realpath, symlink } from 'node:fs/promises'
+import { lstatSync, realpathSync } from 'node:fs'
+import { chmod, mkdir, open, symlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { AppaloftError } from '../spec/errors.js'
 import type { SourceIdentity } from '../spec/source.js'
@@ -23,8 +24,8 @@ export async function openFolder(
   named: Pick<SourceIdentity, 'kind' | 'name'>,
 ): Promise<OpenedSource> {
   const asked = resolve(path)
-  const root = await realFolder(asked)
-  const stateDir = await realpath(context.stateDir).catch(() => resolve(context.stateDir))
+  const root = realFolder(asked)
+  const stateDir = realOr(context.stateDir)
   if (root === stateDir) throw unreadable('not-a-source', 'The source folder is the state folder itself.')
   const read = async (signal: AbortSignal) =>
     scan(root, {
@@ -33,7 +34,7 @@ export async function openFolder(
       ignore: true,
       except: [stateDir],
       aliases: [asked],
-      cache: await openStatCache(stateDir, root),
+      cache: openStatCache(stateDir, root),
     })
   const manifest = await read(context.signal)
   return {
@@ -63,11 +64,20 @@ export async function openFolder(
   }
 }
 
-export async function realFolder(path: string): Promise<string> {
+/** A state folder that is not there yet has no real path. */
+function realOr(path: string): string {
+  try {
+    return realpathSync.native(path)
+  } catch {
+    return resolve(path)
+  }
+}
+
+export function realFolder(path: string): string {
   const name = basename(path) || '/'
   try {
-    const root = await realpath(path)
-    if ((await lstat(root)).isDirectory()) return root
+    const root = realpathSync.native(path)
+    if (lstatSync(root).isDirectory()) return root
   } catch (error) {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') {
       throw unreadable('absent', `There is no folder ${JSON.stringify(name)} at the source's path.`, { name }, error)

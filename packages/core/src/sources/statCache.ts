@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { readFileSync, utimesSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { FileStat } from './walk.js'
@@ -24,12 +25,12 @@ export interface StatCache {
 /** A change within one tick of the file system's clock leaves the times as they are: what is younger than this is not remembered. */
 const settleNs = 2_000_000_000n
 
-export async function openStatCache(stateDir: string, root: string): Promise<StatCache> {
+export function openStatCache(stateDir: string, root: string): StatCache {
   const directory = join(stateDir, 'cache', 'stat')
   const file = join(directory, `${createHash('sha256').update(root).digest('hex').slice(0, 32)}.json`)
   let known: Files = Object.create(null)
   try {
-    known = Object.assign(Object.create(null), schema.parse(JSON.parse(await readFile(file, 'utf8'))).files)
+    known = Object.assign(Object.create(null), schema.parse(JSON.parse(readFileSync(file, 'utf8'))).files)
   } catch {
     // None yet, or one of another version: everything is read.
   }
@@ -54,8 +55,11 @@ export async function openStatCache(stateDir: string, root: string): Promise<Sta
       }
       if (!changed && count === Object.keys(known).length) {
         // Used: what is not is pruned one day.
-        const now = new Date()
-        await utimes(file, now, now).catch(() => {})
+        try {
+          utimesSync(file, new Date(), new Date())
+        } catch {
+          // Nothing was worth keeping, so there is no file.
+        }
         return
       }
       const temp = `${file}.${randomBytes(6).toString('hex')}.tmp`

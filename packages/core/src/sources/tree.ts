@@ -1,8 +1,7 @@
-import { realpath } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { globTree } from '../spec/glob.js'
 import type { SourceTree, TreeEntry } from '../spec/source.js'
-import { openRegular } from './files.js'
+import { readStart } from './files.js'
 import { follow, indexOf, type Manifest, type Node } from './manifest.js'
 import { byCodeUnits } from './paths.js'
 
@@ -38,7 +37,7 @@ export function manifestTree(root: string, manifest: Manifest): SourceTree {
     },
     async readText(path, { maxBytes = 1024 * 1024 } = {}) {
       const node = at(path)
-      return node?.type === 'file' ? readStart(root, node.path, maxBytes) : null
+      return node?.type === 'file' ? readStart(join(root, node.path), maxBytes) : null
     },
     async list(directory = '.') {
       const node = at(directory)
@@ -47,29 +46,4 @@ export function manifestTree(root: string, manifest: Manifest): SourceTree {
     glob: (pattern, options) => globTree(tree, pattern, options),
   }
   return tree
-}
-
-/** The first bytes as text; null where there is no regular file any more, or a folder on the way became a link. */
-async function readStart(root: string, path: string, maxBytes: number): Promise<string | null> {
-  const absolute = join(root, path)
-  const parent = join(absolute, '..')
-  try {
-    if ((await realpath(parent)) !== parent) return null
-    const file = await openRegular(absolute, path)
-    try {
-      const buffer = Buffer.alloc(Math.min(maxBytes, (await file.stat()).size))
-      let length = 0
-      while (length < buffer.length) {
-        const { bytesRead } = await file.read(buffer, length, buffer.length - length, length)
-        if (bytesRead === 0) break
-        length += bytesRead
-      }
-      // As a stream: a character cut at the end is left out instead of turned into a replacement character.
-      return new TextDecoder('utf-8').decode(buffer.subarray(0, length), { stream: true })
-    } finally {
-      await file.close()
-    }
-  } catch {
-    return null
-  }
 }
