@@ -3,9 +3,10 @@
 //   --only releases     only these, with commas between
 //   --trace             where a release's time goes, event by event
 import { parseArgs } from 'node:util'
+import { imports } from './bench/imports.mjs'
 import { releases } from './bench/releases.mjs'
 
-const benches = { releases }
+const benches = { releases, imports }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },
