@@ -13,8 +13,9 @@ const shared: Options = {
   removeNodeProtocol: false,
 }
 
-/** A library: dependencies stay imports. Entries by output name. */
-export const library = (entry: Record<string, string>) => defineConfig({ ...shared, entry })
+/** A library: dependencies stay imports, but for those named in `inlined`. Entries by output name. */
+export const library = (entry: Record<string, string>, inlined: string[] = []) =>
+  defineConfig({ ...shared, entry, noExternal: inlined })
 
 /** A library and, beside it, programs that each are one self-contained file with every dependency inlined. */
 export const libraryWithPrograms = (entry: Record<string, string>, programs: Record<string, string>) =>

@@ -1,40 +1,41 @@
 import { z } from 'zod'
+import { strictObject } from './schema.js'
 
 /** A folder of files, built or as it is, served by the project's static server on internal port 80. */
-export const staticSiteSchema = z.strictObject({
+export const staticSiteSchema = strictObject(() => ({
   kind: z.literal('static-site'),
   /** Relative to the base directory; `.` is the base directory itself. */
   publishDirectory: z.string().min(1),
   /** Answer unknown paths without a file extension with index.html. Only with evidence. */
   spaFallback: z.boolean(),
-})
+}))
 
 /** Install, build and start in a language runtime. */
-export const workspaceSchema = z.strictObject({
+export const workspaceSchema = strictObject(() => ({
   kind: z.literal('workspace'),
   /** Where the install runs, relative to the source's root: the root of an npm workspace. */
   installDirectory: z.string().min(1),
   /** Where build and start run, relative to the source's root. */
   workingDirectory: z.string().min(1),
-})
+}))
 
-export const dockerfileSchema = z.strictObject({
+export const dockerfileSchema = strictObject(() => ({
   kind: z.literal('dockerfile'),
   dockerfilePath: z.string().min(1),
   /** The build context, relative to the source's root. */
   context: z.string().min(1),
   buildTarget: z.string().optional(),
   buildArgs: z.record(z.string(), z.string()).optional(),
-})
+}))
 
-export const composeProjectSchema = z.strictObject({
+export const composeProjectSchema = strictObject(() => ({
   kind: z.literal('compose-project'),
   composeFiles: z.array(z.string().min(1)).min(1),
   services: z.array(z.string()),
   targetServiceName: z.string().optional(),
-})
+}))
 
-export const imageSchema = z.strictObject({ kind: z.literal('image'), image: z.string().min(1) })
+export const imageSchema = strictObject(() => ({ kind: z.literal('image'), image: z.string().min(1) }))
 
 /** What to run, as data. Planners say what, targets decide how: a planner for another language needs no change in any target. */
 export const artifactSchema = z.discriminatedUnion('kind', [

@@ -6,12 +6,13 @@ import { categorySchema, phaseSchema, statusSchema, stepSchema } from './phases.
 import { planSchema } from './plan.js'
 import { resourceSnapshotSchema } from './profiles.js'
 import { evidenceSchema, reasonSchema } from './reasons.js'
+import { strictObject } from './schema.js'
 import { sourceIdentitySchema } from './source.js'
 
 export const triggerSchema = z.enum(['create', 'retry', 'redeploy', 'force-redeploy', 'rollback'])
 export type Trigger = z.infer<typeof triggerSchema>
 
-export const failureSchema = z.strictObject({
+export const failureSchema = strictObject(() => ({
   code: z.enum(allErrorCodes),
   category: categorySchema.optional(),
   phase: phaseSchema,
@@ -19,12 +20,12 @@ export const failureSchema = z.strictObject({
   message: z.string(),
   /** The inputs that decided: the profile field, its (redacted) value, and where it came from. */
   inputs: z.array(
-    z.strictObject({
+    strictObject(() => ({
       profileField: z.string(),
       value: jsonSchema,
       from: z.enum(['profile', 'planner', 'default']),
       evidence: z.array(evidenceSchema).optional(),
-    }),
+    })),
   ),
   exitCode: z.number().int().optional(),
   lastLogs: z.array(z.string()),
@@ -32,30 +33,30 @@ export const failureSchema = z.strictObject({
   reason: reasonSchema.optional(),
   recoveryHint: z.string(),
   at: z.string(),
-})
+}))
 export type Failure = z.infer<typeof failureSchema>
 
-export const rollbackSchema = z.strictObject({
+export const rollbackSchema = strictObject(() => ({
   outcome: z.enum(['restored', 'nothing-to-restore', 'failed']),
   releaseId: z.string().optional(),
   failure: failureSchema.optional(),
-})
+}))
 export type Rollback = z.infer<typeof rollbackSchema>
 
 /** What is live, or was: an attempt that serves a release. */
-export const liveRefSchema = z.strictObject({ deploymentId: z.string(), releaseId: z.string() })
+export const liveRefSchema = strictObject(() => ({ deploymentId: z.string(), releaseId: z.string() }))
 export type LiveRef = z.infer<typeof liveRefSchema>
 
 /** The write-ahead entry: the step that is intended or done, with what its effects need to be found again. */
-export const journalEntrySchema = z.strictObject({
+export const journalEntrySchema = strictObject(() => ({
   step: stepSchema,
   state: z.enum(['intended', 'done', 'failed']),
   data: jsonObjectSchema,
-})
+}))
 export type JournalEntry = z.infer<typeof journalEntrySchema>
 
 /** A deployment as the store keeps it. The read model is made from it. */
-export const deploymentRecordSchema = z.strictObject({
+export const deploymentRecordSchema = strictObject(() => ({
   id: z.string(),
   /** Given by the store: the order of creation. "Newer" means greater. */
   order: z.number().int(),
@@ -66,7 +67,7 @@ export const deploymentRecordSchema = z.strictObject({
   trigger: triggerSchema,
   status: statusSchema,
   currentPhase: phaseSchema.nullable(),
-  request: z.strictObject({
+  request: strictObject(() => ({
     gitRef: z.string().optional(),
     commitSha: z.string().optional(),
     force: z.boolean().optional(),
@@ -74,7 +75,7 @@ export const deploymentRecordSchema = z.strictObject({
     idempotencyKey: z.string().optional(),
     /** Use today's values of secrets instead of the snapshot's versions (`retry`, `rollback`). */
     secrets: z.literal('current').optional(),
-  }),
+  })),
   /** The resource as it was when the attempt was created. */
   definition: resourceSnapshotSchema,
   sourceIdentity: sourceIdentitySchema.nullable(),
@@ -102,30 +103,30 @@ export const deploymentRecordSchema = z.strictObject({
   finishedAt: z.string().optional(),
   supersededBy: z.string().optional(),
   recoveredBy: z.string().optional(),
-})
+}))
 export type DeploymentRecord = z.infer<typeof deploymentRecordSchema>
 
-export const nextActionSchema = z.strictObject({
+export const nextActionSchema = strictObject(() => ({
   verb: z.enum(['retry', 'redeploy', 'rollback', 'cancel', 'events', 'logs', 'diagnostics', 'plan']),
   /** The command line that does it. */
   command: z.string(),
   reason: z.string(),
-})
+}))
 
 /** `deployments.show(id)` and `GET /api/deployments/{id}`. A section that cannot be read degrades alone, to null. */
-export const deploymentSchema = z.strictObject({
+export const deploymentSchema = strictObject(() => ({
   id: z.string(),
   resourceId: z.string(),
   status: statusSchema,
   currentPhase: phaseSchema.nullable(),
-  sourceSummary: z.strictObject({
+  sourceSummary: strictObject(() => ({
     kind: z.string(),
     gitRef: z.string().optional(),
     commitSha: z.string().optional(),
     image: z.string().optional(),
     name: z.string().optional(),
     baseDirectory: z.string(),
-  }),
+  })),
   recoveryHint: z.string().nullable(),
   trigger: triggerSchema,
   target: z.string(),
@@ -145,5 +146,5 @@ export const deploymentSchema = z.strictObject({
   recoveredBy: z.string().nullable(),
   sourceDeploymentId: z.string().nullable(),
   nextActions: z.array(nextActionSchema),
-})
+}))
 export type Deployment = z.infer<typeof deploymentSchema>

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ErrorJson } from './errors.js'
 import { jsonObjectSchema } from './json.js'
 import { phaseSchema, stepSchema } from './phases.js'
+import { strictObject } from './schema.js'
 
 export const eventTypeSchema = z.enum([
   'deployment-accepted',
@@ -26,7 +27,7 @@ export type EventType = z.infer<typeof eventTypeSchema>
 export const levelSchema = z.enum(['debug', 'info', 'warn', 'error'])
 
 /** An event before the store gave it its sequence. */
-export const newEventSchema = z.strictObject({
+export const newEventSchema = strictObject(() => ({
   type: eventTypeSchema,
   /** ISO 8601, UTC. For people: the order is told by `sequence` alone. */
   at: z.string(),
@@ -36,14 +37,15 @@ export const newEventSchema = z.strictObject({
   /** At most 16 KiB; a longer log line is cut, and `data.truncated` says so. */
   message: z.string().optional(),
   data: jsonObjectSchema,
-})
+}))
 export type NewEvent = z.infer<typeof newEventSchema>
 
-export const deploymentEventSchema = newEventSchema.extend({
+export const deploymentEventSchema = strictObject(() => ({
+  ...newEventSchema.shape,
   deploymentId: z.string(),
   /** Given by the store: 1-based and without holes in each deployment. */
   sequence: z.number().int().min(1),
-})
+}))
 export type DeploymentEvent = z.infer<typeof deploymentEventSchema>
 
 /** The cursor after this event: the same in every process and after any restart. Opaque to users; exclusive when given back. */

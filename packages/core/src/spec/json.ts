@@ -5,7 +5,9 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export type JsonObject = { [key: string]: Json }
 
 export const jsonSchema: z.ZodType<Json> = z.json() as z.ZodType<Json>
-export const jsonObjectSchema: z.ZodType<JsonObject> = z.record(z.string(), jsonSchema) as z.ZodType<JsonObject>
+export const jsonObjectSchema: z.ZodType<JsonObject> = z.lazy(
+  () => z.record(z.string(), jsonSchema) as z.ZodType<JsonObject>,
+)
 
 /**
  * JSON with sorted keys and without `undefined`: equal values give equal text, whatever the order in which they were built.

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { strictObject } from './schema.js'
 
 /** Who holds a lease: enough to prove, on the same machine and inside the same pid namespace, that the holder is dead. */
-export const holderSchema = z.strictObject({
+export const holderSchema = strictObject(() => ({
   /** The engine instance. */
   engineId: z.string(),
   deploymentId: z.string(),
@@ -12,10 +13,10 @@ export const holderSchema = z.strictObject({
   pid: z.number().int(),
   /** The process' start time in the system's own unit, compared for equality only; empty where the system tells none. */
   startTime: z.string(),
-})
+}))
 export type Holder = z.infer<typeof holderSchema>
 
-export const leaseSchema = z.strictObject({
+export const leaseSchema = strictObject(() => ({
   key: z.string(),
   /** Grows with every new holder; never reused. */
   token: z.number().int().min(1),
@@ -23,7 +24,7 @@ export const leaseSchema = z.strictObject({
   beats: z.number().int(),
   /** Null: released. The row stays, so that the token keeps growing. */
   holder: holderSchema.nullable(),
-})
+}))
 export type Lease = z.infer<typeof leaseSchema>
 
 export interface LeaseRef {

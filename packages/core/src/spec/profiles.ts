@@ -1,26 +1,27 @@
 import { z } from 'zod'
 import { resourceIdSchema } from './ids.js'
+import { strictObject } from './schema.js'
 import { sourceSchema } from './source.js'
 
 /** A string is run by `/bin/sh -c` with its last command exec'd; an array is an argv and meets no shell. */
-export const commandSchema = z.union([z.string().min(1), z.array(z.string()).min(1)])
+export const commandSchema = z.lazy(() => z.union([z.string().min(1), z.array(z.string()).min(1)]))
 export type Command = z.infer<typeof commandSchema>
 
-const seconds = z.number().positive().max(86_400)
-const port = z.number().int().min(1).max(65_535)
+const seconds = () => z.number().positive().max(86_400)
+const port = () => z.number().int().min(1).max(65_535)
 
-export const timeoutsSchema = z.strictObject({
+export const timeoutsSchema = strictObject(() => ({
   /** Reading or cloning the source. Default 300. */
-  sourceSeconds: seconds.optional(),
+  sourceSeconds: seconds().optional(),
   /** The build step. Default 1800. */
-  buildSeconds: seconds.optional(),
+  buildSeconds: seconds().optional(),
   /** Sending what was built to the target. Default 900. */
-  uploadSeconds: seconds.optional(),
+  uploadSeconds: seconds().optional(),
   /** Starting the candidate, until its process runs. Default 120. */
-  startSeconds: seconds.optional(),
+  startSeconds: seconds().optional(),
   /** The release command. Default 600. */
-  releaseSeconds: seconds.optional(),
-})
+  releaseSeconds: seconds().optional(),
+}))
 export const defaultTimeouts = {
   sourceSeconds: 300,
   buildSeconds: 1800,
@@ -29,13 +30,13 @@ export const defaultTimeouts = {
   releaseSeconds: 600,
 } as const
 
-export const resourcesLimitSchema = z.strictObject({
+export const resourcesLimitSchema = strictObject(() => ({
   /** Cores, e.g. 0.5. */
   cpus: z.number().positive().optional(),
   memoryMiB: z.number().int().positive().optional(),
-})
+}))
 
-export const runtimeProfileSchema = z.strictObject({
+export const runtimeProfileSchema = strictObject(() => ({
   /** The key of the planner to use. */
   planner: z.string().min(1).optional(),
   installCommand: commandSchema.optional(),
@@ -56,33 +57,33 @@ export const runtimeProfileSchema = z.strictObject({
   /** May two releases run at once? Default true where the target can. */
   overlap: z.boolean().optional(),
   timeouts: timeoutsSchema.optional(),
-})
+}))
 
 export const exposureSchema = z.enum(['proxy', 'direct-port', 'none'])
 export type Exposure = z.infer<typeof exposureSchema>
 
-export const networkProfileSchema = z.strictObject({
-  internalPort: port.optional(),
+export const networkProfileSchema = strictObject(() => ({
+  internalPort: port().optional(),
   /** Does the application listen where `PORT` says? Default true where that is proven. */
   honoursPort: z.boolean().optional(),
   /** Default `http`. */
   upstreamProtocol: z.enum(['http', 'tcp']).optional(),
   /** Default `proxy`. */
   exposure: exposureSchema.optional(),
-  hostPort: port.optional(),
+  hostPort: port().optional(),
   targetServiceName: z.string().min(1).optional(),
   /** How long the requests of the old release may take to finish. Default 30. */
   drainSeconds: z.number().min(0).max(86_400).optional(),
-})
+}))
 
-export const healthProfileSchema = z.strictObject({
+export const healthProfileSchema = strictObject(() => ({
   /** Default true. */
   enabled: z.boolean().optional(),
   /** Default `http`; `tcp` where the upstream protocol is tcp. */
   type: z.enum(['http', 'command', 'tcp']).optional(),
   /** Default `/`. */
   path: z.string().startsWith('/').optional(),
-  port: port.optional(),
+  port: port().optional(),
   /** Default GET. */
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'OPTIONS']).optional(),
   /** Default 200. */
@@ -90,16 +91,16 @@ export const healthProfileSchema = z.strictObject({
   expectedText: z.string().min(1).optional(),
   command: commandSchema.optional(),
   /** Default 5. */
-  intervalSeconds: seconds.optional(),
+  intervalSeconds: seconds().optional(),
   /** Default 5. */
-  timeoutSeconds: seconds.optional(),
+  timeoutSeconds: seconds().optional(),
   /** Default 10. */
   retries: z.number().int().min(1).max(1000).optional(),
   /** Failures in it are not counted. Default 5. */
   startPeriodSeconds: z.number().min(0).max(86_400).optional(),
-})
+}))
 
-export const accessProfileSchema = z.strictObject({
+export const accessProfileSchema = strictObject(() => ({
   hostnames: z.array(z.string().min(1)).max(100).optional(),
   /** Longest prefix on segment borders wins. Default `/`. */
   pathPrefix: z.string().startsWith('/').optional(),
@@ -110,40 +111,40 @@ export const accessProfileSchema = z.strictObject({
   tls: z.enum(['auto', 'off']).optional(),
   /** Fail `access` when the public address does not serve this deployment. Default false. */
   requirePublic: z.boolean().optional(),
-})
+}))
 
-const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _')
+const variableName = () => z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of letters, digits and _')
 // A NUL cannot be handed to a process: refused here, where the field's path can be named.
 const noNul = (value: string) => !value.includes('\0')
 
-export const variableSchema = z.strictObject({
+export const variableSchema = strictObject(() => ({
   value: z.string().refine(noNul, 'must not contain a NUL character'),
   /** Sealed in the store, redacted everywhere. Default false. */
   secret: z.boolean().optional(),
   /** Default `runtime`. */
   scope: z.enum(['build', 'runtime', 'both']).optional(),
-})
+}))
 export type Variable = z.infer<typeof variableSchema>
 
-export const environmentSchema = z.record(variableName, variableSchema)
+export const environmentSchema = z.lazy(() => z.record(variableName(), variableSchema))
 
 /** What `setVariables` takes: by name a variable, where a field left out stays as it is, or null to take it away. */
-export const variableChangesSchema = z.record(variableName, variableSchema.nullable())
+export const variableChangesSchema = z.lazy(() => z.record(variableName(), variableSchema.nullable()))
 export type VariableChanges = z.infer<typeof variableChangesSchema>
 
-export const volumeSchema = z.strictObject({
+export const volumeSchema = strictObject(() => ({
   name: z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/),
   path: z.string().min(1),
   readOnly: z.boolean().optional(),
-})
-export const bindSchema = z.strictObject({
+}))
+export const bindSchema = strictObject(() => ({
   source: z.string().min(1),
   path: z.string().min(1),
   readOnly: z.boolean().optional(),
-})
+}))
 
 /** What a host application defines: a source and the profiles. Every field but `source` is optional; an explicit value always wins over inference. */
-export const resourceDefinitionSchema = z.strictObject({
+export const resourceDefinitionSchema = strictObject(() => ({
   id: resourceIdSchema.optional(),
   source: sourceSchema,
   runtime: runtimeProfileSchema.optional(),
@@ -153,28 +154,31 @@ export const resourceDefinitionSchema = z.strictObject({
   environment: environmentSchema.optional(),
   volumes: z.array(volumeSchema).optional(),
   binds: z.array(bindSchema).optional(),
-})
+}))
 export type ResourceDefinition = z.infer<typeof resourceDefinitionSchema>
 
 /** A variable as a snapshot holds it: a secret only by name and version. */
-export const snapshotVariableSchema = z.union([
-  z.strictObject({ value: z.string(), scope: z.enum(['build', 'runtime', 'both']) }),
-  z.strictObject({
-    secret: z.literal(true),
-    name: z.string(),
-    version: z.number().int(),
-    /** `Secrets.digest(resource, name, value)`: takes part in fingerprints and build digests without giving the value away. */
-    digest: z.string(),
-    scope: z.enum(['build', 'runtime', 'both']),
-  }),
-])
+export const snapshotVariableSchema = z.lazy(() =>
+  z.union([
+    strictObject(() => ({ value: z.string(), scope: z.enum(['build', 'runtime', 'both']) })),
+    strictObject(() => ({
+      secret: z.literal(true),
+      name: z.string(),
+      version: z.number().int(),
+      /** `Secrets.digest(resource, name, value)`: takes part in fingerprints and build digests without giving the value away. */
+      digest: z.string(),
+      scope: z.enum(['build', 'runtime', 'both']),
+    })),
+  ]),
+)
 export type SnapshotVariable = z.infer<typeof snapshotVariableSchema>
 
 /** The definition as stored: secrets replaced by references. */
-export const resourceSnapshotSchema = resourceDefinitionSchema.extend({
+export const resourceSnapshotSchema = strictObject(() => ({
+  ...resourceDefinitionSchema.shape,
   id: resourceIdSchema,
   environment: z.record(z.string(), snapshotVariableSchema).optional(),
-})
+}))
 export type ResourceSnapshot = z.infer<typeof resourceSnapshotSchema>
 
 /** The profiles alone, as a planner sees them: variables by name and scope, never by value. */

@@ -1,18 +1,19 @@
 import { z } from 'zod'
+import { strictObject } from './schema.js'
 
 /** Where a listener is, as the one who connects sees it. */
 export const addressSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('tcp'), host: z.string(), port: z.number().int().min(1).max(65_535) }),
-  z.strictObject({ kind: z.literal('unix'), path: z.string() }),
+  strictObject(() => ({ kind: z.literal('tcp'), host: z.string(), port: z.number().int().min(1).max(65_535) })),
+  strictObject(() => ({ kind: z.literal('unix'), path: z.string() })),
 ])
 export type Address = z.infer<typeof addressSchema>
 
 /** What answers for an attempt. Changed as one. */
-export const upstreamSetSchema = z.strictObject({
+export const upstreamSetSchema = strictObject(() => ({
   deploymentId: z.string(),
   releaseId: z.string(),
   addresses: z.array(addressSchema).min(1),
-})
+}))
 export type UpstreamSet = z.infer<typeof upstreamSetSchema>
 
 export const verifyTokenPattern = /^[a-z0-9]{32,64}$/
@@ -21,7 +22,7 @@ export const verifyHeader = 'x-appaloft-verify'
 /** Set and overwritten by the proxy on every answer: the deployment that gave it. */
 export const identityHeader = 'x-appaloft-deployment'
 
-export const routeSchema = z.strictObject({
+export const routeSchema = strictObject(() => ({
   /** Lower case, or `*.example.com`; null: the resource's own port. */
   hostname: z.string().nullable(),
   /** Begins with `/`; the longest prefix on segment borders wins, also across resources. */
@@ -30,14 +31,14 @@ export const routeSchema = z.strictObject({
   /** Instead of an upstream: a permanent redirect (308) that keeps path and query. An absolute URL or a hostname. */
   redirectTo: z.string().nullable(),
   tls: z.enum(['auto', 'off']),
-})
+}))
 export type Route = z.infer<typeof routeSchema>
 
 /**
  * The routes of one resource, declaratively. All routes share one live and one staged upstream set, since a promotion moves all of
  * them in one change.
  */
-export const routeTableSchema = z.strictObject({
+export const routeTableSchema = strictObject(() => ({
   routes: z.array(routeSchema),
   live: upstreamSetSchema.nullable(),
   /** Reached only by requests with the token. */
@@ -46,10 +47,10 @@ export const routeTableSchema = z.strictObject({
    * The attempt that is being verified. With `staged` the token chooses it; without, it chooses nothing and only makes the identity
    * header visible where it is hidden from users. Null: no attempt is between `route` and its end.
    */
-  verify: z.strictObject({ token: z.string().regex(verifyTokenPattern), deploymentId: z.string() }).nullable(),
+  verify: strictObject(() => ({ token: z.string().regex(verifyTokenPattern), deploymentId: z.string() })).nullable(),
   /** `always` (default of the engine), or `verified`: only answers to requests with the token carry the identity. */
   identity: z.enum(['always', 'verified']),
-})
+}))
 export type RouteTable = z.infer<typeof routeTableSchema>
 
 export interface ProxyCapabilities {

@@ -2,9 +2,10 @@ import { z } from 'zod'
 import { allReasonCodes, codes, docsPath, type ReasonCode } from './codes.js'
 import { jsonSchema } from './json.js'
 import { phaseSchema } from './phases.js'
+import { object } from './schema.js'
 
 /** One observed fact: which file said what. Paths are relative to the source's root; values are bounded and hold no secret. */
-export const evidenceSchema = z.object({
+export const evidenceSchema = object(() => ({
   /** What sort of fact: `file`, `dependency`, `script`, `lockfile`, `config`, `source-text`, `profile`, `response`, `process`, … */
   kind: z.string().max(64),
   /** Relative to the source's root. */
@@ -13,17 +14,17 @@ export const evidenceSchema = z.object({
   signal: z.string().max(256),
   /** What was found. */
   value: jsonSchema.optional(),
-})
+}))
 export type Evidence = z.infer<typeof evidenceSchema>
 
-const pathEntrySchema = z.object({
+const pathEntrySchema = object(() => ({
   action: z.string(),
   profileField: z.string().optional(),
   example: z.string().optional(),
-})
+}))
 
 /** Why a plan is blocked, or what it warns about. */
-export const reasonSchema = z.object({
+export const reasonSchema = object(() => ({
   code: z.enum(allReasonCodes),
   phase: phaseSchema,
   message: z.string(),
@@ -35,7 +36,7 @@ export const reasonSchema = z.object({
   affectedProfileField: z.string().optional(),
   /** The page of the code, relative to the documentation's root. */
   docs: z.string(),
-})
+}))
 export type Reason = z.infer<typeof reasonSchema>
 
 /** Writes a reason. What is not given comes from the table of codes. */

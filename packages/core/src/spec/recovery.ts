@@ -3,15 +3,16 @@ import { allErrorCodes } from './codes.js'
 import { deploymentSchema, nextActionSchema } from './deployment.js'
 import { deploymentEventSchema } from './events.js'
 import { jsonObjectSchema } from './json.js'
+import { strictObject } from './schema.js'
 
 /** Why a verb is refused, or what to know before it is used. */
-export const recoveryReasonSchema = z.strictObject({
+export const recoveryReasonSchema = strictObject(() => ({
   code: z.enum(allErrorCodes),
   message: z.string(),
-})
+}))
 
 /** A release to go back to. */
-export const recoveryCandidateSchema = z.strictObject({
+export const recoveryCandidateSchema = strictObject(() => ({
   releaseId: z.string(),
   /** The attempt that built it. */
   deploymentId: z.string(),
@@ -23,11 +24,11 @@ export const recoveryCandidateSchema = z.strictObject({
   ready: z.boolean(),
   /** Why not, or what to know first (`secret-rotated`). Every candidate that is not ready has one. */
   reasons: z.array(recoveryReasonSchema),
-})
+}))
 export type RecoveryCandidate = z.infer<typeof recoveryCandidateSchema>
 
 /** What can be done after an attempt: read before a verb, and given back to it as `stateVersion`. */
-export const recoverySchema = z.strictObject({
+export const recoverySchema = strictObject(() => ({
   deploymentId: z.string(),
   resourceId: z.string(),
   /** Would `retry` of this attempt be taken? */
@@ -44,11 +45,11 @@ export const recoverySchema = z.strictObject({
   recommended: nextActionSchema.nullable(),
   /** Counts the changes of the resource; 0 where it was removed. */
   stateVersion: z.number().int(),
-})
+}))
 export type Recovery = z.infer<typeof recoverySchema>
 
 /** One document without secrets, to be pasted into a ticket. A section that cannot be read is null, and `problems` says why. */
-export const diagnosticsSchema = z.strictObject({
+export const diagnosticsSchema = strictObject(() => ({
   schemaVersion: z.literal(1),
   generatedAt: z.string(),
   deployment: deploymentSchema,
@@ -64,14 +65,14 @@ export const diagnosticsSchema = z.strictObject({
   /** The target's abilities, and what its `probe` found. */
   target: jsonObjectSchema.nullable(),
   /** Versions of what runs the engine. */
-  engine: z.strictObject({
+  engine: strictObject(() => ({
     node: z.string(),
     platform: z.string(),
     arch: z.string(),
     store: z.string(),
     targets: z.array(z.string()),
     planners: z.array(z.string()),
-  }),
+  })),
   problems: z.array(recoveryReasonSchema.extend({ section: z.string() })),
-})
+}))
 export type Diagnostics = z.infer<typeof diagnosticsSchema>

@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { jsonObjectSchema } from './json.js'
 import { planSchema } from './plan.js'
+import { strictObject } from './schema.js'
 
 /** What one deployment built and can be started again: artifact and run settings as one. */
-export const releaseRecordSchema = z.strictObject({
+export const releaseRecordSchema = strictObject(() => ({
   id: z.string(),
   resourceId: z.string(),
   target: z.string(),
@@ -20,5 +21,5 @@ export const releaseRecordSchema = z.strictObject({
   promotedAt: z.string().optional(),
   /** The order of the store at its last promotion: the newest is live, the next is what `rollback` goes back to. */
   promotedOrder: z.number().int().optional(),
-})
+}))
 export type ReleaseRecord = z.infer<typeof releaseRecordSchema>

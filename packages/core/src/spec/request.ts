@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { resourceIdSchema } from './ids.js'
 import { resourceDefinitionSchema } from './profiles.js'
+import { strictObject } from './schema.js'
 
 /** What `plan` and `create` take. Unknown fields are refused with their paths. */
-export const requestSchema = z.strictObject({
+export const requestSchema = strictObject(() => ({
   /** The id of a defined resource, or a whole definition (which defines it). */
   resource: z.union([resourceIdSchema, resourceDefinitionSchema]),
   /** A target's key; the only target is the default. Null (`plan` alone): no target filters. */
@@ -22,5 +23,5 @@ export const requestSchema = z.strictObject({
   stateVersion: z.number().int().optional(),
   /** The same key for the same resource gives the same attempt. */
   idempotencyKey: z.string().min(1).max(255).optional(),
-})
+}))
 export type DeployRequest = z.infer<typeof requestSchema>

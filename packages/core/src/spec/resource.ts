@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { liveRefSchema } from './deployment.js'
 import { resourceSnapshotSchema } from './profiles.js'
+import { strictObject } from './schema.js'
 
 /** A resource as the store keeps it. */
-export const resourceRecordSchema = z.strictObject({
+export const resourceRecordSchema = strictObject(() => ({
   id: z.string(),
   definition: resourceSnapshotSchema,
   /** Names of the variables that `setVariables` set: they outlast a definition that does not name them. */
@@ -14,5 +15,5 @@ export const resourceRecordSchema = z.strictObject({
   live: z.record(z.string(), liveRefSchema),
   createdAt: z.string(),
   updatedAt: z.string(),
-})
+}))
 export type ResourceRecord = z.infer<typeof resourceRecordSchema>

@@ -1,11 +1,12 @@
 import { z } from 'zod'
+import { object, strictObject } from './schema.js'
 
-const baseDirectory = z.string().max(1024).optional()
+const baseDirectory = () => z.string().max(1024).optional()
 
 /** Where an application comes from. Each kind may carry `baseDirectory`: a relative directory inside the source. */
 export const sourceSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('local-folder'), path: z.string().min(1), baseDirectory }),
-  z.strictObject({
+  strictObject(() => ({ kind: z.literal('local-folder'), path: z.string().min(1), baseDirectory: baseDirectory() })),
+  strictObject(() => ({
     kind: z.literal('git-repository'),
     url: z.string().min(1),
     gitRef: z.string().min(1).optional(),
@@ -17,33 +18,31 @@ export const sourceSchema = z.discriminatedUnion('kind', [
     submodules: z.boolean().optional(),
     /** Also fetch files kept by git LFS. Default false. */
     lfs: z.boolean().optional(),
-    baseDirectory,
-  }),
-  z.strictObject({ kind: z.literal('docker-image'), image: z.string().min(1), baseDirectory }),
-  z.strictObject({
+    baseDirectory: baseDirectory(),
+  })),
+  strictObject(() => ({ kind: z.literal('docker-image'), image: z.string().min(1), baseDirectory: baseDirectory() })),
+  strictObject(() => ({
     kind: z.literal('compose-file'),
     path: z.string().min(1),
     files: z.array(z.string().min(1)).optional(),
-    baseDirectory,
-  }),
-  z
-    .strictObject({
-      kind: z.literal('archive'),
-      path: z.string().min(1).optional(),
-      url: z.string().min(1).optional(),
-      sha256: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/)
-        .optional(),
-      baseDirectory,
-    })
-    .refine((s) => (s.path === undefined) !== (s.url === undefined), 'exactly one of path and url'),
+    baseDirectory: baseDirectory(),
+  })),
+  strictObject(() => ({
+    kind: z.literal('archive'),
+    path: z.string().min(1).optional(),
+    url: z.string().min(1).optional(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+    baseDirectory: baseDirectory(),
+  })).refine((s) => (s.path === undefined) !== (s.url === undefined), 'exactly one of path and url'),
 ])
 export type Source = z.infer<typeof sourceSchema>
 export type SourceKind = Source['kind']
 
 /** What a source was when it was read: enough to know it again, and to show it. No absolute path. */
-export const sourceIdentitySchema = z.object({
+export const sourceIdentitySchema = object(() => ({
   kind: z.enum(['local-folder', 'git-repository', 'docker-image', 'compose-file', 'archive']),
   /** Equal digests: equal content. For a folder, sha256 over the manifest (path, mode, sha256 of each file). */
   digest: z.string(),
@@ -57,7 +56,7 @@ export const sourceIdentitySchema = z.object({
   baseDirectory: z.string(),
   files: z.number().int().optional(),
   bytes: z.number().int().optional(),
-})
+}))
 export type SourceIdentity = z.infer<typeof sourceIdentitySchema>
 
 export interface TreeEntry {
