@@ -3,10 +3,11 @@
 //   --only releases     only these, with commas between
 //   --trace             where a release's time goes, event by event
 import { parseArgs } from 'node:util'
+import { engine } from './bench/engine.mjs'
 import { imports } from './bench/imports.mjs'
 import { releases } from './bench/releases.mjs'
 
-const benches = { releases, imports }
+const benches = { releases, imports, engine }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },
