@@ -658,6 +658,37 @@ const callCodes = {
     'The service manager of this machine (systemd) is not there, or refuses.',
     'Log in as the user itself, or run it as root; without systemd, let what starts things at boot run appaloft reconcile.',
   ),
+  'endpoint-not-found': entry(
+    'input',
+    undefined,
+    'There is nothing at this address for this caller.',
+    'Check the path against openapi.json, and that authorize lets this caller do this.',
+  ),
+  'method-not-allowed': entry(
+    'input',
+    undefined,
+    'This address does not know the method.',
+    'Use one of the methods of the header Allow.',
+  ),
+  'payload-too-large': entry(
+    'input',
+    undefined,
+    'The request is larger than the limit.',
+    'Send less, or raise maxBodyBytes of createHandler.',
+  ),
+  'unsupported-media-type': entry(
+    'input',
+    undefined,
+    'The body is of a type that is not read here.',
+    'Send JSON as UTF-8, without compression, with the content type application/json.',
+  ),
+  'authorization-unavailable': entry(
+    'runtime-backend',
+    undefined,
+    'Whether the caller may do this could not be found out.',
+    'Mend the authorize hook; nothing was done.',
+    { retriable: true },
+  ),
   'engine-closed': entry('state', undefined, 'The engine is closed.', 'Create a new one.'),
   'internal-error': entry(
     'internal',

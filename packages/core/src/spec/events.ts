@@ -51,6 +51,9 @@ export type DeploymentEvent = z.infer<typeof deploymentEventSchema>
 /** The cursor after this event: the same in every process and after any restart. Opaque to users; exclusive when given back. */
 export const cursorOf = (sequence: number): string => String(sequence)
 
+/** A cursor as it comes from outside. */
+export const cursorSchema = z.string().regex(/^(?:0|[1-9]\d{0,14})$/, 'a cursor that an envelope carried')
+
 /** What `deployments.events` yields. Nothing follows `closed` or `error`. */
 export type Envelope =
   | { kind: 'event'; cursor: string; event: DeploymentEvent }
