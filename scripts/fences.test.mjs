@@ -38,6 +38,11 @@ const refused = [
   ['target-process/src/keeper/main.ts', '@appaloft/proxy-embedded'],
   ['target-docker/src/f4.ts', '@appaloft/target-process'],
   ['testkit/src/g1.ts', '@appaloft/store-sqlite'],
+  ['http/src/h1.ts', '@appaloft/store-sqlite'],
+  ['http/src/routes/h2.ts', '@appaloft/testkit'],
+  ['http/src/h3.ts', 'appaloft'],
+  ['http/src/h4.ts', '../../core/src/engine/run.js'],
+  ['http/src/h5.test.ts', '@appaloft/store-sqlite'],
 ]
 const allowed = [
   ['core/src/spec/ok1.ts', './errors.js'],
@@ -55,6 +60,10 @@ const allowed = [
   ['testkit/src/ok10.ts', '@appaloft/core'],
   ['testkit/src/ok11.test.ts', '@appaloft/target-process'],
   ['cli/src/ok12.ts', '@appaloft/target-process'],
+  ['http/src/ok13.ts', '@appaloft/core'],
+  ['http/src/routes/ok14.ts', '@appaloft/core/spec'],
+  ['http/src/ok15.test.ts', '@appaloft/testkit'],
+  ['cli/src/ok16.ts', '@appaloft/http'],
 ]
 /** Every way to write an import is fenced, not only the first one. */
 const forms = [
