@@ -1,0 +1,7 @@
+export type { Action, Authorize, AuthorizeInput, Decision, Scope } from './authorize.js'
+export { type BearerTokenOptions, bearerToken } from './bearer.js'
+export { createHandler, type Handler } from './handler.js'
+export { type NodeListener, toNodeListener } from './node.js'
+export { type OpenApiOptions, openApiDocument } from './openapi.js'
+export type { HandlerOptions } from './options.js'
+export { type Problem, statusOf } from './problems.js'

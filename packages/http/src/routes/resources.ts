@@ -1,0 +1,84 @@
+import { AppaloftError } from '@appaloft/core/spec'
+import { publicError, statusOf } from '../problems.js'
+import {
+  noQuerySchema,
+  redeployBodySchema,
+  removeBodySchema,
+  removeQuerySchema,
+  resourceQuerySchema,
+} from '../schemas.js'
+import { accepted, acceptedAnswer, type Call, json, type Route, route } from './route.js'
+import { refuseIdempotencyKey } from './verbs.js'
+
+async function resourceOf({ appaloft, paths, id }: Call) {
+  const resource = await appaloft.resources.get(id)
+  if (resource === null) throw new AppaloftError('resource-not-found')
+  paths.learn(resource.definition)
+  return resource
+}
+
+export const resourceRoute = (): Route =>
+  route({
+    method: 'get',
+    path: '/api/resources/{id}',
+    action: 'resources.show',
+    summary: 'How a resource is defined, and how it is',
+    description: 'A status that cannot be read is null, and `statusError` says why; with several targets name one.',
+    id: 'resource',
+    query: resourceQuerySchema,
+    answers: [{ status: 200, description: 'The resource.', content: { 'application/json': 'Resource' } }],
+    missing: 'resource-not-found',
+    async handle(call) {
+      const resource = await resourceOf(call)
+      const { target } = call.query
+      const status = await call.appaloft.resources
+        .status(call.id, { ...(target === undefined ? {} : { target }), signal: call.request.signal })
+        .then((one) => ({ status: one, statusError: null }))
+        .catch((error: unknown) => {
+          const told = publicError(error)
+          if (statusOf(told.code) >= 500) call.settings.onError(error, call.request)
+          return { status: null, statusError: told }
+        })
+      return json(call, 200, { ...resource, ...status })
+    },
+  })
+
+export const redeployRoute = (): Route =>
+  route({
+    method: 'post',
+    path: '/api/resources/{id}/redeploy',
+    action: 'resources.redeploy',
+    summary: 'The present definition, detected and planned afresh',
+    id: 'resource',
+    query: noQuerySchema,
+    body: { schema: redeployBodySchema, name: 'RedeployRequest', required: false },
+    answers: [acceptedAnswer],
+    problems: [409],
+    missing: 'resource-not-found',
+    async handle(call) {
+      await resourceOf(call)
+      refuseIdempotencyKey(call)
+      return accepted(call, (await call.appaloft.resources.redeploy(call.id, call.body)).id)
+    },
+  })
+
+export const removeRoute = (): Route =>
+  route({
+    method: 'delete',
+    path: '/api/resources/{id}',
+    action: 'resources.remove',
+    summary: 'Take a resource away: routes first, then what runs and what was built',
+    description: 'Goes on to its end when the caller goes away. `volumes` may stand in the query or in the body.',
+    id: 'resource',
+    query: removeQuerySchema,
+    body: { schema: removeBodySchema, name: 'RemoveRequest', required: false },
+    answers: [{ status: 204, description: 'It is gone.' }],
+    problems: [409],
+    missing: 'resource-not-found',
+    async handle(call) {
+      await resourceOf(call)
+      const volumes = call.body.volumes ?? call.query.volumes ?? false
+      await call.appaloft.resources.remove(call.id, volumes ? { volumes } : {})
+      return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
+    },
+  })
