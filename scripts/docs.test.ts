@@ -17,6 +17,7 @@ const pages = [
 it.each([
   ['README.md', 'examples/embed/index.ts'],
   ['docs/plugins.md', 'examples/planner/index.ts'],
+  ['docs/guides/http.md', 'examples/http/index.ts'],
 ])('%s shows %s as it is', (page, example) => {
   const blocks = [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text)
   expect(blocks).toContain(read(example))
