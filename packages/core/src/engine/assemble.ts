@@ -150,6 +150,7 @@ export function assemble(input: {
     start: fromProfile(runtime.startCommand, draft.commands.start),
   }
   const honoursPort = network.honoursPort ?? draft.network.honoursPort
+  const targetServiceName = network.targetServiceName ?? draft.network.targetServiceName
   const plan: Plan = {
     resourceId: definition.id,
     target: target?.key ?? null,
@@ -166,7 +167,7 @@ export function assemble(input: {
       upstreamProtocol,
       exposure,
       ...(network.hostPort === undefined ? {} : { hostPort: network.hostPort }),
-      ...(network.targetServiceName === undefined ? {} : { targetServiceName: network.targetServiceName }),
+      ...(targetServiceName === undefined ? {} : { targetServiceName }),
       drainSeconds: network.drainSeconds ?? 30,
     },
     health,
