@@ -5,6 +5,10 @@ import type { Found } from './search.js'
 
 const rank: Record<Basis, number> = { explicit: 0, dockerfile: 1, framework: 2, generic: 3, compose: 4 }
 
+/** The lower wins. */
+export const rankOf = ({ planner, claim }: Found, named: string | undefined, sourceKind: string): number =>
+  planner.key === named || (claim.basis === 'compose' && sourceKind === 'compose-file') ? 0 : rank[claim.basis]
+
 export interface Choice {
   winner: Found | null
   candidates: Candidate[]
@@ -52,12 +56,7 @@ export function choose(
         }),
       )
   }
-  const bestRank = (one: Found) =>
-    one.planner.key === named
-      ? 0
-      : one.claim.basis === 'compose' && sourceKind === 'compose-file'
-        ? 0
-        : rank[one.claim.basis]
+  const bestRank = (one: Found) => rankOf(one, named, sourceKind)
   open.sort((a, b) => bestRank(a) - bestRank(b))
   const [first, second] = open
   let winner: Found | null = reasons.length > 0 ? null : (first ?? null)

@@ -2,6 +2,7 @@ import { subTree } from '../sources/index.js'
 import type { Claim, Planner, PlannerContext } from '../spec/planner.js'
 import { type Reason, reason } from '../spec/reasons.js'
 import type { SourceTree } from '../spec/source.js'
+import { rankOf } from './choose.js'
 
 export interface Found {
   planner: Planner
@@ -22,6 +23,19 @@ const directoryLimit = 256
 const passedOver =
   /^(?:\..*|node_modules|bower_components|vendor|dist|build|out|target|coverage|_site|__pycache__|venv)$/
 const weak = (claim: Claim) => claim.supportTier === 'requires-override' || claim.supportTier === 'unsupported'
+
+/**
+ * Does the search end here? Only where the claims that would win are not weak: a claim that is outranked, or set aside because the target cannot run
+ * what it becomes, says nothing about what lies below.
+ */
+function decides(found: readonly Found[], { profiles, source, target }: PlannerContext): boolean {
+  const rank = (one: Found) => rankOf(one, profiles.runtime.planner, source.kind)
+  const open = found.filter(
+    (one) => target === null || rank(one) === 0 || target.artifactKinds.includes(one.claim.artifactKind),
+  )
+  const best = Math.min(...open.map(rank))
+  return open.some((one) => rank(one) === best && !weak(one.claim))
+}
 
 async function ask(
   planners: readonly Planner[],
@@ -62,9 +76,10 @@ export async function detectClaims(
     for (const directory of level) {
       if (++visited > directoryLimit) break
       const tree = directory === '.' ? root : subTree(root, directory)
-      const { found, reasons } = await ask(planners, contextAt(directory, tree))
+      const context = contextAt(directory, tree)
+      const { found, reasons } = await ask(planners, context)
       const answer = { baseDirectory: directory, found, reasons }
-      if (found.some(({ claim }) => !weak(claim)) || (depth === 0 && reasons.length > 0)) strong.push(answer)
+      if (decides(found, context) || (depth === 0 && reasons.length > 0)) strong.push(answer)
       else if (found.length > 0) fallback ??= answer
       for (const entry of await tree.list()) {
         if (entry.type !== 'directory' || passedOver.test(entry.name)) continue
