@@ -286,6 +286,13 @@ const reasonCodes = {
     'A service that takes no routed traffic is changed in place.',
     'Expect a short interruption of that service.',
   ),
+  'compose-variable-unset': entry(
+    'plan',
+    'plan',
+    'A variable of the Compose files has no value: nothing stands in its place.',
+    'Set it in the environment profile or in the .env file beside the Compose file.',
+    { field: 'environment' },
+  ),
   'shared-volume-overlap': entry(
     'plan',
     'plan',
