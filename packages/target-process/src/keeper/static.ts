@@ -27,7 +27,7 @@ export async function runStatic(stateDir: string): Promise<void> {
   // One broken file must not take the other sites along.
   process.on('uncaughtException', (error) => log(`unexpected: ${error.stack ?? error.message}`))
   const open = new Map<string, Open>()
-  const tell = (ready: boolean) => writeStatus(layout, 'static', { ready, idle: open.size === 0, problem: null })
+  const tellReady = () => writeStatus(layout, 'static', { ready: true, idle: open.size === 0, problem: null })
 
   const apply = async () => {
     const wanted = readSites(layout)
@@ -38,7 +38,6 @@ export async function runStatic(stateDir: string): Promise<void> {
       close(one.server)
     }
     for (const [name, site] of wanted) if (!open.has(name)) open.set(name, await openSite(site))
-    tell(true)
   }
   const retry = setInterval(() => {
     for (const one of open.values()) if (one.problem !== null) void listen(one)
@@ -50,6 +49,7 @@ export async function runStatic(stateDir: string): Promise<void> {
     request.resume()
     queue = queue.then(apply).then(
       () => {
+        tellReady()
         const problems = [...open.values()].filter((one) => one.problem !== null)
         const told = Object.fromEntries(problems.map((one) => [one.site.port, one.problem]))
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ problems: told }))
@@ -61,7 +61,8 @@ export async function runStatic(stateDir: string): Promise<void> {
     )
   })
   await listenOn(control, layout.socket('static'))
-  tell(true)
+  // Not before: who is told that it is ready asks it at once.
+  tellReady()
   const watch = watchKeeper(layout, log)
   log(`serves ${open.size} sites`)
   process.once('SIGTERM', () => {
