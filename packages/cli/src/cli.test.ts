@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { AppaloftError } from '@appaloft/core/spec'
 import { describe, expect, it } from 'vitest'
 import { aDeployment, deploymentId, world } from '../test/support.js'
-import { exitCodeMeanings } from './exit-codes.js'
 
 describe('the command line', () => {
   it('prints version and help without making an engine', async () => {
@@ -80,11 +78,5 @@ describe('the command line', () => {
     const w = world({ engine: { deployments: { show: async () => aDeployment() } } })
     await w.run('deployments', 'show', deploymentId, '--state-dir', '/elsewhere')
     expect(w.composed).toEqual([{ stateDir: '/elsewhere' }])
-  })
-
-  it('documents its exit codes in the readme', () => {
-    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
-    const rows = [...readme.matchAll(/^\| (\d+) \| (.+) \|$/gm)].map((match) => [Number(match[1]), match[2]])
-    expect(rows).toEqual(exitCodeMeanings.map(([code, meaning]) => [code, meaning]))
   })
 })

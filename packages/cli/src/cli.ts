@@ -24,7 +24,8 @@ export async function runCli(argv: readonly string[], deps: Deps): Promise<ExitC
   }
 }
 
-function buildProgram(deps: Deps, finish: (code: ExitCode) => void): Command {
+/** All commands and flags. `finish` gets the exit code of the one that ran. */
+export function buildProgram(deps: Deps, finish: (code: ExitCode) => void): Command {
   const { io } = deps
   const program = new Command('appaloft')
     .description('Take an application from its source to verified traffic, and back.')
