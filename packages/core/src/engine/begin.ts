@@ -28,9 +28,7 @@ export async function begin(
     data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
   }
   // Listening begins before the first event is written.
-  const mine = (event: DeploymentEvent) => {
-    if (event.deploymentId === handleId) options.onEvent?.(event)
-  }
+  const mine = (event: DeploymentEvent) => (event.deploymentId === handleId ? options.onEvent?.(event) : undefined)
   let handleId = id
   if (options.onEvent) runtime.bus.on('event', mine)
   const { created, deployment, lease } = await runtime.store

@@ -2,16 +2,17 @@ import { EventEmitter } from 'eventemitter3'
 import type { EngineEvents } from '../spec/api.js'
 import type { DeploymentEvent } from '../spec/events.js'
 
-/** Fan-out inside the process. A listener that throws breaks neither a deployment nor another listener. */
+/** Fan-out inside the process. A listener that throws, also later, breaks neither a deployment nor another listener. */
 export function createBus() {
   const emitter = new EventEmitter()
   const wrapped = new WeakMap<object, (event: DeploymentEvent) => void>()
-  const safe = (listener: (event: DeploymentEvent) => void) => {
+  const safe = (listener: (event: DeploymentEvent) => unknown) => {
     const known = wrapped.get(listener)
     if (known !== undefined) return known
     const made = (event: DeploymentEvent) => {
       try {
-        listener(event)
+        const later = listener(event)
+        if (later instanceof Promise) later.catch(() => {})
       } catch {
         // its own affair
       }
