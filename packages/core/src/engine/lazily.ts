@@ -1,25 +1,19 @@
 import type { Engine } from './appaloft.js'
+import { stoppable } from './stoppable.js'
 
-/** An iterator whose engine is made ready at its first `next`. */
+/** An iterator of an engine that is made ready first, now: what goes wrong there, the first `next` rejects with. */
 export function lazily<T>(
   engine: Engine,
-  make: () => AsyncIterableIterator<T> | AsyncGenerator<T>,
+  make: () => AsyncIterator<T> | Promise<AsyncIterator<T>>,
 ): AsyncIterableIterator<T> {
-  let inner: AsyncIterator<T> | undefined
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async next() {
-      if (inner === undefined) {
-        await engine.ready()
-        inner = make()
-      }
-      return inner.next()
-    },
-    async return() {
-      await inner?.return?.()
-      return { done: true, value: undefined }
-    },
-  }
+  return stoppable((stopped) => {
+    const inner = engine.ready().then(() => {
+      stopped.throwIfAborted()
+      return make()
+    })
+    const end = () => inner.then((iterator) => iterator.return?.())
+    inner.catch(() => {})
+    stopped.addEventListener('abort', () => void end().catch(() => {}), { once: true })
+    return { next: async () => (await inner).next() }
+  })
 }

@@ -1,60 +1,90 @@
 import { redactor } from '../secrets/index.js'
 import type { LogEntry, LogsOptions } from '../spec/api.js'
+import { AppaloftError } from '../spec/errors.js'
+import type { DeploymentEvent } from '../spec/events.js'
 import type { Engine } from './appaloft.js'
 import { openVariables } from './definitions.js'
 import { observe } from './observe.js'
-import { targetOf } from './runtime.js'
+import { logsOptions } from './observe-options.js'
+import { type Runtime, targetOf } from './runtime.js'
+import { linked, stoppable } from './stoppable.js'
 
-/** Build logs out of the events, then the release's own output. */
-export async function* deploymentLogs(engine: Engine, id: string, options: LogsOptions = {}): AsyncGenerator<LogEntry> {
-  const { runtime } = engine
-  const buffered: LogEntry[] = []
-  const tail = options.tail
-  for await (const envelope of observe(runtime, id, {
-    heartbeatSeconds: 0,
-    ...(options.follow ? { follow: true } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  })) {
-    if (envelope.kind !== 'event' || envelope.event.type !== 'log') continue
-    const { message = '', at, data } = envelope.event
-    const entry: LogEntry = {
-      source: data.source === 'runtime' ? 'runtime' : 'build',
-      stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
-      text: message,
-      at,
-      deploymentId: id,
-    }
-    if (tail === undefined || options.follow) yield entry
-    else {
-      buffered.push(entry)
-      if (buffered.length > tail) buffered.shift()
-    }
-  }
-  const record = await runtime.store.getDeployment(id)
-  if (record !== null && record.releaseId !== null) {
-    const target = targetOf(runtime, record.target)
-    const ref = { resourceId: record.resourceId, deploymentId: id, releaseId: record.releaseId }
-    const values = await openVariables(runtime, record.resourceId, record.plan?.environment ?? {}).catch(() => [])
-    const redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
-    const logOptions = {
-      ...(tail === undefined ? {} : { tail }),
-      ...(options.follow ? { follow: true } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
-    }
-    for await (const line of target.logs(ref, logOptions)) {
-      const entry: LogEntry = {
-        source: 'runtime',
-        stream: line.stream,
-        text: redact.text(line.text),
-        deploymentId: id,
-        ...(line.at === undefined ? {} : { at: line.at }),
-      }
-      if (tail === undefined || options.follow) yield entry
-      else {
-        buffered.push(entry)
-        if (buffered.length > tail) buffered.shift()
-      }
-    }
-  }
-  yield* buffered
+/** Build logs out of the events, then the release's own output. With `follow` each goes on as it happens. */
+export function deploymentLogs(
+  { runtime }: Engine,
+  id: string,
+  input: LogsOptions = {},
+): AsyncIterableIterator<LogEntry> {
+  return stoppable((stopped) => {
+    const options = logsOptions(input)
+    return joined(runtime, id, options, linked(stopped, options.signal))
+  })
 }
+
+async function* joined(
+  runtime: Runtime,
+  id: string,
+  { tail, follow = false }: LogsOptions,
+  signal: AbortSignal,
+): AsyncGenerator<LogEntry> {
+  if (tail === undefined) {
+    yield* toldLines(runtime, id, { signal, follow })
+    if (!signal.aborted) yield* spokenLines(runtime, id, { signal, follow })
+    return
+  }
+  const place: { cursor?: string } = {}
+  const told = await lastOf(tail, toldLines(runtime, id, { signal, place }))
+  const spoken = await lastOf(tail, spokenLines(runtime, id, { signal, tail }))
+  const last = [...told, ...spoken].slice(Math.max(0, told.length + spoken.length - tail))
+  if (!follow) return yield* last
+  // What the release has said comes with what it goes on to say.
+  yield* last.filter((one) => told.includes(one))
+  const { cursor } = place
+  if (!signal.aborted) yield* toldLines(runtime, id, { signal, follow, ...(cursor === undefined ? {} : { cursor }) })
+  if (!signal.aborted) yield* spokenLines(runtime, id, { signal, follow, tail })
+}
+
+async function lastOf<T>(count: number, all: AsyncIterable<T>): Promise<T[]> {
+  const last: T[] = []
+  for await (const one of all) {
+    last.push(one)
+    if (last.length > count) last.shift()
+  }
+  return last
+}
+
+/** What the attempt's events told. */
+async function* toldLines(
+  runtime: Runtime,
+  id: string,
+  { place = {}, ...options }: { signal: AbortSignal; follow?: boolean; cursor?: string; place?: { cursor?: string } },
+): AsyncGenerator<LogEntry> {
+  for await (const envelope of observe(runtime, id, { heartbeatSeconds: 0, ...options })) {
+    if (envelope.kind === 'error') throw new AppaloftError(envelope.error.code, envelope.error)
+    if (envelope.kind === 'closed') place.cursor = envelope.cursor
+    if (envelope.kind === 'event' && envelope.event.type === 'log') yield entryOf(envelope.event)
+  }
+}
+
+/** What the release itself said. */
+async function* spokenLines(
+  runtime: Runtime,
+  id: string,
+  options: { signal: AbortSignal; follow?: boolean; tail?: number },
+): AsyncGenerator<LogEntry> {
+  const record = await runtime.store.getDeployment(id)
+  if (record === null || record.releaseId === null) return
+  const ref = { resourceId: record.resourceId, deploymentId: id, releaseId: record.releaseId }
+  const values = await openVariables(runtime, record.resourceId, record.plan?.environment ?? {}).catch(() => [])
+  const redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
+  for await (const { text, ...line } of targetOf(runtime, record.target).logs(ref, options))
+    yield { source: 'runtime', ...line, text: redact.text(text), deploymentId: id }
+}
+
+const entryOf = ({ deploymentId, message = '', at, data }: DeploymentEvent): LogEntry => ({
+  source: data.source === 'runtime' ? 'runtime' : 'build',
+  stream: data.stream === 'stderr' ? 'stderr' : 'stdout',
+  text: message,
+  at,
+  deploymentId,
+})

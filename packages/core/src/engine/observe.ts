@@ -1,12 +1,20 @@
 import type { EventsOptions } from '../spec/api.js'
-import type { Clock } from '../spec/clock.js'
-import { AppaloftError } from '../spec/errors.js'
+import { AppaloftError, hasCode } from '../spec/errors.js'
 import { cursorOf, type Envelope } from '../spec/events.js'
 import { isTerminal } from '../spec/phases.js'
+import type { EventsRead } from '../spec/store.js'
+import { Bell } from './bell.js'
 import { toAppaloftError } from './errors.js'
+import { eventsOptions, type Observed } from './observe-options.js'
 import type { Runtime } from './runtime.js'
+import { linked, stoppable, unlessAborted } from './stoppable.js'
 
-const page = 500
+/** So many events are in memory for a consumer that is stuck. */
+const page = 250
+/** Without any wake-up the store is looked at all the same. */
+const longestWaitMs = 60_000
+/** A store that is away for so long is given up. */
+const patienceMs = 10_000
 
 /** Replay, then live, from the store alone: a consumer that is slow or stuck reads later and delays nobody. Subscribes when called. */
 export function observe(
@@ -14,128 +22,117 @@ export function observe(
   deploymentId: string,
   options: EventsOptions = {},
 ): AsyncIterableIterator<Envelope> {
-  const bell = new Bell()
-  const unsubscribe = options.follow ? runtime.store.subscribe(() => bell.ring()) : () => {}
-  const inner = envelopes(runtime, deploymentId, options, bell)
-  const end = () => {
-    unsubscribe()
-    bell.ring()
-  }
-  return {
-    [Symbol.asyncIterator]() {
-      return this
-    },
-    async next() {
-      const result = await inner.next()
-      if (result.done) end()
-      return result
-    },
-    async return() {
-      end()
-      await inner.return(undefined)
-      return { done: true, value: undefined }
-    },
-  }
-}
-
-class Bell {
-  private rung = false
-  private waiting: AbortController | undefined
-
-  ring(): void {
-    this.rung = true
-    this.waiting?.abort()
-  }
-
-  /** Resolves at the next ring (or at once, when one came since the last wait), after the time, or on abort. The wait keeps the process alive. */
-  async wait(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-    if (!this.rung && !signal?.aborted) {
-      const waiting = new AbortController()
-      this.waiting = waiting
-      const onAbort = () => waiting.abort()
-      signal?.addEventListener('abort', onAbort, { once: true })
-      await clock.sleep(ms, { signal: waiting.signal }).catch(() => undefined)
-      signal?.removeEventListener('abort', onAbort)
+  return stoppable((stopped) => {
+    const observed = eventsOptions(options)
+    const bell = new Bell()
+    if (observed.follow) {
+      const leave = runtime.feed.subscribe(() => bell.ring())
+      stopped.addEventListener('abort', leave, { once: true })
     }
-    this.rung = false
-    this.waiting = undefined
-  }
+    return envelopes(runtime, deploymentId, observed, bell, linked(stopped, observed.signal))
+  })
 }
 
-function sequenceOf(cursor: string | undefined): number {
-  if (cursor === undefined) return 0
-  if (!/^(?:0|[1-9]\d{0,14})$/.test(cursor))
-    throw new AppaloftError('cursor-invalid', { details: { cursor: cursor.slice(0, 64) } })
-  return Number(cursor)
-}
-
-async function* envelopes(runtime: Runtime, id: string, options: EventsOptions, bell: Bell): AsyncGenerator<Envelope> {
-  const { clock, store } = runtime
-  const heartbeat = (options.heartbeatSeconds ?? 15) * 1000
-  const idle = (options.idleTimeoutSeconds ?? 0) * 1000
-  // Misuse is thrown, so that a caller cannot overlook it; what fails later is an envelope.
-  let after = sequenceOf(options.cursor)
-  if ((await store.getDeployment(id)) === null)
-    throw new AppaloftError('deployment-not-found', {
-      message: `There is no deployment ${id}.`,
-      details: { deploymentId: id },
-    })
+async function* envelopes(
+  runtime: Runtime,
+  id: string,
+  { after, follow, heartbeatMs, idleMs }: Observed,
+  bell: Bell,
+  signal: AbortSignal,
+): AsyncGenerator<Envelope> {
+  const { clock, feed, store } = runtime
+  const closed = (reason: Extract<Envelope, { kind: 'closed' }>['reason']): Envelope => ({
+    kind: 'closed',
+    reason,
+    cursor: cursorOf(after),
+  })
+  let begun = false
+  let woken = false
+  let ended = false
+  let lastEvent = clock.monotonic()
+  let lastSign = lastEvent
   try {
-    let lastEvent = clock.monotonic()
-    let lastSign = lastEvent
     for (;;) {
-      if (options.signal?.aborted) return yield { kind: 'closed', reason: 'aborted', cursor: cursorOf(after) }
-      // The status is read before the events: an end that is seen has all its events before it.
-      const record = await store.getDeployment(id)
-      const read = await store.readEvents(id, { after, limit: page })
-      if (after > read.last) {
-        yield {
-          kind: 'gap',
-          from: cursorOf(after),
-          to: cursorOf(read.last),
-          reason: 'discontinuity',
-          recommendedAction: 'reopen',
-        }
-        after = read.last
-      } else if (after < read.prunedThrough) {
-        yield {
-          kind: 'gap',
-          from: cursorOf(after),
-          to: cursorOf(read.prunedThrough),
-          reason: 'pruned',
-          recommendedAction: 'show-deployment',
-        }
-        after = read.prunedThrough
+      const read = await patiently(runtime, signal, () =>
+        woken ? feed.news(id, after, page) : store.readEvents(id, { after, limit: page }),
+      )
+      woken = false
+      const gap = gapOf(after, read, begun)
+      begun = true
+      if (gap !== null) {
+        after = gap.to
+        yield { ...gap, from: cursorOf(gap.from), to: cursorOf(gap.to) }
+        signal.throwIfAborted()
         continue
       }
       for (const event of read.events) {
         after = event.sequence
         yield { kind: 'event', cursor: cursorOf(after), event }
-        if (options.signal?.aborted) return yield { kind: 'closed', reason: 'aborted', cursor: cursorOf(after) }
+        signal.throwIfAborted()
       }
-      if (read.events.length > 0) {
+      const last = read.events.at(-1)
+      if (last?.type === 'deployment-finished') return yield closed('completed')
+      if (last === undefined) {
+        if (ended) return yield closed('completed')
+        const record = await patiently(runtime, signal, () => store.getDeployment(id))
+        ended = record !== null && isTerminal(record.status)
+        // Its last events may have come between the two reads.
+        if (ended || record === null) continue
+      } else {
         lastEvent = clock.monotonic()
         lastSign = lastEvent
-        if (after < read.last || read.events.length === page) continue
+        if (after < read.last || !follow) continue
       }
-      const ended = record === null || isTerminal(record.status)
-      if (ended) return yield { kind: 'closed', reason: 'completed', cursor: cursorOf(after) }
-      if (!options.follow) return yield { kind: 'closed', reason: 'source-ended', cursor: cursorOf(after) }
+      if (!follow || feed.closed) return yield closed('source-ended')
       const now = clock.monotonic()
-      if (idle > 0 && now - lastEvent >= idle)
-        return yield { kind: 'closed', reason: 'idle-timeout', cursor: cursorOf(after) }
-      if (heartbeat > 0 && now - lastSign >= heartbeat) {
+      if (idleMs > 0 && now - lastEvent >= idleMs) return yield closed('idle-timeout')
+      if (heartbeatMs > 0 && now - lastSign >= heartbeatMs) {
         lastSign = now
         yield { kind: 'heartbeat', at: runtime.now(), cursor: cursorOf(after) }
+        signal.throwIfAborted()
       }
-      const waits = [
-        60_000,
-        ...(heartbeat > 0 ? [lastSign + heartbeat - now] : []),
-        ...(idle > 0 ? [lastEvent + idle - now] : []),
+      const dues = [
+        ...(heartbeatMs > 0 ? [lastSign + heartbeatMs - now] : []),
+        ...(idleMs > 0 ? [lastEvent + idleMs - now] : []),
       ]
-      await bell.wait(clock, Math.max(10, Math.min(...waits)), options.signal)
+      woken = await bell.wait(clock, Math.max(10, Math.min(longestWaitMs, ...dues)), signal)
+      signal.throwIfAborted()
     }
   } catch (error) {
-    yield { kind: 'error', error: toAppaloftError(error).toJSON() }
+    if (signal.aborted) return yield closed('aborted')
+    // Removed meanwhile, or this engine was closed.
+    const gone = hasCode(error, 'deployment-not-found')
+    if (begun && (gone || feed.closed)) return yield closed('source-ended')
+    if (!gone) return yield { kind: 'error', error: toAppaloftError(error).toJSON() }
+    // Misuse is thrown, so that a caller cannot overlook it.
+    throw new AppaloftError('deployment-not-found', {
+      message: `There is no deployment ${id}.`,
+      details: { deploymentId: id },
+    })
+  }
+}
+
+/** What cannot be told any more: it was pruned before this stream, or while its consumer was busy, or the store has begun anew. */
+function gapOf(after: number, { last, prunedThrough }: EventsRead, begun: boolean) {
+  if (after > last)
+    return { kind: 'gap', from: after, to: last, reason: 'discontinuity', recommendedAction: 'reopen' } as const
+  if (after >= prunedThrough) return null
+  const reason = begun ? 'slow-consumer' : 'pruned'
+  return { kind: 'gap', from: after, to: prunedThrough, reason, recommendedAction: 'show-deployment' } as const
+}
+
+/** A store that is away for a moment ends no stream. */
+async function patiently<T>(runtime: Runtime, signal: AbortSignal, read: () => Promise<T>): Promise<T> {
+  const { clock, feed } = runtime
+  const began = clock.monotonic()
+  for (let wait = 50; ; wait = Math.min(wait * 2, 1000)) {
+    try {
+      signal.throwIfAborted()
+      return await unlessAborted(read(), signal)
+    } catch (error) {
+      const late = feed.closed || clock.monotonic() - began >= patienceMs
+      if (signal.aborted || late || !hasCode(error, 'store-unavailable')) throw error
+    }
+    await clock.sleep(wait, { signal })
   }
 }

@@ -57,10 +57,10 @@ export function createResources(engine: Engine): Resources {
       for (const key of runtime.targets.keys()) await removeFrom(engine, id, key, options)
       await store.removeResource(id)
     },
-    logs: (id, options = {}) =>
-      lazily(engine, async function* () {
-        const live = (await existing(id)).live[targetOf(runtime, options.target).key]
-        if (live !== undefined) yield* deploymentLogs(engine, live.deploymentId, options)
+    logs: (id, { target, ...options } = {}) =>
+      lazily(engine, async () => {
+        const live = (await existing(id)).live[targetOf(runtime, target).key]
+        return live === undefined ? nothing() : deploymentLogs(engine, live.deploymentId, options)
       }),
     async exec(id, command, options = {}) {
       await engine.ready()
@@ -74,3 +74,5 @@ export function createResources(engine: Engine): Resources {
     },
   }
 }
+
+async function* nothing(): AsyncGenerator<never> {}

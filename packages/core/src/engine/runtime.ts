@@ -16,6 +16,7 @@ import type { Store } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import { createBus } from './bus.js'
 import { systemClock } from './clock.js'
+import { createFeed, type Feed } from './feed.js'
 import { ulidIds } from './ids.js'
 import { systemLiveness } from './liveness.js'
 import { socketProber } from './prober.js'
@@ -37,6 +38,7 @@ export interface Runtime {
   retention: number
   engineId: string
   bus: ReturnType<typeof createBus>
+  feed: Feed
   holder(deploymentId: string): Holder
   now(): string
   /** Waits on the engine's clock; rejects with the signal's reason. */
@@ -77,6 +79,7 @@ export function createRuntime(
     retention: options.retention ?? 5,
     engineId,
     bus: createBus(),
+    feed: createFeed(options.store),
     holder: (deploymentId) => ({ engineId, deploymentId, ...liveness.self }),
     now: () => new Date(clock.now()).toISOString(),
     pause: (ms, signal) => clock.sleep(ms, signal === undefined ? {} : { signal }),

@@ -60,7 +60,7 @@ export interface DeploymentHandle {
 export interface EventsOptions {
   /** Exclusive; from an envelope of this deployment. Default: from the beginning. */
   cursor?: string
-  /** Go on live. Default false: closes with `source-ended`, or `completed` where the attempt has ended. */
+  /** Go on live, up to the attempt's end or the engine's `close`. Default false: closes with `source-ended`, or `completed` where the attempt has ended. */
   follow?: boolean
   /** While nothing happens, a heartbeat each so many seconds. Default 15; 0: none. */
   heartbeatSeconds?: number
@@ -70,8 +70,9 @@ export interface EventsOptions {
 }
 
 export interface LogsOptions {
-  /** Only the last so many lines. */
+  /** Only the last so many lines, of build and release together. */
   tail?: number
+  /** Go on as it happens, up to the release's end. */
   follow?: boolean
   signal?: AbortSignal
 }
@@ -149,7 +150,13 @@ export interface Deployments {
   /** `deployment-not-found`. */
   show(id: string): Promise<Deployment>
   list(query?: ListQuery): Promise<{ items: Deployment[]; cursor: string | null }>
+  /**
+   * Replay, then live: subscribes when called. A consumer may be as slow as it likes; it reads the store page by page, and delays nobody. The
+   * first `next` rejects with `invalid-input`, `cursor-invalid` or `deployment-not-found`; what fails later is an envelope of the kind
+   * `error`. Ends with `closed` or `error`, at once when returned or aborted. Events are shared between observers: do not change them.
+   */
   events(id: string, options?: EventsOptions): AsyncIterableIterator<Envelope>
+  /** Build logs joined with the running release's. The first `next` rejects with `invalid-input` or `deployment-not-found`. */
   logs(id: string, options?: LogsOptions): AsyncIterableIterator<LogEntry>
   /** The failed, canceled or interrupted attempt's snapshot once more. */
   retry(id: string, options?: CreateOptions & { stateVersion?: number; secrets?: 'current' }): Promise<DeploymentHandle>
