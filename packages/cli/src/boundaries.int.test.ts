@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Deployment, DeploymentEvent } from '@appaloft/core/spec'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -13,7 +13,7 @@ const randomInstants = soak ? 300 : 8
 const rollbackWrites = 9
 const seed = Number(process.env.APPALOFT_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-const { path, stateDir, end } = place(quickServer)
+const { folder, path, stateDir, end } = place(quickServer)
 let programs: Awaited<ReturnType<typeof bundle>>
 let url = ''
 let live = ''
@@ -61,7 +61,7 @@ function serving(): (string | undefined)[] {
     try {
       const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
       const ours =
-        variables.includes('APPALOFT_RESOURCE_ID=res_dies') && variables.some((one) => one.includes(stateDir))
+        variables.includes('APPALOFT_RESOURCE_ID=res_dies') && readlinkSync(`/proc/${pid}/cwd`).includes(folder)
       if (!ours) return []
       return [variables.find((one) => one.startsWith('APPALOFT_DEPLOYMENT_ID='))?.split('=')[1]]
     } catch {
