@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import { type Appaloft, type AppaloftOptions, createAppaloft, memoryStore } from '@appaloft/core'
 import type { Envelope, Planner, ResourceDefinition, Store } from '@appaloft/core/spec'
 import { type FakeTarget, FakeWorld, fakeTarget } from '@appaloft/testkit'
+import { vi } from 'vitest'
 import { createHandler, type Handler, type HandlerOptions } from '../src/index.js'
+
+// Whole deployments on a machine that may be busy: a limit for what hangs, not for what is slow.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** Claims any folder that has app.txt, and starts what the profile says. */
 const anyPlanner: Planner = {
