@@ -76,6 +76,23 @@ describe('server-sent events', () => {
     expect(envelopesOf((await read('', { 'last-event-id': last })).text)).toEqual(all.slice(-1))
   })
 
+  it.each([
+    ['completed', '', 'closed-7'],
+    ['source-ended', '?follow=false', 'closed-7'],
+    // The engine was closed: the next one goes on.
+    ['source-ended', '', '7'],
+    ['idle-timeout', '', '7'],
+    ['aborted', '', '7'],
+  ] as const)('that close with %s, asked for with %j, have the last id %s', async (reason, query, id) => {
+    async function* events(): AsyncIterableIterator<Envelope> {
+      yield { kind: 'closed', reason, cursor: '7' }
+    }
+    const deployments = { ...scene.engine.deployments, events }
+    const handler = scene.handle({ authorize: () => ({ allow: true }) }, { ...scene.engine, deployments })
+    const said = await ask(handler, 'GET', eventsOf(deployed.id, query), { headers: sse })
+    expect(messagesOf(said.text)).toEqual([{ id, envelope: { kind: 'closed', reason, cursor: '7' } }])
+  })
+
   it('follow unless told otherwise', async () => {
     const open = { ...scene.engine.deployments, events: (_: string, options: object) => recorded(options) }
     const seen: object[] = []

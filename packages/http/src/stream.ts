@@ -10,13 +10,18 @@ const ended = /^closed-(?=\d)/
 export const endedAt = (lastEventId: string): boolean => ended.test(lastEventId)
 export const cursorOfEventId = (lastEventId: string): string => lastEventId.replace(ended, '')
 
-/** One envelope a message, all of the default type, so that `onmessage` gets them; the id is the cursor. */
-export const serverSentEvent: Encode = (envelope) => {
-  const id = eventId(envelope)
-  return `${id === null ? '' : `id: ${id}\n`}data: ${JSON.stringify(envelope)}\n\n`
-}
+/**
+ * One envelope a message, all of the default type, so that `onmessage` gets them; the id is the cursor. `follow` says whether more could come: a source
+ * that ended for who follows is an engine that was closed, and another one goes on.
+ */
+export const serverSentEvent =
+  (follow: boolean): Encode =>
+  (envelope) => {
+    const id = eventId(envelope, follow)
+    return `${id === null ? '' : `id: ${id}\n`}data: ${JSON.stringify(envelope)}\n\n`
+  }
 
-function eventId(envelope: Envelope): string | null {
+function eventId(envelope: Envelope, follow: boolean): string | null {
   switch (envelope.kind) {
     case 'event':
     case 'heartbeat':
@@ -24,7 +29,7 @@ function eventId(envelope: Envelope): string | null {
     case 'gap':
       return envelope.to
     case 'closed':
-      return envelope.reason === 'completed' || envelope.reason === 'source-ended'
+      return envelope.reason === 'completed' || (envelope.reason === 'source-ended' && !follow)
         ? `closed-${envelope.cursor}`
         : envelope.cursor
     case 'error':

@@ -49,7 +49,7 @@ export const eventsRoute = (): Route =>
       await deploymentOf(call)
       const headers = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-accel-buffering': 'no' }
       if (events && lastEventId !== null && endedAt(lastEventId)) return new Response(null, { status: 204, headers })
-      const encode = events ? serverSentEvent : jsonLine
+      const encode = events ? serverSentEvent(follow) : jsonLine
       const stream = envelopeStream({
         open: (signal) =>
           call.appaloft.deployments.events(call.id, {
