@@ -18,8 +18,11 @@ export const hostsHere = (make: () => Host | Promise<Host>, patienceMs?: number)
       folder,
       serve: (kind) => serve(kind, join(base, 'served.sock')),
       close: async () => {
-        await host.close()
-        await rm(base, { recursive: true, force: true })
+        try {
+          await host.close()
+        } finally {
+          await rm(base, { recursive: true, force: true })
+        }
       },
     }
   },
