@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compose, type Definition, place, quickServer, urlOf, users } from '../test/live.js'
 
 const { path, stateDir, end } = place(quickServer)
-const { appaloft } = compose(stateDir)
+const { appaloft, target } = compose(stateDir)
 const release = async (mode: string) => {
   const resource: Definition = {
     id: 'res_fails',
@@ -45,8 +45,9 @@ it.each([
   })
   expect(failed.checks[check]).toMatchObject({ status: 'failed', code })
   expect(failed.checks[check]?.evidence.length).toBeGreaterThan(0)
-  expect(failed.failure?.recoveryHint).not.toBe('')
-  expect(failed.recoveryHint).not.toBeNull()
+  expect(failed.failure?.recoveryHint).toContain('nspect health, network, proxy and access route')
+  expect(failed.recoveryHint).toBe(failed.failure?.recoveryHint)
+  expect((await target.list('res_fails')).map((one) => one.deploymentId)).toEqual([good.id])
   expect(clients.failures).toEqual([])
   expect([...clients.by()]).toEqual([good.id])
   console.log(`${code}: ${clients.total()} answers meanwhile, all of the former release`)

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Deployment } from '@appaloft/core/spec'
+import type { Deployment, DeploymentEvent } from '@appaloft/core/spec'
 import { describe, expect, it, vi } from 'vitest'
 import { writeServer } from '../test/apps.js'
 import { program } from '../test/program.js'
@@ -27,17 +27,38 @@ const lives = (pid: number) => {
   const file = `/proc/${pid}/stat`
   return existsSync(file) && !/\) [ZX] /.test(readFileSync(file, 'utf8'))
 }
+/** Processes of this test's state folder that still live, by how they call themselves. */
+const pidsOf = (...titles: string[]) =>
+  readdirSync(join(cli.stateDir(), 'process/keeper'), { withFileTypes: true }).flatMap((entry) => {
+    if (!entry.isDirectory() || !entry.name.endsWith('.lock')) return []
+    return readdirSync(join(entry.parentPath, entry.name)).flatMap((name) => {
+      const holder = JSON.parse(readFileSync(join(entry.parentPath, entry.name, name), 'utf8'))
+      const pid = Number(holder.identity?.pid)
+      const title = existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : ''
+      return lives(pid) && titles.some((one) => title.startsWith(one)) ? [pid] : []
+    })
+  })
 const only = async (): Promise<Deployment> => {
   const list = await cli.run(['deployments', 'list', '--json'])
   expect(list.code, list.stderr).toBe(0)
   expect(list.documents()).toHaveLength(1)
   return (list.documents()[0] as { deployment: Deployment }).deployment
 }
+/** Another shell follows to the end: it misses nothing, hears nothing twice, and the last word is the end. */
 const followed = async (id: string) => {
   const end = await cli.run(['deployments', 'events', id, '--follow', '--json'])
-  expect(end.documents().at(-1)).toMatchObject({ kind: 'closed', reason: 'completed' })
-  return end.documents()
+  expect(end.code, end.stderr).toBe(0)
+  const envelopes = end.documents()
+  expect(envelopes.at(-1)).toMatchObject({ kind: 'closed', reason: 'completed' })
+  const heard = envelopes.filter(({ kind }) => kind === 'event').map(({ event }) => event as DeploymentEvent)
+  expect(heard.map(({ sequence }) => sequence)).toEqual(heard.map((_, index) => index + 1))
+  expect(heard.at(-1)?.type).toBe('deployment-finished')
+  return envelopes
 }
+const lines = (envelopes: Record<string, unknown>[]) =>
+  envelopes
+    .map(({ event }) => (event as DeploymentEvent | undefined)?.message)
+    .filter((text) => text?.startsWith('build '))
 
 describe('a terminal', () => {
   it.each([
@@ -85,8 +106,10 @@ describe('a terminal', () => {
     shell.kill('SIGKILL')
     const id = deploymentId.exec(screen)?.[0] as string
     expect(screen).toContain('execute')
-    const envelopes = await followed(id)
-    expect(JSON.stringify(envelopes)).toContain('build ends')
+    const second = followed(id)
+    // It began to listen in the middle of the build.
+    expect(lives(buildPid())).toBe(true)
+    expect(lines(await second)).toEqual(['build begins', 'build ends'])
     expect(await only()).toMatchObject({ id, status: 'succeeded' })
   })
 
@@ -98,6 +121,24 @@ describe('a terminal', () => {
     await followed(id)
     expect((await up.finished).code).toBe(0)
     expect(await only()).toMatchObject({ status: 'succeeded' })
+  })
+})
+
+describe('the keeper and the proxy', () => {
+  it('killed together, are back with the next command, and serve the same', async () => {
+    const up = await cli.run(['up', slow(0), '--json'])
+    const [url] = (up.documents().at(-1) as { deployment: Deployment }).deployment.accessUrls
+    const asked = async () => {
+      const answer = await fetch(url as string).catch(() => null)
+      return answer && [answer.headers.get('x-appaloft-deployment'), await answer.text()]
+    }
+    const before = await asked()
+    for (const pid of pidsOf('appaloft-keeper', 'appaloft-proxy')) process.kill(pid, 'SIGKILL')
+    await vi.waitFor(() => expect(pidsOf('appaloft-keeper', 'appaloft-proxy')).toEqual([]), { timeout: 10_000 })
+    expect(await asked()).toBe(null)
+    const status = await cli.run(['status', '--json'], { cwd: cli.folder('slow') })
+    expect(status.code, status.stdout + status.stderr).toBe(0)
+    await vi.waitFor(async () => expect(await asked()).toEqual(before), { timeout: 10_000, interval: 50 })
   })
 })
 
