@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { readlinkSync, realpathSync, rmSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import type { RunningRef } from '@appaloft/core/spec'
 import { makeFolder, readRecord, writeJson } from './shared/files.js'
 import { endGroup, groupMembers } from './shared/groups.js'
 import type { Layout } from './shared/paths.js'
-import { isAlive, ownIdentity, type ProcessIdentity, parseIdentity } from './shared/processes.js'
+import { isAlive, ownIdentity, type ProcessIdentity, type ProcessRow, parseIdentity } from './shared/processes.js'
 import { folderNames, parseRef } from './shared/records.js'
 
 /** A command that an engine runs: noted down, so that it can be found and ended when that engine is gone. */
@@ -39,17 +39,32 @@ export function jobsOf(layout: Layout, resourceId: string): Job[] {
   })
 }
 
-/** Whose engine is dead, and what of them still runs. Builds carry no label of ours, so a leader that is gone proves nothing any more. */
+/** Those whose engine is dead. */
 export const orphanedJobs = (layout: Layout, resourceId: string): Job[] =>
   jobsOf(layout, resourceId).filter((job) => !isAlive(job.owner))
 
-const unprovable = { proof: () => false }
+/**
+ * A build carries no label of ours, and its leader may be gone (npm ends at a SIGTERM that its script ignores): what still has the
+ * leader's group and works in a folder of ours is ours.
+ */
+function provenBy(layout: Layout) {
+  const root = `${realpathSync(layout.root)}${sep}`
+  return {
+    proof: ({ pid }: ProcessRow): boolean => {
+      try {
+        return `${readlinkSync(`/proc/${pid}/cwd`)}${sep}`.startsWith(root)
+      } catch {
+        return false
+      }
+    },
+  }
+}
 
-export const jobRuns = (job: Job): boolean => groupMembers(job.leader, unprovable).length > 0
+export const jobRuns = (layout: Layout, job: Job): boolean => groupMembers(job.leader, provenBy(layout)).length > 0
 
 export async function endOrphanedJobs(layout: Layout, resourceId: string, which: (job: Job) => boolean): Promise<void> {
   for (const job of orphanedJobs(layout, resourceId).filter(which)) {
-    await endGroup(job.leader, { graceMs: 2_000, ...unprovable })
+    await endGroup(job.leader, { graceMs: 2_000, ...provenBy(layout) })
     rmSync(job.file, { force: true })
   }
 }

@@ -196,7 +196,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
           RunningRef & { state: 'running' | 'starting' | 'exited' | 'absent' | 'unknown' }
         >()
         for (const job of orphanedJobs(layout, resourceId))
-          if (jobRuns(job)) found.set(layout.release(job.ref), { ...job.ref, state: 'running' })
+          if (jobRuns(layout, job)) found.set(layout.release(job.ref), { ...job.ref, state: 'running' })
         for (const { folder, meta } of knownReleases(layout, resourceId))
           found.set(folder, { ...meta.ref, state: (await inspect(layout, null, meta.ref, call)).state })
         return [...found.values()]

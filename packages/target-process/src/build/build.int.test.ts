@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -165,6 +166,32 @@ it('what a dead engine was building is ended and swept by the next build', async
   expect(alive(leader?.pid ?? process.pid)).toBe(false)
   expect(builds()).not.toContain('b-dead')
   expect(await here.list('res_web')).toEqual([])
+})
+
+it.each([
+  ['in a folder of ours is ended', true],
+  ['elsewhere may be anybody’s, and is left alone', false],
+] as const)('a process of a dead engine’s group whose leader is gone: %s', async (_, ours) => {
+  const { writeFile, mkdir } = await import('node:fs/promises')
+  const { identify } = await import('../shared/processes.js')
+  const cwd = ours ? layout.build('res_web', 'b-dead') : folder
+  await mkdir(cwd, { recursive: true })
+  const leader = spawn('/bin/sh', ['-c', 'trap "" TERM; sleep 60 & echo $!; read _'], { cwd, detached: true })
+  const [text] = await once(leader.stdout, 'data')
+  const child = Number(String(text))
+  const identity = identify(leader.pid ?? 0)
+  leader.kill('SIGKILL')
+  await once(leader, 'exit')
+  try {
+    const owner = { pid: 1, startTime: 'never', bootId: 'x', pidNamespace: 'x' }
+    const ref = { resourceId: 'res_web', deploymentId: 'dep_dead', releaseId: 'rel_dead' }
+    await mkdir(layout.jobsOf('res_web'), { recursive: true })
+    await writeFile(join(layout.jobsOf('res_web'), 'x.json'), JSON.stringify({ ref, owner, leader: identity }))
+    await here.build(input(commands('true')))
+    expect(alive(child)).toBe(!ours)
+  } finally {
+    if (alive(child)) process.kill(child, 'SIGKILL')
+  }
 })
 
 it('an install that finds the lockfile out of step says so', async () => {
