@@ -6,8 +6,9 @@ import { parseArgs } from 'node:util'
 import { engine } from './bench/engine.mjs'
 import { imports } from './bench/imports.mjs'
 import { releases } from './bench/releases.mjs'
+import { store } from './bench/store.mjs'
 
-const benches = { releases, imports, engine }
+const benches = { releases, imports, store, engine }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },

@@ -4,6 +4,7 @@ export const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(
 export const since = (started) => performance.now() - started
 
 export const ms = (number) => `${number.toFixed(1)} ms`
+export const perSecond = (number) => `${Math.round(number).toLocaleString('en')} a second`
 export const times = (number) => `${number.toFixed(2)} ×`
 
 export const title = (text) => console.log(`\n${text}`)

@@ -14,7 +14,7 @@ import {
   storeErrors,
   withLive,
 } from '@appaloft/core/spec'
-import { appendEvents } from './events.js'
+import { appendEvents, lastSequence } from './events.js'
 import { giveBack, grant, isHeld, leaseOf } from './leases.js'
 import { putReleases } from './releases.js'
 import { resourceToChange, storeResource } from './resources.js'
@@ -66,15 +66,14 @@ export function createDeployment(
   const order = Number(sql.get(`UPDATE counters SET value = value + 1 WHERE name = 'order' RETURNING value`)?.[0])
   const stored = text({ ...record, order, version: 1 })
   sql.run(
-    `INSERT INTO deployments (number, id, resource_id, target, status, version, idempotency_key, last, pruned, record)
-     VALUES (?, ?, ?, ?, ?, 1, ?, ?, 0, ?)`,
+    `INSERT INTO deployments (number, id, resource_id, target, status, version, idempotency_key, pruned, record)
+     VALUES (?, ?, ?, ?, ?, 1, ?, 0, ?)`,
     order,
     record.id,
     record.resourceId,
     record.target,
     record.status,
     idempotencyKey ?? null,
-    events.length,
     stored,
   )
   appendEvents(sql, order, numberEvents(record.id, 0, events))
@@ -89,7 +88,7 @@ export function commit(
   input: Omit<Commit, 'durable'>,
 ): { deployment: DeploymentRecord; events: DeploymentEvent[] } {
   const id = input.deploymentId
-  const row = sql.get('SELECT number, status, version, last, record FROM deployments WHERE id = ?', id)
+  const row = sql.get(`SELECT number, status, version, ${lastSequence}, record FROM deployments WHERE id = ?`, id)
   if (row === undefined) throw storeErrors.noDeployment(id)
   for (const guard of input.guards) if (!isHeld(sql, guard)) throw storeErrors.leaseLost(id, guard)
   const [number, last] = [Number(row[0]), Number(row[3])]
@@ -109,7 +108,6 @@ export function commit(
     )
   }
   const events = appendEvents(sql, number, numberEvents(id, last, input.events))
-  if (events.length > 0) sql.run('UPDATE deployments SET last = ? WHERE number = ?', last + events.length, number)
   const { resourceId } = deployment
   const resource = input.live === undefined ? undefined : resourceToChange(sql, resourceId)
   const changed = withLive(resource, deployment, input.live)

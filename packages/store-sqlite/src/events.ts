@@ -2,6 +2,10 @@ import { type DeploymentEvent, type EventsRead, storeErrors } from '@appaloft/co
 import { readEvent, text } from './rows.js'
 import type { Sql } from './sql.js'
 
+/** Of a deployment's events, those that were pruned included: 0 where there was none. */
+export const lastSequence =
+  'max(pruned, coalesce((SELECT sequence FROM events WHERE deployment = number ORDER BY sequence DESC LIMIT 1), 0))'
+
 /** Answers with them as they will be read again. */
 export function appendEvents(sql: Sql, deployment: number, events: readonly DeploymentEvent[]): DeploymentEvent[] {
   return events.map((event) => {
@@ -16,7 +20,7 @@ export function readEvents(
   deploymentId: string,
   { after = 0, limit = 1000 }: { after?: number; limit?: number },
 ): EventsRead {
-  const row = sql.get('SELECT number, pruned, last FROM deployments WHERE id = ?', deploymentId)
+  const row = sql.get(`SELECT number, pruned, ${lastSequence} FROM deployments WHERE id = ?`, deploymentId)
   if (row === undefined) throw storeErrors.noDeployment(deploymentId)
   const events = sql
     .all(
@@ -30,7 +34,7 @@ export function readEvents(
 }
 
 export function pruneEvents(sql: Sql, deploymentId: string, through: number): number {
-  const row = sql.get('SELECT number, pruned, last FROM deployments WHERE id = ?', deploymentId)
+  const row = sql.get(`SELECT number, pruned, ${lastSequence} FROM deployments WHERE id = ?`, deploymentId)
   if (row === undefined) return 0
   const [number, pruned, last] = row.map(Number) as [number, number, number]
   const mark = Math.min(through, last)

@@ -7,8 +7,8 @@ export const applicationId = 0x41_70_70_61
 /**
  * What each schema version adds to the one before. Never edited once released: a change is a further entry.
  *
- * Records are JSON text, read back through their schemas; columns beside it are what is searched, compared or counted. `last` and
- * `pruned` stand beside the record because log lines move them without touching it.
+ * Records are JSON text, read back through their schemas; columns beside it are what is searched, compared or counted. The last sequence
+ * of a deployment is in no column: SQLite writes a whole row again for one number of it, and log lines must not pay for the record.
  */
 export const migrations: readonly string[] = [
   `
@@ -26,7 +26,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE deployments (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
     resource_id TEXT NOT NULL, target TEXT NOT NULL, status TEXT NOT NULL, version INTEGER NOT NULL,
-    idempotency_key TEXT, last INTEGER NOT NULL, pruned INTEGER NOT NULL, record TEXT NOT NULL
+    idempotency_key TEXT, pruned INTEGER NOT NULL, record TEXT NOT NULL
   ) STRICT;
   CREATE INDEX deployments_by_resource ON deployments (resource_id, target, number);
   CREATE INDEX deployments_by_status ON deployments (status, number);
