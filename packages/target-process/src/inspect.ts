@@ -31,6 +31,14 @@ async function look(layout: Layout, ref: RunningRef, signal: AbortSignal | undef
   }
 }
 
+/** So long after its start a process that listens nowhere is nothing to look into. */
+const youngMs = 1_000
+
+const isYoung = ({ startedAt }: InstanceRecord): boolean => {
+  const age = startedAt === null ? Number.NaN : Date.now() - Date.parse(startedAt)
+  return age >= 0 && age < youngMs
+}
+
 const lives = (record: InstanceRecord): boolean => record.identity !== null && isAlive(record.identity)
 
 /** @param listeners null: what it listens on does not matter to the caller */
@@ -61,7 +69,10 @@ async function processState(
   const state = record.state === 'running' && !alive ? 'exited' : record.state
   const settled = state === 'restarting' && lockHolder(layout.lock('keeper')) === null ? 'exited' : state
   const { identity, port } = record
-  const listening = alive && identity !== null && listeners !== null ? await listeners.of(identity, port) : null
+  const listening =
+    alive && identity !== null && listeners !== null
+      ? await listeners.of(identity, port, { young: isYoung(record) })
+      : null
   return {
     id: `${ref.deploymentId}.${record.index}`,
     state: settled,
@@ -104,11 +115,12 @@ export async function reach(layout: Layout, listeners: Listeners, ref: RunningRe
   if (seen === null || seen.meta.desired !== 'running') return { probe: [], upstream: [] }
   const { internalPort } = seen.meta
   const addresses: Reach['probe'] = []
-  for (const { port: given, state, identity } of seen.instances) {
+  for (const record of seen.instances) {
+    const { port: given, state, identity } = record
     if (state === 'exited' || given === null) continue
     const asked = internalPort !== null && port !== internalPort && port !== given ? port : given
     // `localhost` is ::1 alone to some servers.
-    const found = identity === null ? null : await listeners.of(identity, asked)
+    const found = identity === null ? null : await listeners.of(identity, asked, { young: isYoung(record) })
     const only6 = found?.some((one) => one.port === asked && !one.ipv4) === true
     addresses.push({ kind: 'tcp', host: only6 ? '::1' : '127.0.0.1', port: asked })
   }

@@ -4,13 +4,15 @@ import { descendants, type Listener, listening, quickLook, socketsOf } from './s
 
 /** So many groups are remembered. */
 const mostKnown = 200
-/** How long a thorough look is believed that did not show the expected port, in milliseconds. */
-const freshMs = 200
+/** A thorough look that did not show the expected port is believed for so many times as long as it took, and at least so long. */
+const restTimes = 20
+const restMs = 200
 
 interface Known {
   /** By the inode of the socket; null: the system does not tell. */
   found: Map<string, Listener> | null
-  at: number
+  /** Believed until then, although the expected port is not among them. */
+  until: number
 }
 
 /**
@@ -23,9 +25,14 @@ export class Listeners {
 
   /**
    * @param expected once this port is among them, nothing else is looked for
+   * @param options.young it has only just begun: what a quick look does not see is not there yet
    * @returns null where the system does not tell
    */
-  async of(leader: ProcessIdentity, expected: number | null): Promise<Listener[] | null> {
+  async of(
+    leader: ProcessIdentity,
+    expected: number | null,
+    options: { young?: boolean } = {},
+  ): Promise<Listener[] | null> {
     const key = `${leader.pid}:${leader.startTime}`
     const known = this.#known.get(key)
     const sockets = expected === null || !isAlive(leader) ? null : socketsOf(descendants(leader.pid))
@@ -33,17 +40,21 @@ export class Listeners {
       const former = known?.found ?? null
       if (holds(former, expected) && [...former.keys()].every((inode) => sockets.has(inode))) return sorted(former)
       const found = quickLook(leader.pid, sockets, expected)
-      if (holds(found, expected)) return this.#keep(key, found)
+      if (holds(found, expected)) return this.#keep(key, found, 0)
+      if (options.young === true) return sorted(found)
     }
-    if (known !== undefined && performance.now() - known.at < freshMs && !holds(known.found, expected))
+    const began = performance.now()
+    if (known !== undefined && began < known.until && !holds(known.found, expected))
       return known.found && sorted(known.found)
     const pids = groupMembers(leader, { proof: () => false }).map((row) => row.pid)
-    return this.#keep(key, await listening(pids))
+    const found = await listening(pids)
+    const now = performance.now()
+    return this.#keep(key, found, now + Math.max(restMs, restTimes * (now - began)))
   }
 
-  #keep(key: string, found: Map<string, Listener> | null): Listener[] | null {
+  #keep(key: string, found: Known['found'], until: number): Listener[] | null {
     this.#known.delete(key)
-    this.#known.set(key, { found, at: performance.now() })
+    this.#known.set(key, { found, until })
     if (this.#known.size > mostKnown)
       for (const oldest of [...this.#known.keys()].slice(0, -mostKnown)) this.#known.delete(oldest)
     return found && sorted(found)
