@@ -46,12 +46,11 @@ export async function fileFloor(folder) {
   return took
 }
 
-/** A server of one file, as small as they get: the release's application and the floor's. */
-export const writeServer = (folder, name, answer) =>
+/** A server of one file, as small as they get, after the lines that come before it. */
+export const writeServer = (folder, name, answer, ...before) =>
   writeFileSync(
     join(folder, name),
-    `import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+    `${before.map((line) => `${line}\n`).join('')}import { createServer } from 'node:http'
 createServer((_, answer) => answer.end(${answer})).listen(process.env.PORT ?? 3000, '127.0.0.1')
 `,
   )

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createAppaloft } from '@appaloft/core'
 import { node } from '@appaloft/planner-node'
 import { staticSite } from '@appaloft/planner-static'
@@ -14,16 +14,25 @@ import { firstAnswer, median, ms, repeat, row, since, times, title } from './mea
 export async function releases({ runs, trace }) {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-bench-'))
   const stateDir = join(folder, 'state')
-  const app = join(folder, 'app')
-  const site = join(folder, 'site')
-  const server = join(folder, 'server')
-  for (const path of [app, site, server]) mkdirSync(path)
+  const folderOf = (name) => {
+    mkdirSync(join(folder, name))
+    return join(folder, name)
+  }
   const manifest = { name: 'bench', private: true, type: 'module', scripts: { start: 'node server.js' } }
-  writeFileSync(join(app, 'package.json'), JSON.stringify(manifest))
-  writeServer(app, 'server.js', "'hello'")
+  const appOf = (name, ...before) => {
+    const app = folderOf(name)
+    writeFileSync(join(app, 'package.json'), JSON.stringify(manifest))
+    writeServer(app, 'server.js', "'hello'", ...before)
+    return app
+  }
+  const small = appOf('small')
+  // As what most servers load before they listen: some hundred files.
+  const usual = appOf('usual', `import '${import.meta.resolve('zod')}'`)
+  const site = folderOf('site')
   writeFileSync(join(site, 'index.html'), 'release first')
+  const server = folderOf('server')
   writeFileSync(join(server, 'index.html'), 'hello')
-  writeServer(server, 'server.mjs', "readFileSync('index.html')")
+  writeServer(server, 'server.mjs', "readFileSync('index.html')", "import { readFileSync } from 'node:fs'")
 
   const appaloft = createAppaloft({
     stateDir,
@@ -52,15 +61,18 @@ export async function releases({ runs, trace }) {
     if (trace) showTrace(found)
   }
   try {
-    await measure(
-      'A process, its build unchanged',
-      (run) => ({
-        id: 'res_bench_app',
-        source: { kind: 'local-folder', path: app },
-        environment: { RUN: { value: run } },
-      }),
-      { floor: () => processFloor(app, 'server.js') },
-    )
+    const process = (name, app) =>
+      measure(
+        name,
+        (run) => ({
+          id: `res_bench_${basename(app)}`,
+          source: { kind: 'local-folder', path: app },
+          environment: { RUN: { value: run } },
+        }),
+        { floor: () => processFloor(app, 'server.js') },
+      )
+    await process('The smallest server there is, its build unchanged', small)
+    await process('A server that loads what servers load, its build unchanged', usual)
     await measure(
       'A static site, one file changed',
       (run) => {
