@@ -1,4 +1,3 @@
-import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppaloftError, type CallOptions } from '@appaloft/core/spec'
 import { fromKeeper } from './errors.js'
@@ -8,7 +7,8 @@ import { installProgram } from './program.js'
 import { isRecord, type JsonRecord, makeFolder, readRecord, writeJson } from './shared/files.js'
 import { type Holder, lockHolder } from './shared/lock.js'
 import type { Layout } from './shared/paths.js'
-import { type Calls, defaultConfig, handoverPath, type Method, protocolVersion } from './shared/protocol.js'
+import { type Calls, defaultConfig, handover, type Method, protocolVersion } from './shared/protocol.js'
+import { ask } from './shared/talk.js'
 
 /** So long a keeper may take from its start, or from another keeper's death, to its first answer. */
 const patienceMs = 15_000
@@ -16,11 +16,6 @@ const patienceMs = 15_000
 const answerMs = 20_000
 /** A start that shows nothing is tried again. */
 const startAgainMs = 3_000
-
-interface Answer {
-  status: number
-  body: JsonRecord
-}
 
 /** Talks to the keeper of a state folder, and starts it where there is none. */
 export class KeeperClient {
@@ -49,9 +44,9 @@ export class KeeperClient {
       if (holder === null) await this.#start()
       else if (holder.data.protocol !== protocolVersion) await this.#takeOver(holder)
       else {
-        const answer = await this.#ask(holder, `/${method}`, params, options)
-        if (answer?.body.ok === true) return answer.body.result as Calls[M]['result']
-        if (answer?.status === 200 && !isEnding(answer.body)) throw fromKeeper(answer.body.error)
+        const answer = await this.#ask(holder, method, params, options)
+        if (answer?.ok === true) return answer.result as Calls[M]['result']
+        if (isRecord(answer?.error) && !isEnding(answer.error)) throw fromKeeper(answer.error)
       }
       if (performance.now() > end) throw unavailable()
       await sleep(pause)
@@ -59,20 +54,15 @@ export class KeeperClient {
   }
 
   /** Null: nobody answered. */
-  async #ask(holder: Holder, path: string, params: object, { signal }: CallOptions): Promise<Answer | null> {
+  async #ask(holder: Holder, call: Method, params: object, { signal }: CallOptions): Promise<JsonRecord | null> {
     const { socket } = holder.data
     if (typeof socket !== 'string') return null
     const graceMs = 'graceMs' in params && typeof params.graceMs === 'number' ? params.graceMs : 0
     try {
-      return await post(
-        socket,
-        path,
-        { ...params, protocol: protocolVersion },
-        { signal, timeoutMs: answerMs + graceMs },
-      )
-    } catch (error) {
+      const question = { call, protocol: protocolVersion, params }
+      return await ask(socket, question, { signal, timeoutMs: answerMs + graceMs })
+    } catch {
       signal?.throwIfAborted()
-      if (AppaloftError.isInstance(error)) throw error
       return null
     }
   }
@@ -103,7 +93,7 @@ export class KeeperClient {
     const end = performance.now() + startAgainMs
     while (!ended && performance.now() < end) {
       const holder = lockHolder(layout.lock('keeper'))
-      if (holder !== null && (await this.#ask(holder, '/hello', {}, {})) !== null) return
+      if (holder !== null && (await this.#ask(holder, 'hello', {}, {})) !== null) return
       await sleep(5)
     }
   }
@@ -124,47 +114,14 @@ export class KeeperClient {
   async #takeOver(holder: Holder): Promise<void> {
     await installProgram(this.layout)
     const { socket } = holder.data
-    if (typeof socket === 'string')
-      await post(socket, handoverPath, {}, { signal: undefined, timeoutMs: 40_000 }).catch(() => undefined)
+    if (typeof socket === 'string') await ask(socket, { call: handover }, { timeoutMs: 40_000 }).catch(() => undefined)
   }
 }
 
-const isEnding = (body: JsonRecord) => isRecord(body.error) && body.error.message === 'The keeper is ending.'
+const isEnding = (error: JsonRecord) => error.message === 'The keeper is ending.'
 
 const unavailable = () =>
   new AppaloftError('runtime-backend-unavailable', {
     message: 'The keeper of the process target does not answer.',
     recoveryHint: 'Look at keeper.log in the folder process/keeper of the state folder.',
   })
-
-function post(
-  socketPath: string,
-  path: string,
-  body: object,
-  { signal, timeoutMs }: { signal: AbortSignal | undefined; timeoutMs: number },
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { socketPath, path, method: 'POST', agent: false, ...(signal ? { signal } : {}) },
-      (answer) => {
-        let text = ''
-        answer.setEncoding('utf8')
-        answer.on('data', (chunk: string) => {
-          text += chunk
-        })
-        answer.on('error', reject)
-        answer.on('end', () => {
-          try {
-            const value: unknown = JSON.parse(text)
-            resolve({ status: answer.statusCode ?? 0, body: isRecord(value) ? value : {} })
-          } catch (error) {
-            reject(error)
-          }
-        })
-      },
-    )
-    call.setTimeout(timeoutMs, () => call.destroy(new Error('no answer')))
-    call.on('error', reject)
-    call.end(JSON.stringify(body))
-  })
-}

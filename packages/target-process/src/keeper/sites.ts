@@ -1,7 +1,7 @@
-import { request } from 'node:http'
 import { CodedError } from '../shared/errors.js'
-import { isRecord, readRecord, writeJson } from '../shared/files.js'
+import { isRecord, type JsonRecord, readRecord, writeJson } from '../shared/files.js'
 import type { Layout } from '../shared/paths.js'
+import { ask } from '../shared/talk.js'
 import type { Helper } from './helper.js'
 
 export interface Site {
@@ -57,33 +57,9 @@ export class StaticSites {
       throw new CodedError('start-failed', `The static server cannot listen on port ${port}: ${problem}.`)
   }
 
-  #tell(): Promise<Record<string, unknown>> {
-    return new Promise((resolve, reject) => {
-      const call = request(
-        {
-          socketPath: this.layout.socket('static').path,
-          method: 'POST',
-          path: '/apply',
-          agent: false,
-          timeout: 10_000,
-        },
-        (answer) => {
-          let text = ''
-          answer.setEncoding('utf8')
-          answer.on('data', (chunk: string) => {
-            text += chunk
-          })
-          answer.on('error', reject)
-          answer.on('end', () => {
-            const value: unknown = JSON.parse(text || '{}')
-            resolve(isRecord(value) && isRecord(value.problems) ? value.problems : {})
-          })
-        },
-      )
-      call.on('timeout', () => call.destroy(new Error('the static helper does not answer')))
-      call.on('error', reject)
-      call.end()
-    })
+  async #tell(): Promise<JsonRecord> {
+    const { problems } = await ask(this.layout.socket('static').path, {}, { timeoutMs: 10_000 })
+    return isRecord(problems) ? problems : {}
   }
 }
 

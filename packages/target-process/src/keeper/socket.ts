@@ -1,5 +1,5 @@
 import { lstatSync, rmSync } from 'node:fs'
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
 import process from 'node:process'
 import { makeFolder } from '../shared/files.js'
 

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import process from 'node:process'
 import { takeLock } from '../shared/lock.js'
 import { Layout } from '../shared/paths.js'
+import { answering } from '../shared/talk.js'
 import { note } from './log.js'
 import { serveSite } from './site.js'
 import { readSites, type Site } from './sites.js'
@@ -45,20 +46,20 @@ export async function runStatic(stateDir: string): Promise<void> {
   await apply()
 
   let queue: Promise<unknown> = Promise.resolve()
-  const control = createServer((request, response) => {
-    request.resume()
-    queue = queue.then(apply).then(
+  const control = answering(() => {
+    const applied = queue.then(apply).then(
       () => {
         tellReady()
         const problems = [...open.values()].filter((one) => one.problem !== null)
-        const told = Object.fromEntries(problems.map((one) => [one.site.port, one.problem]))
-        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ problems: told }))
+        return { problems: Object.fromEntries(problems.map((one) => [one.site.port, one.problem])) }
       },
       (error: unknown) => {
         log(`the table could not be applied: ${error instanceof Error ? error.message : 'unknown error'}`)
-        response.writeHead(500).end()
+        return { failed: true }
       },
     )
+    queue = applied
+    return applied
   })
   await listenOn(control, layout.socket('static'))
   // Not before: who is told that it is ready asks it at once.

@@ -20,7 +20,7 @@ export interface KeeperConfig {
 
 export const defaultConfig: KeeperConfig = { proxy: false, idleMs: 30_000, logBytes: 10 * 1024 * 1024, logFiles: 2 }
 
-/** A request's path is the method, its body these members with `protocol`. */
+/** A question is `{ call, protocol, params }`, its answer `{ ok: true, result }` or `{ ok: false, error }`. */
 export interface Calls {
   hello: { params: object; result: { pid: number; program: string } }
   fence: { params: { resourceId: string; token: number; expected: number; owner: string }; result: null }
@@ -35,5 +35,5 @@ export interface Calls {
 }
 export type Method = keyof Calls
 
-/** Understood by every version: the keeper ends and leaves all that it keeps to its successor. */
-export const handoverPath = '/handover'
+/** A call without a version, understood by all: the keeper ends and leaves all that it keeps to its successor. */
+export const handover = 'handover'
