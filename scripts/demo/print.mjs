@@ -18,7 +18,8 @@ export function check(claim, holds) {
 export function showPreview({ readiness, planner, commands, evidence, unsupportedReasons }) {
   say(`  preview: ${readiness.status}, planner ${planner?.key ?? 'none'} (${planner?.supportTier ?? '-'})`)
   for (const { file, signal, value } of evidence.slice(0, 5)) {
-    say(dim(`    evidence: ${signal} = ${JSON.stringify(value)}${file === undefined ? '' : ` in ${file}`}`))
+    const found = value === undefined ? '' : ` = ${JSON.stringify(value)}`
+    say(dim(`    evidence: ${signal}${found}${file === undefined ? '' : ` in ${file}`}`))
   }
   for (const [name, { command }] of Object.entries(commands)) say(dim(`    ${name}: ${[command].flat().join(' ')}`))
   for (const { code, message } of unsupportedReasons) say(red(`    ${code}: ${message}`))

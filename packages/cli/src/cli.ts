@@ -11,21 +11,31 @@ import { version } from './version.js'
 /** Runs one command line, without the program's name. Answers with the exit code; never throws. */
 export async function runCli(argv: readonly string[], deps: Deps): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.success
-  const program = buildProgram(deps, (code) => {
+  let help = ''
+  const finish = (code: ExitCode) => {
     exitCode = code
+  }
+  const program = buildProgram(deps, finish, (text) => {
+    help = text
   })
   try {
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
+    // No command at all: the help says what there is.
+    if (error instanceof CommanderError && error.code === 'commander.help') deps.io.stderr.write(`${help}\n`)
     return report(error, argv, deps)
   } finally {
     await Promise.all([deps.io.stdout.drained(), deps.io.stderr.drained()])
   }
 }
 
-/** All commands and flags. `finish` gets the exit code of the one that ran. */
-export function buildProgram(deps: Deps, finish: (code: ExitCode) => void): Command {
+/** All commands and flags. `finish` gets the exit code of the one that ran, `helped` a help that nobody asked for. */
+export function buildProgram(
+  deps: Deps,
+  finish: (code: ExitCode) => void,
+  helped: (text: string) => void = () => {},
+): Command {
   const { io } = deps
   const program = new Command('appaloft')
     .description('Take an application from its source to verified traffic, and back.')
@@ -43,7 +53,7 @@ export function buildProgram(deps: Deps, finish: (code: ExitCode) => void): Comm
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       // The error itself is written by the one place that knows about --json.
-      writeErr: () => {},
+      writeErr: helped,
       getOutHelpWidth: () => io.stdout.columns,
       getErrHelpWidth: () => io.stderr.columns,
       getOutHasColors: () => false,
@@ -84,7 +94,6 @@ export function contextFor(deps: Deps, globals: Globals): Context {
 function report(error: unknown, argv: readonly string[], deps: Deps): ExitCode {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return exitCodes.success
-    // No command at all: the help says what there is. It was meant for stderr.
     const message = error.message.replace(/^error: /, '').replace(/\n/g, ' ')
     return report(usageError(error.code === 'commander.help' ? 'No command given.' : message), argv, deps)
   }

@@ -12,9 +12,10 @@ export function eventLine(event: DeploymentEvent, style: Style): string | null {
   const line = (words: string) => `${style.bold(phase)}  ${words}`
   switch (event.type) {
     case 'deployment-accepted':
-      return line(message || `${event.deploymentId} accepted`)
+      return line(message || 'accepted')
+    // The end of the attempt, not of the phase that it names.
     case 'deployment-finished':
-      return `${' '.repeat(8)}  ${event.deploymentId} ${text(event.data.status) || message}`
+      return `${' '.repeat(8)}  ${text(event.data.status) || message}`
     case 'phase-started':
       return line('started')
     case 'phase-succeeded':
@@ -38,8 +39,10 @@ export function eventLine(event: DeploymentEvent, style: Style): string | null {
     case 'traffic-promoted':
     case 'traffic-restored':
     case 'release-drained':
-    case 'evidence-captured':
       return line(message || event.type.replaceAll('-', ' '))
+    // For programs and tickets.
+    case 'evidence-captured':
+      return message === '' ? null : line(message)
     case 'log':
       return style.dim(`${' '.repeat(8)}  │ ${message}`)
   }

@@ -182,7 +182,7 @@ describe('words', () => {
 
   it('give the end to the attempt, not to a phase', () => {
     const [found] = events({ type: 'deployment-finished', phase: 'verify', message: 'failed' })
-    expect(eventLine({ ...found!, data: { status: 'failed' } }, plain)).toMatch(/^ {10}dep_\w+ failed$/)
+    expect(eventLine({ ...found!, data: { status: 'failed' } }, plain)).toBe('          failed')
   })
 
   it('tell what helps once', () => {
