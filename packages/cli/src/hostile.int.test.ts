@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -112,6 +112,15 @@ const hostile: Hostile[] = [
     make: (app) => writeFileSync(join(app, 'package.json'), '{ "name": "secret-of-mine'),
     message: /package\.json cannot be read: it is not JSON/,
     hint: /Mend package\.json/,
+  },
+  {
+    name: 'an empty folder',
+    make: (app) => {
+      for (const name of readdirSync(app)) rmSync(join(app, name))
+    },
+    code: 'unsupported-runtime-family',
+    message: /holds no files/,
+    hint: /Name the folder/,
   },
   {
     name: 'a file of 2 GiB',

@@ -159,7 +159,13 @@ export async function planDetected(runtime: Runtime, input: PlanInput, found: De
       }),
     )
   } else if (winner === null && reasons.length === 0) {
-    reasons.push(reason('unsupported-runtime-family', { message: 'No planner recognises this source.' }))
+    const empty = {
+      message: 'The source holds no files.',
+      fixPath: [{ action: 'Name the folder of the application.' }],
+      overridePath: [],
+    }
+    const unknown = { message: 'No planner recognises this source.' }
+    reasons.push(reason('unsupported-runtime-family', found.identity?.files === 0 ? empty : unknown))
   }
   if (winner !== null && reasons.length === 0 && found.contextAt !== null && found.identity !== null) {
     try {
