@@ -43,6 +43,27 @@ it('a full disk is told as such', () => {
   expect(failure(['Error: ENOSPC: System limit for number of file watchers reached']).code).toBe('install-failed')
 })
 
+it.each([
+  ['npm', 'npm error code ECONNREFUSED', 'network'],
+  ['an older npm', 'npm ERR! code ENOTFOUND', 'network'],
+  ['npm without a token', 'npm error code E401', 'credentials'],
+  ['pnpm', ' ERR_PNPM_META_FETCH_FAIL  GET http://127.0.0.1:1/ms: request failed', 'network'],
+  ['pnpm without a token', ' ERR_PNPM_FETCH_401  GET http://127.0.0.1:1/ms: Unauthorized - 401', 'credentials'],
+  ['yarn', 'error An unexpected error occurred: "http://127.0.0.1:1/ms: connect ECONNREFUSED 127.0.0.1:1".', 'network'],
+])('a registry that cannot be used is known from the words of %s', (_tool, line, category) => {
+  expect(failure(['before', line, 'after'])).toMatchObject({
+    code: 'install-failed',
+    category,
+    retriable: category === 'network',
+    message: expect.stringContaining('package registry'),
+  })
+  expect(failure([line], 1, 'build-failed').category).toBe('build-command')
+})
+
+it('a script of a package that finds no database is no missing registry', () => {
+  expect(failure(['Error: connect ECONNREFUSED 127.0.0.1:5432', 'npm error code 1']).category).toBe('build-command')
+})
+
 it('anything else carries what is known of it', () => {
   const error = failure(['oops'], 3, 'build-failed')
   expect(error.code).toBe('build-failed')

@@ -61,6 +61,19 @@ const outOfStep = [
 
 const diskFull = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/
 
+const unreachableCode =
+  'E(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOTFOUND|AI_AGAIN|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT'
+
+/** How package managers say that they did not reach the registry. What a script of a package prints is not meant. */
+const unreachable = [
+  new RegExp(`^npm (?:error|ERR!) code (?:${unreachableCode})$`),
+  /^ ?ERR_PNPM_(?:META_)?FETCH_FAIL/,
+  new RegExp(`^error .*https?://.*(?:${unreachableCode})`),
+]
+
+/** … and that it did not let them in. */
+const refused = [/^npm (?:error|ERR!) code E40[13]$/, /^ ?ERR_PNPM_FETCH_40[13]/, /^error .*https?:\/\/.*\b40[13]\b/]
+
 /** So many lines are kept from where a package manager says what is wrong: npm lets its whole usage follow. */
 const keptOfStep = 20
 
@@ -69,13 +82,30 @@ export class Signs {
   diskFull = false
   /** From the telling line on; null: the lockfile is in step. */
   outOfStep: string[] | null = null
+  registry: 'unreachable' | 'refused' | null = null
 
   see(text: string): void {
     // The system's limit of watched files has the same name as a full disk.
     if (diskFull.test(text) && !text.includes('file watchers')) this.diskFull = true
+    if (unreachable.some((pattern) => pattern.test(text))) this.registry = 'unreachable'
+    if (refused.some((pattern) => pattern.test(text))) this.registry = 'refused'
     if (this.outOfStep === null && outOfStep.some((pattern) => pattern.test(text))) this.outOfStep = []
     if (this.outOfStep !== null && this.outOfStep.length < keptOfStep) this.outOfStep.push(text)
   }
+}
+
+const registryFaults = {
+  unreachable: (command: string) => ({
+    category: 'network' as const,
+    retriable: true,
+    message: `The command ${command} could not reach the package registry.`,
+    recoveryHint: 'Check the network, and the registry and proxy in the settings of the user who deploys; then retry.',
+  }),
+  refused: (command: string) => ({
+    category: 'credentials' as const,
+    message: `The package registry did not let the command ${command} in.`,
+    recoveryHint: 'Give the user who deploys valid credentials for the registry.',
+  }),
 }
 
 export function failureOf(code: ErrorCode, command: Command, result: CommandResult, signs: Signs): AppaloftError {
@@ -89,6 +119,8 @@ export function failureOf(code: ErrorCode, command: Command, result: CommandResu
   if (signs.diskFull) return new AppaloftError('disk-full', { details })
   if (code === 'install-failed' && signs.outOfStep !== null)
     return new AppaloftError('lockfile-out-of-step', { details: { ...details, lastLogs: signs.outOfStep } })
+  if (code === 'install-failed' && signs.registry !== null)
+    return new AppaloftError(code, { ...registryFaults[signs.registry](nameOf(command)), details })
   const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`
   return new AppaloftError(code, { message: `The command ${nameOf(command)} ended ${how}.`, details })
 }
