@@ -18,7 +18,8 @@ describe('the command line', () => {
   it.each([
     ['an unknown flag', ['up', '--hostnam', 'x'], /unknown option '--hostnam'.*--hostname/s],
     ['an unknown command', ['depoly'], /unknown command 'depoly'.*deploy/s],
-    ['no command', [], /No command given/],
+    ['no command', [], /Commands:.*up\|deploy.*Exit codes:.*No command given/s],
+    ['a group without a command', ['deployments'], /Commands:.*rollback.*No command given/s],
     ['a missing argument', ['deployments', 'show'], /missing required argument 'id'/],
     ['an extra argument', ['doctor', 'now'], /too many arguments/],
     ['a port out of range', ['up', '--port', '70000'], /Not a port/],

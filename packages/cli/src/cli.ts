@@ -16,7 +16,7 @@ export async function runCli(argv: readonly string[], deps: Deps): Promise<ExitC
     exitCode = code
   }
   const program = buildProgram(deps, finish, (text) => {
-    help = text
+    help += text
   })
   try {
     await program.parseAsync([...argv], { from: 'user' })
