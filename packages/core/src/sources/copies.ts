@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { processIdentity } from '../engine/liveness.js'
 import { AppaloftError } from '../spec/errors.js'
+import { object } from '../spec/schema.js'
 import { errorCode } from './errors.js'
 import type { SourceLimits } from './limits.js'
 import { type Manifest, manifestEntrySchema } from './manifest.js'
@@ -18,19 +19,19 @@ import { sweep, temporaryFolder } from './temporary.js'
  *                 /.tmp-…, .trash-…      on the way in and out
  */
 
-const cardSchema = z.object({
+const cardSchema = object(() => ({
   version: z.literal(1),
   /** The manifest's digest: for a source without files not the name of the folder. */
   content: z.string(),
   /** The boot in which the copy was written or last checked. After a power cut, files may be shorter than what was written. */
   bootId: z.string(),
-})
-const manifestSchema = z.object({
+}))
+const manifestSchema = object(() => ({
   digest: z.string(),
   files: z.number(),
   bytes: z.number(),
   entries: z.array(manifestEntrySchema),
-})
+}))
 
 const isDigest = (digest: string) => /^[0-9a-f]{64}$/.test(digest)
 const home = (stateDir: string) => join(stateDir, 'sources')

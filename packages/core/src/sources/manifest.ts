@@ -1,21 +1,22 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { z } from 'zod'
+import { strictObject } from '../spec/schema.js'
 import { unreadable } from './errors.js'
 import { byCodeUnits, quoted } from './paths.js'
 
 export const manifestEntrySchema = z.discriminatedUnion('type', [
-  z.strictObject({
+  strictObject(() => ({
     type: z.literal('file'),
     path: z.string(),
     /** 0o644 or 0o755: only the executable bit belongs to the content, as in git. */
     mode: z.number().int(),
     size: z.number().int(),
     sha256: z.string(),
-  }),
-  z.strictObject({ type: z.literal('symlink'), path: z.string(), target: z.string() }),
+  })),
+  strictObject(() => ({ type: z.literal('symlink'), path: z.string(), target: z.string() })),
   /** Only where nothing of it is listed: the others follow from the paths. */
-  z.strictObject({ type: z.literal('directory'), path: z.string() }),
+  strictObject(() => ({ type: z.literal('directory'), path: z.string() })),
 ])
 export type ManifestEntry = z.infer<typeof manifestEntrySchema>
 

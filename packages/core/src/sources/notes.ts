@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { object } from '../spec/schema.js'
 import { keptManifest } from './copies.js'
 import type { Manifest } from './manifest.js'
 
@@ -9,7 +10,7 @@ import type { Manifest } from './manifest.js'
  * stateDir/cache/AREA/KEY.json: which copy a commit or an archive became, so that it need not be fetched or unpacked again.
  * The key is made of everything that decides the content and who may see it.
  */
-const schema = z.object({ version: z.literal(1), digest: z.string() })
+const schema = object(() => ({ version: z.literal(1), digest: z.string() }))
 type Area = 'git' | 'archive'
 
 const place = (stateDir: string, area: Area, key: unknown) => {

@@ -3,13 +3,14 @@ import { readFileSync, utimesSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { object } from '../spec/schema.js'
 import type { FileStat } from './walk.js'
 
-const schema = z.object({
+const schema = object(() => ({
   version: z.literal(1),
   // path → size, mtimeNs, ctimeNs, inode, sha256
   files: z.record(z.string(), z.tuple([z.number(), z.string(), z.string(), z.string(), z.string()])),
-})
+}))
 type Files = z.infer<typeof schema>['files']
 
 /**
