@@ -276,3 +276,21 @@ it('an aborted start is still there to be removed', async () => {
   await here.target.remove(second, 1)
   expect(await here.target.list('res_web')).toHaveLength(1)
 })
+
+it('two engines that remove a release at once, or stop it meanwhile, both find it gone', async () => {
+  const here = await make()
+  const slow = `
+    import { createServer } from 'node:http'
+    process.on('SIGTERM', () => setTimeout(() => process.exit(0), 500))
+    createServer((request, response) => response.end('up')).listen(process.env.PORT)`
+  const input = await here.deploy({ 'server.mjs': slow })
+  await urlOf(here.target, input)
+  const other = await here.again()
+  await Promise.all([
+    here.target.remove(input, 1),
+    other.remove(input, 1),
+    here.target.remove(input, 1),
+    other.stop(input, 1),
+  ])
+  expect(await other.list('res_web')).toEqual([])
+})

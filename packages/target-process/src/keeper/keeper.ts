@@ -77,7 +77,8 @@ export async function runKeeper(stateDir: string): Promise<void> {
       if (release === undefined) return
       await release.serial(async () => {
         checkMark(layout, ref.resourceId, token)
-        await act(release)
+        // Who was waiting while it was removed finds what they want: nothing of it is left.
+        if (find(ref) === release) await act(release)
       })
     })
 
