@@ -497,6 +497,9 @@ describe('other kinds', () => {
     const copy = await source.materialise({ signal: signal() })
     expect(await readdir(copy)).toEqual([])
     expect(await source.materialise({ signal: signal() })).toBe(copy)
+    const error = await open('robot:hunter2@ghcr.io/acme/web').catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'credentials-in-url', phase: 'detect' })
+    expect(JSON.stringify(error)).not.toContain('hunter2')
   })
 
   it('a Compose file is the folder that holds it', async () => {
