@@ -21,9 +21,11 @@ export const workspaceSchema = strictObject(() => ({
 
 export const dockerfileSchema = strictObject(() => ({
   kind: z.literal('dockerfile'),
+  /** Relative to the source's root. */
   dockerfilePath: z.string().min(1),
   /** The build context, relative to the source's root. */
   context: z.string().min(1),
+  /** The name of a stage; without it the last one is built. */
   buildTarget: z.string().optional(),
   buildArgs: z.record(z.string(), z.string()).optional(),
 }))
@@ -35,7 +37,11 @@ export const composeProjectSchema = strictObject(() => ({
   targetServiceName: z.string().optional(),
 }))
 
-export const imageSchema = strictObject(() => ({ kind: z.literal('image'), image: z.string().min(1) }))
+export const imageSchema = strictObject(() => ({
+  kind: z.literal('image'),
+  /** A reference that `parseImageReference` reads, as the user wrote it. */
+  image: z.string().min(1),
+}))
 
 /** What to run, as data. Planners say what, targets decide how: a planner for another language needs no change in any target. */
 export const artifactSchema = z.discriminatedUnion('kind', [

@@ -327,6 +327,13 @@ const reasonCodes = {
     'Set runtime.startCommand to run it all the same.',
     { field: 'runtime.startCommand' },
   ),
+  'development-stage': entry(
+    'plan',
+    'plan',
+    'The stage of the Dockerfile that is built is named for development.',
+    'Set runtime.buildTarget to the stage that is meant for production.',
+    { field: 'runtime.buildTarget' },
+  ),
   'tls-not-offered': entry(
     'plan',
     'plan',
