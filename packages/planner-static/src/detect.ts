@@ -62,6 +62,8 @@ export async function detect(context: PlannerContext, settings: Settings): Promi
   const named = runtime.planner === key
   if (!named) {
     if (runtime.planner !== undefined || runtime.startCommand !== undefined) return null
+    // A Dockerfile is asked for; that it contradicts a publish directory is for its planner to say.
+    if (runtime.dockerfilePath !== undefined || runtime.buildTarget !== undefined) return null
     if (source.kind === 'docker-image' || source.kind === 'compose-file') return null
     if (await tree.has('package.json')) return null
   }

@@ -55,14 +55,18 @@ export async function plan(context: PlannerContext, settings: Settings): Promise
     draft: base,
   })
 
-  if (runtime.startCommand !== undefined) {
+  const against = (['startCommand', 'dockerfilePath', 'buildTarget'] as const).find(
+    (name) => runtime[name] !== undefined,
+  )
+  if (against !== undefined) {
+    const field = `runtime.${against}`
     return {
       blocked: [
         reason('incompatible-source-strategy', {
-          message: 'A static site is served, not started: runtime.startCommand contradicts runtime.planner "static".',
-          evidence: [{ kind: 'profile', signal: 'runtime.startCommand' }, ...base.evidence],
-          overridePath: [{ action: 'Remove one of the two.', profileField: 'runtime.startCommand' }],
-          affectedProfileField: 'runtime.startCommand',
+          message: `A static site is served as it is, neither started nor built by a Dockerfile: ${field} contradicts runtime.planner "static".`,
+          evidence: [{ kind: 'profile', signal: field }, ...base.evidence],
+          overridePath: [{ action: 'Remove one of the two.', profileField: field }],
+          affectedProfileField: field,
         }),
       ],
       draft: base,

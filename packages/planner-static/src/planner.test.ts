@@ -140,6 +140,14 @@ describe('plan', () => {
     expect(await codesOf({ 'index.html': page }, { runtime })).toEqual(['incompatible-source-strategy'])
   })
 
+  it('leaves a Dockerfile that is asked for to its planner', async () => {
+    for (const runtime of [{ dockerfilePath: 'Dockerfile' }, { publishDirectory: '.', buildTarget: 'web' }]) {
+      expect(await planner.detect(context({ 'index.html': page }, { runtime }))).toBeNull()
+      const named = { ...runtime, planner: 'static' }
+      expect(await codesOf({ 'index.html': page }, { runtime: named })).toEqual(['incompatible-source-strategy'])
+    }
+  })
+
   it('shows paths of the source’s root', async () => {
     const draft = await ready({ 'public/index.html': page }, { baseDirectory: 'apps/web' })
     expect(draft.artifact).toMatchObject({ publishDirectory: 'public' })
