@@ -1,0 +1,1 @@
+export { dockerfile } from './planner.js'
