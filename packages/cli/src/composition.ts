@@ -7,8 +7,8 @@ import { defaultStateDir } from './project/state-dir.js'
 export type CompleteOptions = AppaloftOptions & { stateDir: string }
 
 /**
- * What the command line runs on: SQLite in the state folder, releases as local processes behind the embedded proxy, and the planners for Node
- * and static sites. Each part may be replaced.
+ * What the command line runs on: SQLite in the state folder, releases as local processes behind the embedded proxy, and the planners for Node,
+ * static sites, Dockerfiles and images. Each part may be replaced.
  *
  *     const appaloft = createAppaloft(await defaultComposition())
  */
@@ -32,11 +32,13 @@ async function defaultTargets() {
 }
 
 async function defaultPlanners() {
-  const [{ node }, { staticSite }] = await Promise.all([
+  const [{ node }, { staticSite }, { dockerfile }, { image }] = await Promise.all([
     import('@appaloft/planner-node'),
     import('@appaloft/planner-static'),
+    import('@appaloft/planner-dockerfile'),
+    import('@appaloft/planner-image'),
   ])
-  return [node(), staticSite()]
+  return [node(), staticSite(), dockerfile(), image()]
 }
 
 /** The engine of a command. */

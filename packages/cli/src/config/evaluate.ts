@@ -7,6 +7,8 @@ import { CliError } from '../errors.js'
 const offered = [
   '@appaloft/core',
   '@appaloft/core/spec',
+  '@appaloft/planner-dockerfile',
+  '@appaloft/planner-image',
   '@appaloft/planner-node',
   '@appaloft/planner-static',
   '@appaloft/proxy-embedded',

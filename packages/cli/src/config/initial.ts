@@ -24,8 +24,8 @@ function requiredFields(preview: Preview): Record<string, Record<string, string>
   const fields: Record<string, Record<string, string>> = {}
   for (const { overridePath } of preview.unsupportedReasons) {
     for (const { profileField, example } of overridePath.slice(0, 1)) {
-      const [profile, field] = profileField?.split('.') ?? []
-      if (profile !== 'runtime' || field === undefined || example === undefined) continue
+      const [profile, field, inField] = profileField?.split('.') ?? []
+      if (profile !== 'runtime' || field === undefined || inField !== undefined || example === undefined) continue
       fields[profile] = { ...fields[profile], [field]: example }
     }
   }

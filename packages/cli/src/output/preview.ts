@@ -56,7 +56,11 @@ function artifactText(artifact: Plan['artifact']): string {
     case 'workspace':
       return `workspace in ${artifact.workingDirectory}`
     case 'dockerfile':
-      return `dockerfile ${artifact.dockerfilePath}`
+      return [
+        `dockerfile ${artifact.dockerfilePath}`,
+        artifact.buildTarget === undefined ? '' : `, stage ${artifact.buildTarget}`,
+        artifact.context === '.' ? '' : `, built in ${artifact.context}`,
+      ].join('')
     case 'compose-project':
       return `compose-project of ${artifact.services.join(', ')}`
     case 'image':
