@@ -5,7 +5,7 @@ import { withEngineHere } from '../engine.js'
 import { usageError } from '../errors.js'
 import type { ExitCode } from '../exit-codes.js'
 import { collect } from '../project/flags.js'
-import { readSecrets, splitAssignment } from '../project/variables.js'
+import { checkName, readSecrets, splitAssignment } from '../project/variables.js'
 import { addChangeFlags, type ChangeFlags, change } from './env-change.js'
 import type { Register } from './register.js'
 import { namedResource } from './resource-here.js'
@@ -48,7 +48,7 @@ async function apply(ctx: Context, name: string, assignments: string[], flags: S
     const changes: VariableChanges = {}
     for (const [variable, value] of plain) {
       refuseSecret(before, variable)
-      changes[variable] = { value, ...scope }
+      changes[checkName(variable)] = { value, ...scope }
     }
     for (const { name: variable, value } of secrets) {
       if (variable in changes) throw usageError(`${variable} is given twice: as a secret and in clear.`)

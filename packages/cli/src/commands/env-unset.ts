@@ -1,5 +1,6 @@
 import { withEngineHere } from '../engine.js'
 import { nearest } from '../project/suggest.js'
+import { checkName } from '../project/variables.js'
 import { addChangeFlags, type ChangeFlags, change } from './env-change.js'
 import type { Register } from './register.js'
 import { namedResource } from './resource-here.js'
@@ -15,7 +16,7 @@ export const unset: Register = (group, run) => {
           const meant = await nearest(one, present)
           ctx.warn(`${one} is not set${meant === undefined ? '' : `: did you mean ${meant}?`}`)
         }
-        return change(ctx, parts, before, Object.fromEntries(names.map((one) => [one, null])), flags)
+        return change(ctx, parts, before, Object.fromEntries(names.map((one) => [checkName(one), null])), flags)
       }),
     ),
   )

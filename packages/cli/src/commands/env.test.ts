@@ -130,6 +130,7 @@ describe('env set', () => {
     ['a secret’s value in clear', ['web', '--secret', 'TOKEN=hunter2'], 2, /must not stand on the command line/],
     ['a value for what is a secret', ['web', 'TOKEN=hunter2'], 2, /env unset res_web TOKEN/],
     ['a name given twice', ['web', 'A=1', '--secret', 'A=-'], 2, /given twice/],
+    ['a name that is none', ['web', '9A=1'], 2, /9A is no name of a variable/],
     ['a scope that is none', ['web', 'A=1', '--scope', 'all'], 2, /build, runtime, both/],
     ['a resource that is not there', ['shop', 'A=1'], 4, /There is no resource shop/],
   ])('refuses %s', async (_what, argv, code, said) => {

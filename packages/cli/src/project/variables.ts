@@ -36,6 +36,12 @@ export function splitAssignment(text: string, flag: string): [name: string, valu
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
+/** As the engine wants it; said here, where the words can be the user's. */
+export function checkName(name: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name
+  throw usageError(`${name} is no name of a variable.`, 'It has letters, digits and _ only, and begins with no digit.')
+}
+
 /** The value of each secret, never from the command line itself, which other users of the machine can read. */
 export async function readSecrets(flags: readonly string[], io: Io): Promise<{ name: string; value: string }[]> {
   const fromStdin = flags.filter((flag) => flag.endsWith('=-'))

@@ -79,7 +79,7 @@ export async function setVariables(
   input: VariableChanges,
   options: { stateVersion?: number } = {},
 ): Promise<ResourceRecord> {
-  const changes = parseInput(variableChangesSchema, input, 'variables')
+  const changes = parseInput(variableChangesSchema, input, 'set of variables')
   return untilUndisturbed(async () => {
     const present = await existingResource(runtime.store, id)
     refuseStale(present, options.stateVersion)
