@@ -18,6 +18,7 @@ it.each([
   ['README.md', 'examples/embed/index.ts'],
   ['docs/plugins.md', 'examples/planner/index.ts'],
   ['docs/guides/http.md', 'examples/http/index.ts'],
+  ['docs/guides/simulation.md', 'examples/simulation/index.ts'],
 ])('%s shows %s as it is', (page, example) => {
   const blocks = [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text)
   expect(blocks).toContain(read(example))

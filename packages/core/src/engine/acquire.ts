@@ -28,13 +28,19 @@ export async function acquireResource(attempt: Attempt): Promise<DeploymentRecor
       if (taken !== null) attempt.resourceLease = { key, token: taken.token }
       return taken !== null
     }
-    if (lease === null || other === null || isTerminal(other.status) || other.id === attempt.id) {
+    const free = lease === null || lease.holder === null || (other === null && holderGone(runtime, lease))
+    if (free || other?.id === attempt.id || (other !== null && isTerminal(other.status))) {
       if (await take()) return null
+      continue
+    }
+    if (other === null) {
+      // Not an attempt: a removal, a repair, which are soon over.
+      await runtime.pause(100, attempt.signal)
       continue
     }
     if (other.order > record.order) throw supersededBy(other.id)
     if (holderGone(runtime, lease)) {
-      await runtime.recover(other.id, attempt.id)
+      if ((await runtime.recover(other.id, attempt.id)) === null) await runtime.pause(100, attempt.signal)
       continue
     }
     if (other.drain === 'running') {

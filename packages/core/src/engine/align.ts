@@ -4,7 +4,9 @@ import { isTerminal } from '../spec/phases.js'
 import type { RouteTable } from '../spec/proxy.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
-import { holderGone, raiseFences, takeLease } from './fences.js'
+import { holderGone } from './fences.js'
+import { requestsEnd } from './in-flight.js'
+import { maintain } from './maintenance.js'
 import { tableOf, upstreamOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
 
@@ -31,19 +33,10 @@ export async function align(
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
   if (!hasDrift(await drift(runtime, target, resourceId))) return
-  const holder = lease?.holder?.deploymentId
-  const dead = holder === undefined ? null : await store.getDeployment(holder)
-  // An attempt that could not be brought to its end is not touched: what it did is still to be undone.
-  if (dead !== null && !isTerminal(dead.status)) return
-  const taken = await takeLease(runtime, target, resourceId, { expect: lease, deploymentId: runtime.engineId })
-  if (taken === null) return
-  try {
-    await raiseFences(target, resourceId, taken.token, `${taken.token}+${runtime.engineId}`)
+  await maintain(runtime, target, resourceId, lease, async (token) => {
     // Seen again under the lease: nobody changes it any more.
-    await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), taken.token, report)
-  } finally {
-    await store.releaseLease({ key: taken.key, token: taken.token })
-  }
+    await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), token, report)
+  })
 }
 
 const hasDrift = ({ down, misrouted, strangers }: Drift): boolean => down || misrouted || strangers.length > 0
@@ -72,23 +65,40 @@ async function mend(
   runtime: Runtime,
   target: Target,
   resourceId: string,
-  { live, release, down, table, misrouted, strangers }: Drift,
+  found: Drift,
   token: number,
   report: Pick<ReconcileReport, 'removed' | 'routed'>,
 ): Promise<void> {
-  if (live !== null && down) await target.restart(live, token)
-  if (target.proxy !== null && live === null && table !== null && misrouted) {
-    await target.proxy.apply(resourceId, { ...table, live: null, staged: null, verify: null }, token)
-    report.routed.push(resourceId)
+  try {
+    if (await mendLive(runtime, target, resourceId, found, token)) report.routed.push(resourceId)
+  } finally {
+    // Also where the live release cannot be brought back: what nobody owns goes.
+    for (const one of found.strangers) {
+      await requestsEnd(runtime, target, one, (found.release?.plan.network.drainSeconds ?? 0) * 1000)
+      await target.remove(one, token)
+      report.removed.push({ deploymentId: one.deploymentId, releaseId: one.releaseId })
+    }
   }
-  if (target.proxy !== null && live !== null && release !== null && usesProxy(release.plan) && (misrouted || down)) {
-    const upstream = await upstreamOf(runtime, target, live, release.plan.network.internalPort ?? 80, 10)
-    const rest = { live: upstream, staged: null, verify: null }
-    await target.proxy.apply(resourceId, tableOf(release.plan, runtime.identity, rest), token)
-    report.routed.push(resourceId)
+}
+
+/** True: its routes were changed. */
+async function mendLive(
+  runtime: Runtime,
+  target: Target,
+  resourceId: string,
+  { live, release, down, table, misrouted }: Drift,
+  token: number,
+): Promise<boolean> {
+  const { proxy } = target
+  if (live === null) {
+    if (proxy === null || table === null || !misrouted) return false
+    await proxy.apply(resourceId, { ...table, live: null, staged: null, verify: null }, token)
+    return true
   }
-  for (const one of strangers) {
-    await target.remove(one, token)
-    report.removed.push({ deploymentId: one.deploymentId, releaseId: one.releaseId })
-  }
+  if (down) await target.restart(live, token)
+  if (proxy === null || release === null || !usesProxy(release.plan) || !(misrouted || down)) return false
+  const upstream = await upstreamOf(runtime, target, live, release.plan.network.internalPort ?? 80, 10)
+  const rest = { live: upstream, staged: null, verify: null }
+  await proxy.apply(resourceId, tableOf(release.plan, runtime.identity, rest), token)
+  return true
 }

@@ -51,7 +51,7 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
     async reconcile({ signal } = {}) {
       await opened()
       const first = settling === undefined
-      const report = await reconcile(runtime, signal ? { signal } : {})
+      const report = await reconcile(runtime, { thorough: true, ...(signal ? { signal } : {}) })
       if (first) settling = Promise.resolve(report)
       return report
     },

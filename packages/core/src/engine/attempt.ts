@@ -1,7 +1,7 @@
 import { type Redactor, redactor } from '../secrets/index.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
-import type { DeploymentEvent, NewEvent } from '../spec/events.js'
+import type { NewEvent } from '../spec/events.js'
 import type { JsonObject } from '../spec/json.js'
 import type { LeaseRef } from '../spec/lease.js'
 import { isTerminal, type Phase, type Step } from '../spec/phases.js'
@@ -10,11 +10,19 @@ import type { Commit } from '../spec/store.js'
 import type { LogLine, RunningRef, Target } from '../spec/target.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { Heartbeat } from './heartbeat.js'
+import { Journal } from './journal.js'
 import { LogLines } from './log-lines.js'
 import type { Runtime } from './runtime.js'
 
 type EventInput = Partial<Omit<NewEvent, 'at'>> & Pick<NewEvent, 'type'>
 type Input = Partial<Omit<Commit, 'deploymentId' | 'guards'>>
+
+/** What goes with the next commit: lines of output, and results of what came before. */
+interface Waiting {
+  lines: NewEvent[]
+  events: NewEvent[]
+  set: NonNullable<Commit['set']>
+}
 
 /** An attempt that this process runs: the record as last committed, the leases that guard it, and the way to write to both. */
 export class Attempt {
@@ -25,8 +33,10 @@ export class Attempt {
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */
   settled = false
   private readonly lines: LogLines
-  private deferred: { events: NewEvent[]; set: NonNullable<Commit['set']> } = { events: [], set: {} }
-  private flushing: Promise<unknown> = Promise.resolve()
+  private deferred: Omit<Waiting, 'lines'> = { events: [], set: {} }
+  /** What was sent with a commit of which nobody knows whether it was taken. */
+  private inDoubt: Waiting | undefined
+  private readonly journal: Journal
   private readonly heartbeat: Heartbeat
 
   constructor(
@@ -35,8 +45,10 @@ export class Attempt {
     readonly attemptLease: LeaseRef,
     readonly target: Target,
     /** The last sequence that is known; undefined: not known yet. */
-    private sequence?: number,
+    sequence?: number,
   ) {
+    runtime.holdings.add(attemptLease)
+    this.journal = new Journal(runtime, record.id, () => this.guards(), this.signal, sequence)
     this.lines = new LogLines(
       runtime,
       () => this.redact,
@@ -99,64 +111,55 @@ export class Attempt {
   }
 
   /** One journal boundary. Log lines and results that wait go first, so that the order is the order of happening. */
-  async commit(input: Input): Promise<DeploymentRecord> {
-    await this.flushing
-    const lines = this.lines.take()
-    const { deferred } = this
-    this.deferred = { events: [], set: {} }
-    const set = { ...deferred.set, ...input.set }
-    const events = [...lines, ...deferred.events, ...(input.events ?? [])]
-    try {
-      await this.write({ ...input, ...(Object.keys(set).length > 0 ? { set } : {}), events })
-    } catch (error) {
-      this.lines.putBack(lines)
-      this.deferred = {
-        events: [...deferred.events, ...this.deferred.events],
-        set: { ...deferred.set, ...this.deferred.set },
-      }
-      if (hasCode(error, 'illegal-transition')) {
-        const present = await this.runtime.store.getDeployment(this.id)
-        if (present !== null) this.record = present
-        if (present !== null && isTerminal(present.status)) throw new AppaloftError('lease-lost')
-        if (present?.status === 'canceling' && !this.settled) throw canceled()
-      }
-      throw error
-    }
-    if (this.record.status === 'canceling' && !this.settled) throw canceled()
-    return this.record
-  }
-
-  /** A store that is away for a moment ends no attempt; one that answers too late may have taken the commit all the same. */
-  private async write(input: Input): Promise<void> {
-    const { store, clock } = this.runtime
-    const commit = { ...input, deploymentId: this.id }
-    for (let wait = 50; ; wait *= 2) {
+  commit(input: Input): Promise<DeploymentRecord> {
+    return this.journal.inTurn(async () => {
+      await this.resolve()
+      const waiting = this.takeWaiting()
+      const set = { ...waiting.set, ...input.set }
+      const events = [...waiting.lines, ...waiting.events, ...(input.events ?? [])]
       try {
-        const done = await store.commit({ ...commit, guards: this.guards() })
-        return this.took(done.deployment, done.events)
+        const entry = { ...input, ...(Object.keys(set).length > 0 ? { set } : {}), events }
+        this.record = (await this.journal.write(entry)).deployment
       } catch (error) {
-        if (!hasCode(error, 'store-unavailable')) throw error
-        const landed = await this.landed(input.events?.length ?? 0).catch(() => null)
-        if (landed !== null) return this.took(landed.record, landed.events)
-        if (wait > 3_200 || this.signal.aborted) throw error
-        await clock.sleep(wait)
+        if (this.journal.inDoubt) this.inDoubt = waiting
+        else this.putBack(waiting)
+        if (hasCode(error, 'illegal-transition')) {
+          const present = await this.runtime.store.getDeployment(this.id)
+          if (present !== null) this.record = present
+          if (present !== null && isTerminal(present.status)) throw new AppaloftError('lease-lost')
+          if (present?.status === 'canceling' && !this.settled) throw canceled()
+        }
+        throw error
       }
-    }
+      if (this.record.status === 'canceling' && !this.settled) throw canceled()
+      return this.record
+    })
   }
 
-  private took(record: DeploymentRecord, events: readonly DeploymentEvent[]): void {
-    this.record = record
-    this.sequence = events.at(-1)?.sequence ?? this.sequence
-    this.runtime.bus.emit(events)
+  /** What was sent last and not answered: if it was not taken, what had waited waits again. */
+  private async resolve(): Promise<void> {
+    const { inDoubt } = this
+    if (inDoubt === undefined) return
+    const written = await this.journal.resolve()
+    this.inDoubt = undefined
+    if (written === null) this.putBack(inDoubt)
+    else this.record = written.deployment
   }
 
-  /** Nobody else writes events of this attempt while its lease is held: as many new ones as were sent are those. */
-  private async landed(count: number): Promise<{ record: DeploymentRecord; events: DeploymentEvent[] } | null> {
-    const { store } = this.runtime
-    if (count === 0 || this.sequence === undefined) return null
-    const { events } = await store.readEvents(this.id, { after: this.sequence, limit: count + 1 })
-    const record = events.length === count ? await store.getDeployment(this.id) : null
-    return record === null ? null : { record, events }
+  /** Until it is known what the store has taken, nothing that was sent can be built on. */
+  async known(): Promise<void> {
+    await this.journal.inTurn(() => this.resolve())
+  }
+
+  private takeWaiting(): Waiting {
+    const { events, set } = this.deferred
+    this.deferred = { events: [], set: {} }
+    return { lines: this.lines.take(), events, set }
+  }
+
+  private putBack({ lines, events, set }: Waiting): void {
+    this.lines.putBack(lines)
+    this.deferred = { events: [...events, ...this.deferred.events], set: { ...set, ...this.deferred.set } }
   }
 
   guards(): LeaseRef[] {
@@ -203,17 +206,16 @@ export class Attempt {
 
   /** Log lines alone need not survive power loss. They wait again where the store is away for a moment. */
   private flushLines(): void {
-    this.flushing = this.flushing.then(async () => {
-      const events = this.lines.take()
-      if (events.length === 0) return
+    void this.journal.inTurn(async () => {
+      const waiting = { lines: [] as NewEvent[], events: [], set: {} }
       try {
-        const { store } = this.runtime
-        const done = await store.commit({ deploymentId: this.id, guards: this.guards(), events, durable: false })
-        this.sequence = done.events.at(-1)?.sequence ?? this.sequence
-        this.runtime.bus.emit(done.events)
+        await this.resolve()
+        waiting.lines = this.lines.take()
+        if (waiting.lines.length > 0) await this.journal.write({ events: waiting.lines, durable: false })
       } catch (error) {
         if (isLost(error) || hasCode(error, 'illegal-transition')) this.abort.abort(new AppaloftError('lease-lost'))
-        else this.lines.putBack(events)
+        else if (this.journal.inDoubt) this.inDoubt ??= waiting
+        else this.putBack(waiting)
       }
     })
   }
@@ -234,8 +236,9 @@ export class Attempt {
   /** Ends what runs beside the attempt. Leases are released by the last commit. */
   async end(): Promise<void> {
     this.lines.stop()
-    await this.flushing
+    await this.journal.idle()
     await this.heartbeat.stop()
+    for (const lease of this.leases()) this.runtime.holdings.drop(lease)
   }
 }
 

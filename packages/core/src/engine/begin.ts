@@ -2,12 +2,17 @@ import type { CreateOptions, DeploymentHandle } from '../spec/api.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { DeploymentEvent, NewEvent } from '../spec/events.js'
+import { attemptLeaseKey } from '../spec/lease.js'
+import { isTerminal } from '../spec/phases.js'
+import type { CreateDeployment, Store } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { Engine } from './appaloft.js'
 import { Attempt } from './attempt.js'
+import { patiently } from './leases.js'
 import { observe } from './observe.js'
 import { readModel } from './read-model.js'
 import { run } from './run.js'
+import type { Runtime } from './runtime.js'
 
 type Begin = Pick<DeploymentRecord, 'resourceId' | 'trigger' | 'definition' | 'request'> &
   Partial<Pick<DeploymentRecord, 'plan' | 'planFingerprint' | 'sourceIdentity' | 'sourceDeploymentId' | 'releaseId'>>
@@ -31,36 +36,34 @@ export async function begin(
   const mine = (event: DeploymentEvent) => (event.deploymentId === handleId ? options.onEvent?.(event) : undefined)
   let handleId = id
   if (options.onEvent) runtime.bus.on('event', mine)
-  const { created, deployment, lease } = await runtime.store
-    .createDeployment({
-      record: {
-        id,
-        target: target.key,
-        status: 'queued',
-        currentPhase: null,
-        sourceIdentity: null,
-        plan: null,
-        planFingerprint: null,
-        releaseId: null,
-        previous: null,
-        token: null,
-        journal: null,
-        promotion: 'none',
-        drain: 'none',
-        checks: {},
-        warnings: [],
-        accessUrls: [],
-        createdAt: now,
-        ...input,
-      },
-      holder: runtime.holder(id),
-      ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
-      events: [accepted],
-    })
-    .catch((error) => {
-      runtime.bus.off('event', mine)
-      throw error
-    })
+  const { created, deployment, lease } = await recorded(runtime, {
+    record: {
+      id,
+      target: target.key,
+      status: 'queued',
+      currentPhase: null,
+      sourceIdentity: null,
+      plan: null,
+      planFingerprint: null,
+      releaseId: null,
+      previous: null,
+      token: null,
+      journal: null,
+      promotion: 'none',
+      drain: 'none',
+      checks: {},
+      warnings: [],
+      accessUrls: [],
+      createdAt: now,
+      ...input,
+    },
+    holder: runtime.holder(id),
+    ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
+    events: [accepted],
+  }).catch((error) => {
+    runtime.bus.off('event', mine)
+    throw error
+  })
   handleId = deployment.id
   if (created) runtime.bus.emit([{ ...accepted, deploymentId: deployment.id, sequence: 1 }])
   let ended: Promise<DeploymentRecord>
@@ -99,10 +102,41 @@ export async function begin(
   return { id: handleId, promoted, done, events: (eventsOptions) => observe(runtime, handleId, eventsOptions) }
 }
 
+/** Where the store did not answer, it is asked under the same id what it has taken, before it is told again. */
+function recorded(runtime: Runtime, input: CreateDeployment): ReturnType<Store['createDeployment']> {
+  const { store, holdings } = runtime
+  const { id } = input.record
+  const key = attemptLeaseKey(id)
+  let doubt = false
+  const create = async () => {
+    const deployment = doubt ? await store.getDeployment(id) : null
+    if (deployment === null) {
+      doubt = true
+      return store.createDeployment(input)
+    }
+    const lease = await store.readLease(key)
+    return { created: true, deployment, lease: lease?.holder?.engineId === runtime.engineId ? lease : null }
+  }
+  return holdings.asking(key, async () => {
+    const result = await patiently(runtime, create)
+    if (result.lease !== null) holdings.add(result.lease)
+    return result
+  })
+}
+
 /** An attempt of another process, or of an earlier call with the same idempotency key. */
 async function followToEnd({ runtime, running }: Engine, record: DeploymentRecord): Promise<DeploymentRecord> {
-  for await (const _ of observe(runtime, record.id, { follow: true, heartbeatSeconds: 2 })) {
-    if (running.get(record.id) === undefined) await runtime.recover(record.id, runtime.engineId).catch(() => null)
+  const { id } = record
+  for (;;) {
+    // Whatever breaks the stream: the record tells whether it is over.
+    const stream = observe(runtime, id, { follow: true, heartbeatSeconds: 2 })
+    try {
+      for await (const _ of stream)
+        if (running.get(id) === undefined) await runtime.recover(id, runtime.engineId).catch(() => null)
+    } catch {}
+    const present = await runtime.store.getDeployment(id).catch(() => undefined)
+    if (present === null) return record
+    if (present !== undefined && isTerminal(present.status)) return present
+    await runtime.pause(500)
   }
-  return (await runtime.store.getDeployment(record.id)) ?? record
 }

@@ -20,11 +20,33 @@ export function createBus() {
     wrapped.set(listener, made)
     return made
   }
+  /** Commits on their way, by deployment, and what was told of it meanwhile. */
+  const writing = new Map<string, { writers: number; waiting: DeploymentEvent[] }>()
+  const tell = (event: DeploymentEvent) => {
+    emitter.emit(event.type, event)
+    emitter.emit('event', event)
+  }
   return {
     emit(events: readonly DeploymentEvent[]) {
       for (const event of events) {
-        emitter.emit(event.type, event)
-        emitter.emit('event', event)
+        const held = writing.get(event.deploymentId)
+        if (held === undefined) tell(event)
+        else held.waiting.push(event)
+      }
+    },
+    /** While somebody writes, events wait: an answer that comes late is told before what was written after it. */
+    async inOrder<T>(deploymentId: string, write: () => Promise<T>): Promise<T> {
+      const held = writing.get(deploymentId) ?? { writers: 0, waiting: [] }
+      writing.set(deploymentId, held)
+      held.writers += 1
+      try {
+        return await write()
+      } finally {
+        held.writers -= 1
+        if (held.writers === 0) {
+          writing.delete(deploymentId)
+          for (const event of held.waiting.sort((a, b) => a.sequence - b.sequence)) tell(event)
+        }
       }
     },
     on<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]) {

@@ -45,24 +45,26 @@ export async function endSuperseded(
   const { resourceId, releaseId, currentPhase } = loser
   if (releaseId !== null) await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
   const at = runtime.now()
-  const done = await runtime.store.commit({
-    deploymentId: loserId,
-    guards: [lease],
-    set: { status: 'superseded', finishedAt: at, supersededBy: by },
-    events: [
-      ...openEnds(loser, at, 'superseded'),
-      { type: 'lease-lost', at, data: { supersededBy: by } },
-      {
-        type: 'deployment-finished',
-        at,
-        ...(currentPhase === null ? {} : { phase: currentPhase }),
-        level: 'error',
-        message: 'superseded',
-        data: { status: 'superseded', supersededBy: by },
-      },
-    ],
+  await runtime.bus.inOrder(loserId, async () => {
+    const done = await runtime.store.commit({
+      deploymentId: loserId,
+      guards: [lease],
+      set: { status: 'superseded', finishedAt: at, supersededBy: by },
+      events: [
+        ...openEnds(loser, at, 'superseded'),
+        { type: 'lease-lost', at, data: { supersededBy: by } },
+        {
+          type: 'deployment-finished',
+          at,
+          ...(currentPhase === null ? {} : { phase: currentPhase }),
+          level: 'error',
+          message: 'superseded',
+          data: { status: 'superseded', supersededBy: by },
+        },
+      ],
+    })
+    runtime.bus.emit(done.events)
   })
-  runtime.bus.emit(done.events)
 }
 
 const patienceMs = 120_000

@@ -1,7 +1,8 @@
-import { AppaloftError } from '../spec/errors.js'
+import { AppaloftError, hasCode } from '../spec/errors.js'
 import { type Lease, leaseExpiryMs, resourceLeaseKey } from '../spec/lease.js'
 import type { AcquireLease } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
+import { acquireLease } from './leases.js'
 import type { Runtime } from './runtime.js'
 
 /** The highest fence that target and proxy know. */
@@ -12,11 +13,19 @@ async function marks(target: Target, resourceId: string): Promise<{ target: numb
 
 /** Raises the fences above every former holder, once an attempt, before any other effect. */
 export async function raiseFences(target: Target, resourceId: string, token: number, owner: string): Promise<void> {
-  const present = await marks(target, resourceId)
-  if (present.target > token || present.proxy > token) throw new AppaloftError('fenced')
-  if (present.target < token) await target.fence(resourceId, token, { expected: present.target, owner })
-  if (target.proxy !== null && present.proxy < token)
-    await target.proxy.fence(resourceId, token, { expected: present.proxy, owner })
+  for (let tries = 0; ; tries++) {
+    const present = await marks(target, resourceId)
+    if (present.target > token || present.proxy > token) throw new AppaloftError('fenced')
+    try {
+      if (present.target < token) await target.fence(resourceId, token, { expected: present.target, owner })
+      if (target.proxy !== null && present.proxy < token)
+        await target.proxy.fence(resourceId, token, { expected: present.proxy, owner })
+      return
+    } catch (error) {
+      // A former holder raised its own in between: this one is still above it.
+      if (!hasCode(error, 'fenced') || tries >= 10) throw error
+    }
+  }
 }
 
 /** Takes the lease of resource and target as it was read, with a token above every mark. Null: someone was faster. */
@@ -27,21 +36,24 @@ export async function takeLease(
   input: { expect: Lease | null; deploymentId: string; with?: NonNullable<AcquireLease['with']> },
 ): Promise<Lease | null> {
   const present = await marks(target, resourceId)
-  return runtime.store.acquireLease({
+  const { expect, with: change } = input
+  return acquireLease(runtime, {
     key: resourceLeaseKey(resourceId, target.key),
     holder: runtime.holder(input.deploymentId),
-    expect: input.expect,
+    expect,
     minToken: Math.max(present.target, present.proxy) + 1,
-    ...(input.with === undefined ? {} : { with: input.with }),
+    // Who is superseded lives and beats; of every other holder it was seen that it does not.
+    ...(change === undefined ? { ...(expect?.holder ? { expectBeats: expect.beats } : {}) } : { with: change }),
   })
 }
 
 const watched = new WeakMap<Runtime, Map<string, { token: number; beats: number; since: number }>>()
 
-/** Is the holder gone? Proven on the same machine at once; else by a counter that stood still while this process watched. */
+/** Is the holder gone? Known of oneself, and proven on the same machine, at once; else by a counter that stood still while this process watched. */
 export function holderGone(runtime: Runtime, lease: Lease): boolean {
   if (lease.holder === null) return true
-  if (lease.holder.engineId !== runtime.engineId && runtime.liveness.judge(lease.holder) === 'dead') return true
+  const own = lease.holder.engineId === runtime.engineId
+  if (own ? !runtime.holdings.has(lease) : runtime.liveness.judge(lease.holder) === 'dead') return true
   const seen = watched.get(runtime) ?? new Map()
   watched.set(runtime, seen)
   const now = runtime.clock.monotonic()
@@ -54,5 +66,24 @@ export function holderGone(runtime: Runtime, lease: Lease): boolean {
 }
 
 /** A holder of which nothing is known here: only waiting tells whether it lives. */
-export const isDoubtful = (runtime: Runtime, { holder }: Lease): boolean =>
+const isDoubtful = (runtime: Runtime, { holder }: Lease): boolean =>
   holder !== null && holder.engineId !== runtime.engineId && runtime.liveness.judge(holder) === 'unknown'
+
+/**
+ * Where nothing tells whether its holder lives, and with `thorough` where it does: waits until the counter of a lease moves, or has stood
+ * still for long enough.
+ */
+export async function untilKnown(
+  runtime: Runtime,
+  key: string,
+  { thorough = false, signal }: { thorough?: boolean; signal?: AbortSignal } = {},
+): Promise<void> {
+  const { store, pause, engineId } = runtime
+  for (let seen = await store.readLease(key); seen?.holder && !holderGone(runtime, seen); ) {
+    if (!isDoubtful(runtime, seen) && !(thorough && seen.holder.engineId !== engineId)) return
+    await pause(500, signal)
+    const present = await store.readLease(key)
+    if (present?.token !== seen.token || present.beats !== seen.beats) return
+    seen = present
+  }
+}

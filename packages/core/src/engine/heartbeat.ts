@@ -7,12 +7,12 @@ interface Heard {
   canceled(): void
 }
 
-/** Keeps an attempt's leases, and notices what others asked of it. */
+/** Keeps leases, and notices what others asked of their attempt, where there is one. */
 export class Heartbeat {
   private readonly stopped = new AbortController()
   private readonly running: Promise<void>
 
-  constructor(runtime: Runtime, deploymentId: string, leases: () => LeaseRef[], heard: Heard) {
+  constructor(runtime: Runtime, deploymentId: string | null, leases: () => LeaseRef[], heard: Heard) {
     this.running = this.run(runtime, deploymentId, leases, heard)
   }
 
@@ -23,7 +23,7 @@ export class Heartbeat {
 
   private async run(
     { clock, store }: Runtime,
-    deploymentId: string,
+    deploymentId: string | null,
     leases: () => LeaseRef[],
     heard: Heard,
   ): Promise<void> {
@@ -37,7 +37,8 @@ export class Heartbeat {
         const gone = await store.beatLeases(leases())
         if (gone.length > 0) return heard.lost(new AppaloftError('lease-lost', { details: { leases: gone } }))
         last = asked
-        if ((await store.getDeployment(deploymentId))?.status === 'canceling') heard.canceled()
+        const record = deploymentId === null ? null : await store.getDeployment(deploymentId)
+        if (record?.status === 'canceling') heard.canceled()
       } catch {
         if (clock.monotonic() - last > leaseGiveUpMs) return heard.lost(new AppaloftError('lease-lost'))
       }

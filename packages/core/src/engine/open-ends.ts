@@ -2,6 +2,7 @@ import type { ErrorCode } from '../spec/codes.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import type { NewEvent } from '../spec/events.js'
 import { type Phase, rollbackSteps, type Step, verifySteps } from '../spec/phases.js'
+import type { Attempt } from './attempt.js'
 
 const has = (steps: readonly string[], step: Step): boolean => steps.includes(step)
 const phaseOf = (step: Step): Phase =>
@@ -12,6 +13,15 @@ export function openStep({ journal }: Pick<DeploymentRecord, 'journal'>, at: str
   if (journal?.state !== 'intended') return []
   const { step } = journal
   return [{ type: 'step-failed', at, phase: phaseOf(step), step, level: 'error', data: { code } }]
+}
+
+/** The same for the own attempt, when it goes another way in the middle of a step. */
+export async function endOpenStep(attempt: Attempt, code: ErrorCode): Promise<void> {
+  await attempt.known()
+  const { journal } = attempt.present
+  const events = openStep(attempt.present, attempt.runtime.now(), code)
+  if (journal !== null && events.length > 0)
+    attempt.defer({ set: { journal: { ...journal, state: 'failed' } }, events })
 }
 
 /** Step and phase that began and have no end: every `-started` has its end before `deployment-finished`. */

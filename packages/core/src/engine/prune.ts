@@ -1,8 +1,11 @@
 import type { PruneOptions, PruneReport } from '../spec/api.js'
 import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
-import { holderGone, raiseFences, takeLease } from './fences.js'
+import type { Target } from '../spec/target.js'
+import { holderGone } from './fences.js'
+import { patiently } from './leases.js'
 import { forgetSecrets, sweepCopies } from './leftovers.js'
+import { maintain } from './maintenance.js'
 import { byPromotion } from './retention.js'
 import type { Runtime } from './runtime.js'
 
@@ -13,45 +16,50 @@ export async function prune(runtime: Runtime, input: PruneOptions): Promise<Prun
   const report: PruneReport = { releases: [], events: 0, kept: [] }
   const wanted = (id: string) => input.resourceId === undefined || input.resourceId === id
   const resources = (await store.listResources()).filter((one) => wanted(one.id))
-  for (const resource of resources) {
-    for (const target of runtime.targets.values()) {
-      const all = await store.listReleases({ resourceId: resource.id, target: target.key })
-      const retained = byPromotion(all.filter((one) => one.state === 'retained')).slice(0, keep)
-      const beyond = all.filter((one) => !retained.includes(one))
-      if (beyond.length === 0) continue
-      const key = resourceLeaseKey(resource.id, target.key)
-      const lease = await store.readLease(key)
-      const busy = lease?.holder && !holderGone(runtime, lease)
-      const expect = { expect: lease, deploymentId: runtime.engineId }
-      const taken = busy ? null : await takeLease(runtime, target, resource.id, expect)
-      if (taken === null) {
-        for (const one of beyond)
-          report.kept.push({ releaseId: one.id, reason: 'an attempt of its resource is running' })
-        continue
-      }
-      try {
-        await raiseFences(target, resource.id, taken.token, runtime.engineId)
-        const used = new Set((await target.list(resource.id)).map((one) => one.releaseId))
-        for (const one of beyond) {
-          if (used.has(one.id)) {
-            report.kept.push({ releaseId: one.id, reason: 'it is running' })
-            continue
-          }
-          await target.discard(one, taken.token, { retained })
-          await store.removeRelease(one.id)
-          report.releases.push(one.id)
-        }
-      } finally {
-        await store.releaseLease({ key, token: taken.token })
-      }
-    }
-  }
+  for (const { id } of resources)
+    for (const target of runtime.targets.values()) await forgetReleases(runtime, target, id, keep, report)
   for (const { id } of resources) {
     await forgetSecrets(runtime, id)
     report.events += await forgetEvents(runtime, id, Math.max(0, input.history ?? 100))
   }
   await sweepCopies(runtime)
   return report
+}
+
+async function forgetReleases(
+  runtime: Runtime,
+  target: Target,
+  resourceId: string,
+  keep: number,
+  report: PruneReport,
+): Promise<void> {
+  const { store } = runtime
+  const sorted = async () => {
+    const all = await store.listReleases({ resourceId, target: target.key })
+    const kept = byPromotion(all.filter((one) => one.state === 'retained')).slice(0, keep)
+    return { kept, beyond: all.filter((one) => !kept.includes(one)) }
+  }
+  const { beyond: found } = await sorted()
+  if (found.length === 0) return
+  const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
+  const busy = lease?.holder && !holderGone(runtime, lease)
+  const work = async (token: number) => {
+    // Seen again under the lease: a release may have been promoted meanwhile.
+    const { kept, beyond } = await sorted()
+    const used = new Set((await target.list(resourceId)).map((one) => one.releaseId))
+    const retained = [...kept, ...beyond.filter((one) => used.has(one.id))]
+    for (const one of beyond) {
+      if (used.has(one.id)) {
+        report.kept.push({ releaseId: one.id, reason: 'it is running' })
+        continue
+      }
+      await target.discard(one, token, { retained })
+      await patiently(runtime, () => store.removeRelease(one.id))
+      report.releases.push(one.id)
+    }
+  }
+  if (!busy && (await maintain(runtime, target, resourceId, lease, work))) return
+  for (const one of found) report.kept.push({ releaseId: one.id, reason: 'an attempt of its resource is running' })
 }
 
 /** The history of attempts long ended; who follows one from before gets a `gap`. */

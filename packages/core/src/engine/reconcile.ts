@@ -1,13 +1,20 @@
 import type { ReconcileReport } from '../spec/api.js'
-import { attemptLeaseKey } from '../spec/lease.js'
+import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal } from '../spec/phases.js'
 import { align } from './align.js'
 import { isLost, toAppaloftError } from './errors.js'
-import { isDoubtful } from './fences.js'
+import { untilKnown } from './fences.js'
+import { patiently } from './leases.js'
 import type { Runtime } from './runtime.js'
 
+interface Options {
+  signal?: AbortSignal
+  /** Holders whose process lives are watched, too: one that stands still has lost its leases. */
+  thorough?: boolean
+}
+
 /** Every attempt without a living holder; then what runs and is routed, against the last recorded promotions. */
-export async function reconcile(runtime: Runtime, options: { signal?: AbortSignal } = {}): Promise<ReconcileReport> {
+export async function reconcile(runtime: Runtime, options: Options = {}): Promise<ReconcileReport> {
   const { store } = runtime
   const report: ReconcileReport = { ended: [], removed: [], routed: [], problems: [] }
   const problem = (resourceId: string, error: unknown) => {
@@ -18,7 +25,7 @@ export async function reconcile(runtime: Runtime, options: { signal?: AbortSigna
   for (const { id, resourceId, target } of active) {
     if (!runtime.targets.has(target)) continue
     try {
-      const status = await settle(runtime, id, options.signal)
+      const status = await patiently(runtime, () => settle(runtime, id, options))
       if (status !== null) report.ended.push({ deploymentId: id, status })
     } catch (error) {
       options.signal?.throwIfAborted()
@@ -29,7 +36,8 @@ export async function reconcile(runtime: Runtime, options: { signal?: AbortSigna
     for (const key of runtime.targets.keys()) {
       options.signal?.throwIfAborted()
       try {
-        await align(runtime, resource.id, key, report)
+        await untilKnown(runtime, resourceLeaseKey(resource.id, key), options)
+        await patiently(runtime, () => align(runtime, resource.id, key, report))
       } catch (error) {
         if (!isLost(error)) problem(resource.id, error)
       }
@@ -39,16 +47,13 @@ export async function reconcile(runtime: Runtime, options: { signal?: AbortSigna
 }
 
 /** Recovers an attempt; where nothing tells whether its holder lives, as soon as its heartbeat stood still for long enough. */
-async function settle(runtime: Runtime, id: string, signal: AbortSignal | undefined) {
+async function settle(runtime: Runtime, id: string, options: Options) {
   const { store } = runtime
-  for (;;) {
-    signal?.throwIfAborted()
-    const status = await runtime.recover(id, runtime.engineId)
-    if (status !== null) return status
-    const present = await store.getDeployment(id)
-    const lease = await store.readLease(attemptLeaseKey(id))
-    if (present === null || isTerminal(present.status) || lease === null || !isDoubtful(runtime, lease)) return null
-    await runtime.pause(1000, signal)
-    if ((await store.readLease(attemptLeaseKey(id)))?.beats !== lease.beats) return null
-  }
+  options.signal?.throwIfAborted()
+  const { supersededBy } = (await store.getDeployment(id)) ?? {}
+  const winner = supersededBy === undefined ? null : await store.getDeployment(supersededBy)
+  // It ends with the one that took its place, which is newer: its turn comes.
+  if (winner !== null && !isTerminal(winner.status)) return null
+  await untilKnown(runtime, attemptLeaseKey(id), options)
+  return runtime.recover(id, runtime.engineId)
 }

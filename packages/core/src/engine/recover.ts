@@ -10,6 +10,7 @@ import { endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
 import { holderGone, raiseFences, takeLease } from './fences.js'
+import { acquireLease } from './leases.js'
 import { openStep } from './open-ends.js'
 import { recordPromotion } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
@@ -29,7 +30,7 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
   const winner = record.supersededBy === undefined ? null : await store.getDeployment(record.supersededBy)
   // Its end belongs to who took its place, or to who recovers that one.
   if (winner !== null && !isTerminal(winner.status)) return null
-  const taken = await store.acquireLease({
+  const taken = await acquireLease(runtime, {
     key: attemptLeaseKey(deploymentId),
     holder: runtime.holder(deploymentId),
     expect: own,
@@ -42,14 +43,19 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     const values = await openVariables(runtime, record.resourceId, record.definition.environment ?? {}).catch(() => [])
     attempt.redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
     const holds = await takeResource(attempt)
-    if (record.supersededBy !== undefined) await endLeftBehind(attempt, record.supersededBy, by)
-    else if (record.token !== null && !holds) throw new AppaloftError('lease-lost')
+    // Read again: until its leases were taken, it may have gone on.
+    const present = await store.getDeployment(deploymentId)
+    if (present === null || isTerminal(present.status)) throw new AppaloftError('lease-lost')
+    attempt.record = present
+    if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
+    else if (present.token !== null && !holds) throw new AppaloftError('lease-lost')
     else await end(attempt, by)
     // Whose place it had taken may have stopped what is live.
     await align(runtime, record.resourceId, target.key, { removed: [], routed: [] })
     return attempt.record.status
   } catch (error) {
-    await store.releaseLease(attempt.attemptLease)
+    // The lease of the resource stays in its name: whoever comes next finds that it is not at its end.
+    await store.releaseLease(attempt.attemptLease).catch(() => {})
     if (isLost(error)) return null
     throw error
   } finally {
@@ -117,6 +123,8 @@ async function end(attempt: Attempt, by: string): Promise<void> {
     set: {
       recoveredBy: by,
       ...(resourceLease === undefined ? {} : { token: resourceLease.token }),
+      // Access is asked once more: until it drains again, nobody takes the drain over.
+      ...(forward && record.drain === 'running' ? { drain: 'none' as const } : {}),
       // It died between its lease and its first step: what is live now is what it found.
       ...(resourceLease !== undefined && record.token === null ? { previous: live } : {}),
       ...(journal?.state === 'intended' && !goesOn ? { journal: { ...journal, state: 'failed' as const } } : {}),
@@ -130,6 +138,7 @@ async function end(attempt: Attempt, by: string): Promise<void> {
       return await finishPromoted(attempt, release)
     } catch (error) {
       if (isLost(error)) throw error
+      await attempt.known()
       return await undo(attempt, failureOf(attempt, toAppaloftError(error), 'verify'))
     }
   }

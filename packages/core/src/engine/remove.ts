@@ -5,7 +5,11 @@ import type { ReleaseRecord } from '../spec/release.js'
 import type { Target } from '../spec/target.js'
 import type { Engine } from './appaloft.js'
 import { requestCancel } from './cancel.js'
-import { holderGone, raiseFences, takeLease } from './fences.js'
+import { untilUndisturbed } from './environment.js'
+import { holderGone } from './fences.js'
+import { requestsEnd } from './in-flight.js'
+import { patiently } from './leases.js'
+import { maintain } from './maintenance.js'
 import { type Runtime, targetOf } from './runtime.js'
 
 interface RemoveOptions {
@@ -13,37 +17,61 @@ interface RemoveOptions {
   signal?: AbortSignal
 }
 
+/** From every target; with the last one the resource itself goes. */
+export async function remove(engine: Engine, id: string, options: RemoveOptions): Promise<void> {
+  const keys = [...engine.runtime.targets.keys()]
+  for (const key of keys) await removeFrom(engine, id, key, key === keys.at(-1), options)
+}
+
 /** Attempts end first; then routes, then what runs, then what was built. */
-export async function removeFrom(engine: Engine, id: string, key: string, options: RemoveOptions): Promise<void> {
+async function removeFrom(
+  engine: Engine,
+  id: string,
+  key: string,
+  last: boolean,
+  options: RemoveOptions,
+): Promise<void> {
   const { runtime } = engine
   const { store } = runtime
   const target = targetOf(runtime, key)
-  await endAttempts(engine, id, key, options.signal)
   for (;;) {
-    options.signal?.throwIfAborted()
+    await endAttempts(engine, id, key, options.signal)
     const lease = await store.readLease(resourceLeaseKey(id, key))
     if (lease?.holder && !holderGone(runtime, lease)) {
       await runtime.pause(100, options.signal)
       continue
     }
     const releases = await store.listReleases({ resourceId: id, target: key })
-    if (releases.length === 0 && (await isEmpty(target, id))) return
-    const taken = await takeLease(runtime, target, id, { expect: lease, deploymentId: runtime.engineId })
-    if (taken === null) continue
-    try {
-      await raiseFences(target, id, taken.token, runtime.engineId)
-      await takeAway(runtime, target, id, taken.token, releases, options)
-      return
-    } finally {
-      await store.releaseLease({ key: taken.key, token: taken.token })
+    const known = last && (await store.getResource(id)) !== null
+    if (!known && releases.length === 0 && (await isEmpty(target, id))) return
+    const work = async (token: number) => {
+      // The intent first: should this process die, whoever comes next finds that nothing is to run.
+      await nothingLive(runtime, id, key)
+      await takeAway(runtime, target, id, token, releases, options)
+      // Under the lease: an attempt that waited for it finds that there is nothing to deploy any more.
+      if (last) await patiently(runtime, () => store.removeResource(id))
     }
+    if (await maintain(runtime, target, id, lease, work)) return
+    await runtime.pause(100, options.signal)
   }
 }
+
+const nothingLive = ({ store, now }: Runtime, id: string, key: string): Promise<void> =>
+  untilUndisturbed(async () => {
+    const present = await store.getResource(id)
+    if (present?.live[key] === undefined) return
+    const { stateVersion, ...record } = present
+    const { [key]: _live, ...live } = record.live
+    await store.putResource({ ...record, live, updatedAt: now() }, stateVersion)
+  })
 
 async function isEmpty(target: Target, id: string): Promise<boolean> {
   if ((await target.list(id)).length > 0) return false
   return target.proxy === null || (await target.proxy.observe(id)).table === null
 }
+
+/** Nothing new comes: requests in flight may end, but need not be waited for as long as in a release. */
+const longestDrainMs = 10_000
 
 async function takeAway(
   runtime: Runtime,
@@ -55,13 +83,14 @@ async function takeAway(
 ): Promise<void> {
   await target.proxy?.remove(id, token)
   for (const one of await target.list(id)) {
-    await drained(runtime, target, id, one.deploymentId, options.signal)
+    await requestsEnd(runtime, target, one, longestDrainMs, () => options.signal?.throwIfAborted())
     await target.stop(one, token)
     await target.remove(one, token)
   }
   for (const [i, release] of releases.entries()) {
     const volumes = options.volumes === true && i === releases.length - 1
     await target.discard(release, token, { retained: [], ...(volumes ? { volumes } : {}) })
+    await runtime.store.removeRelease(release.id)
   }
 }
 
@@ -79,21 +108,5 @@ async function endAttempts(engine: Engine, id: string, key: string, signal: Abor
       if (engine.running.get(one.id) === undefined) await runtime.recover(one.id, runtime.engineId).catch(() => null)
     }
     await runtime.pause(50, signal)
-  }
-}
-
-/** Requests in flight may end; for at most 10 s, since nothing new comes. */
-async function drained(
-  { clock, pause }: Runtime,
-  target: Target,
-  id: string,
-  deploymentId: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const end = clock.monotonic() + 10_000
-  while (target.proxy?.capabilities.inFlight && clock.monotonic() < end) {
-    const { inFlight } = await target.proxy.observe(id)
-    if ((inFlight.find((one) => one.deploymentId === deploymentId)?.count ?? 0) === 0) return
-    await pause(50, signal)
   }
 }

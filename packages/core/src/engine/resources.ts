@@ -7,7 +7,7 @@ import { setVariables } from './environment.js'
 import { lazily } from './lazily.js'
 import { deploymentLogs } from './logs.js'
 import { existingResource, refuseStale } from './lookup.js'
-import { removeFrom } from './remove.js'
+import { remove } from './remove.js'
 import { targetOf } from './runtime.js'
 import { resourceStatus } from './status.js'
 
@@ -54,8 +54,7 @@ export function createResources(engine: Engine): Resources {
     },
     async remove(id, options = {}) {
       await engine.ready()
-      for (const key of runtime.targets.keys()) await removeFrom(engine, id, key, options)
-      await store.removeResource(id)
+      await remove(engine, id, options)
     },
     logs: (id, { target, ...options } = {}) =>
       lazily(engine, async () => {

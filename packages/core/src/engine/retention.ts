@@ -3,6 +3,7 @@ import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Attempt } from './attempt.js'
 import { isLost } from './errors.js'
+import { patiently } from './leases.js'
 import { forgetSecrets, sweepCopies } from './leftovers.js'
 
 /** Retained releases by their last promotion, newest first. */
@@ -19,9 +20,12 @@ export async function retain(attempt: Attempt): Promise<void> {
     const running = new Set((await target.list(record.resourceId)).map((one) => one.releaseId))
     const beyond = all.filter((one) => !kept.includes(one) && !running.has(one.id) && one.id !== record.releaseId)
     if (beyond.length === 0) return
+    // The intent first: what is gone in part is nothing to go back to.
+    await attempt.commit({ releases: beyond.map((one) => ({ ...one, state: 'discarded' })) })
+    const retained = all.filter((one) => !beyond.includes(one))
     for (const one of beyond) {
-      await target.discard(one, attempt.token, { retained: kept })
-      await store.removeRelease(one.id)
+      await target.discard(one, attempt.token, { retained })
+      await patiently(runtime, () => store.removeRelease(one.id))
     }
     await forgetSecrets(runtime, record.resourceId)
     if (beyond.some((one) => one.plan.source.kind !== 'docker-image')) await sweepCopies(runtime)

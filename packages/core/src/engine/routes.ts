@@ -50,7 +50,17 @@ export async function upstreamOf(
   }
 }
 
-/** The table with which the former release serves alone; null live where there is none. */
+/** What the proxy serves of the former release, whether it runs or not: a candidate is staged beside it. Null: nothing. */
+export async function servedTable(attempt: Attempt): Promise<RouteTable | null> {
+  const { record, target, signal } = attempt
+  if (record.previous === null) return null
+  const { table } = await proxyOf(target).observe(record.resourceId, { signal })
+  if (table?.live?.deploymentId === record.previous.deploymentId) return table
+  const { state } = await target.inspect({ resourceId: record.resourceId, ...record.previous }, { signal })
+  return state === 'running' ? ((await formerTable(attempt))?.table ?? null) : null
+}
+
+/** The table with which the former release serves alone; null where there is none, or it was not served by the proxy. */
 export async function formerTable(attempt: Attempt): Promise<{ table: RouteTable; plan: Plan } | null> {
   const { runtime, record, target } = attempt
   if (record.previous === null) return null

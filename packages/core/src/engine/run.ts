@@ -12,6 +12,7 @@ import { endElsewhere, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
 import { raiseFences } from './fences.js'
+import { existingResource } from './lookup.js'
 import { drain } from './phases/drain.js'
 import { entering } from './phases/enter.js'
 import { makeRelease, startCandidate } from './phases/execute.js'
@@ -53,7 +54,8 @@ async function forward(attempt: Attempt): Promise<void> {
   const loser = await acquireResource(attempt)
   const lease = attempt.resourceLease!
   const { token } = lease
-  const live = (await runtime.store.getResource(record.resourceId))?.live[target.key] ?? null
+  const { live: all } = await existingResource(runtime.store, record.resourceId)
+  const live = all[target.key] ?? null
   const previous = live !== null && live.deploymentId !== record.id ? live : null
   const begun = entering(attempt, 'executing', 'execute')
   await attempt.step('execute', 'fence', { token }, () => raiseFences(target, record.resourceId, token, record.id), {
@@ -116,6 +118,7 @@ export async function finishPromoted(attempt: Attempt, release: ReleaseRecord): 
 async function backward(attempt: Attempt, thrown: unknown): Promise<void> {
   const error = toAppaloftError(attempt.signal.aborted && !attempt.settled ? attempt.signal.reason : thrown)
   if (isLost(error)) throw error
+  await attempt.known()
   const blocked = thrown instanceof BlockedPlan && error === thrown ? thrown.reason : undefined
   const present = attempt.record.currentPhase
   const phase: Phase = blocked?.phase ?? present ?? error.phase ?? 'detect'

@@ -18,6 +18,7 @@ import { createBus } from './bus.js'
 import { systemClock } from './clock.js'
 import { createFeed, type Feed } from './feed.js'
 import { ulidIds } from './ids.js'
+import { Holdings } from './leases.js'
 import { systemLiveness } from './liveness.js'
 import { socketProber } from './prober.js'
 
@@ -39,6 +40,7 @@ export interface Runtime {
   engineId: string
   bus: ReturnType<typeof createBus>
   feed: Feed
+  holdings: Holdings
   holder(deploymentId: string): Holder
   now(): string
   /** Waits on the engine's clock; rejects with the signal's reason. */
@@ -63,6 +65,7 @@ export function createRuntime(
   const ids = options.ids ?? ulidIds()
   const liveness = options.liveness ?? systemLiveness()
   const engineId = ids.next('eng')
+  const recovering = new Map<string, Promise<Status | null>>()
   const runtime: Runtime = {
     store: options.store,
     targets: new Map(options.targets.map((target) => [target.key, target])),
@@ -80,10 +83,16 @@ export function createRuntime(
     engineId,
     bus: createBus(),
     feed: createFeed(options.store),
+    holdings: new Holdings(),
     holder: (deploymentId) => ({ engineId, deploymentId, ...liveness.self }),
     now: () => new Date(clock.now()).toISOString(),
     pause: (ms, signal) => clock.sleep(ms, signal === undefined ? {} : { signal }),
-    recover: (id, by) => recover(runtime, id, by),
+    recover(id, by) {
+      // Whoever asks meanwhile gets the same answer: two of one engine would take the lease from each other.
+      const present = recovering.get(id) ?? recover(runtime, id, by).finally(() => recovering.delete(id))
+      recovering.set(id, present)
+      return present
+    },
   }
   return runtime
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, utimesSync } from 'node:fs'
+import { existsSync, readFileSync, utimesSync } from 'node:fs'
 import { mkdir, readdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -154,6 +154,8 @@ const hour = 3_600_000
  * caches that nobody used for 30 days.
  */
 export async function discardCopies(stateDir: string, keep: ReadonlySet<string>): Promise<void> {
+  // Asked synchronously: where nothing was ever kept, as under a simulated clock, the disk takes no part.
+  if (!existsSync(stateDir)) return
   await sweep(stateDir, 'sources')
   await sweep(stateDir, 'git')
   for (const area of ['git', 'cache/stat', 'cache/git', 'cache/archive']) await pruneCache(join(stateDir, area))

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import type { Source } from '../spec/source.js'
+import { openImage } from './dockerImage.js'
 import type { OpenedSource, SourceContext } from './types.js'
 
 /**
@@ -16,7 +17,7 @@ export async function openSource(source: Source, context: SourceContext): Promis
         name: basename(resolve(source.path)),
       })
     case 'docker-image':
-      return (await import('./dockerImage.js')).openImage(source, context)
+      return openImage(source, context)
     case 'compose-file':
       return (await import('./composeFile.js')).openCompose(source, context)
     case 'archive':

@@ -3,6 +3,7 @@ import type { ReleaseRecord } from '../../spec/release.js'
 import type { OwnedThing } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
 import { isLost, toAppaloftError } from '../errors.js'
+import { requestsEnd } from '../in-flight.js'
 import { usesProxy } from '../routes.js'
 import { previousRef, releaseInput } from './execute.js'
 
@@ -37,21 +38,21 @@ export async function drain(attempt: Attempt, release: ReleaseRecord): Promise<v
   })
 }
 
+/** A cancel comes too late here; a lost lease does not. */
+export function unlessLost({ signal }: Attempt): void {
+  if (isLost(signal.reason)) throw signal.reason
+}
+
 /** What no longer takes traffic: its requests may end, then it is cut, stopped and removed. */
 export async function drainThings(attempt: Attempt, things: readonly OwnedThing[], seconds: number): Promise<void> {
-  const { target, runtime, signal } = attempt
+  const { target, runtime } = attempt
   const { resourceId } = attempt.record
   const { clock } = runtime
   const began = clock.monotonic()
   for (const one of things) {
-    while (target.proxy?.capabilities.inFlight) {
-      signal.throwIfAborted()
-      const { inFlight } = await target.proxy.observe(resourceId)
-      const open = inFlight.find((each) => each.deploymentId === one.deploymentId)?.count ?? 0
-      if (open === 0 || clock.monotonic() - began >= seconds * 1000) break
-      await runtime.pause(50, signal)
-    }
-    signal.throwIfAborted()
+    await requestsEnd(runtime, target, one, Math.max(0, began + seconds * 1000 - clock.monotonic()), () =>
+      unlessLost(attempt),
+    )
     await target.proxy?.cut?.(resourceId, one.deploymentId, attempt.token)
     await target.stop(one, attempt.token)
     await target.remove(one, attempt.token)

@@ -6,7 +6,7 @@ import type { ReleaseRecord } from '../../spec/release.js'
 import type { ReleaseInput, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
 import { openVariables } from '../definitions.js'
-import { formerTable, proxyOf, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
+import { proxyOf, servedTable, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
 import { deadline } from '../timing.js'
 
 /** Runs a step under the time that its profile field gives; the expiry names the field. */
@@ -186,11 +186,11 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
     const { startSeconds } = plan.timeouts
     const port = plan.network.internalPort ?? 80
     const staged = await upstreamOf(runtime, target, attempt.ref, port, startSeconds, attempt.signal)
-    const former = plan.overlap ? await formerTable(attempt) : null
+    const former = plan.overlap ? await servedTable(attempt) : null
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
     // Hostnames may change with the release: until promotion the former routes stay as they are, and new ones lead nowhere without the token.
-    const table = tableOf(plan, runtime.identity, { live: former?.table.live ?? null, staged, verify })
-    const kept = (former?.table.routes ?? []).filter(
+    const table = tableOf(plan, runtime.identity, { live: former?.live ?? null, staged, verify })
+    const kept = (former?.routes ?? []).filter(
       (old) => !table.routes.some((one) => one.hostname === old.hostname && one.pathPrefix === old.pathPrefix),
     )
     await proxyOf(target).apply(

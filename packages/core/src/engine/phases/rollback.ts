@@ -6,8 +6,11 @@ import type { OwnedThing, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
 import { isLost, toAppaloftError } from '../errors.js'
 import { failureOf } from '../failure.js'
+import { raiseFences } from '../fences.js'
+import { requestsEnd } from '../in-flight.js'
+import { endOpenStep } from '../open-ends.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
-import { drainThings } from './drain.js'
+import { drainThings, unlessLost } from './drain.js'
 import { previousRef } from './execute.js'
 import { runtimeLogs } from './observed.js'
 import { askRoute } from './routing.js'
@@ -20,6 +23,7 @@ export async function rollback(attempt: Attempt, failure: Failure): Promise<Roll
   attempt.settled = true
   if (attempt.record.status !== 'rolling-back') {
     const { message, code } = failure
+    await endOpenStep(attempt, code)
     const phase = attempt.present.currentPhase ?? 'execute'
     await attempt.commit({
       set: { status: 'rolling-back', failure },
@@ -34,7 +38,8 @@ export async function rollback(attempt: Attempt, failure: Failure): Promise<Roll
     outcome = await undo(attempt)
   } catch (error) {
     if (isLost(error)) throw error
-    const { message, details } = toAppaloftError(error)
+    const { message, details, code } = toAppaloftError(error)
+    await endOpenStep(attempt, code)
     outcome = {
       outcome: 'failed',
       ...(attempt.record.previous === null ? {} : { releaseId: attempt.record.previous.releaseId }),
@@ -59,6 +64,8 @@ async function undo(attempt: Attempt): Promise<Rollback> {
   const previous = previousRef(attempt)
   const release = previous === null ? null : await attempt.runtime.store.getRelease(previous.releaseId)
   const former = previous === null || release === null ? null : { ref: previous, release }
+  // It may be the fence that failed: below it, nothing of a former holder is kept out.
+  await raiseFences(attempt.target, attempt.record.resourceId, attempt.token, attempt.id)
   await attempt.step('rollback', 'restore-traffic', {}, () => restoreTraffic(attempt, previous))
   await attempt.step('rollback', 'remove-candidate', {}, () => removeCandidate(attempt, former))
   if (former === null) return { outcome: 'nothing-to-restore' }
@@ -78,7 +85,8 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
     const ours = [table?.live, table?.staged, table?.verify].some((one) => one?.deploymentId === attempt.id)
     const former = await formerTable(attempt)
     if (former !== null) {
-      if (ours || table === null || moved) await target.proxy.apply(record.resourceId, former.table, attempt.token)
+      // In any case: what was started again may answer elsewhere.
+      await target.proxy.apply(record.resourceId, former.table, attempt.token)
       await serves(attempt, previous)
     } else if (ours) {
       // Nothing to go back to: the routes stay, without an upstream, so that the resource keeps its port.
@@ -112,6 +120,9 @@ async function removeCandidate(
   if (record.releaseId !== null) {
     await captureEvidence(attempt)
     await target.restore?.(attempt.ref, former, attempt.token)
+    // Where it had been promoted, users have requests open there.
+    const seconds = record.plan?.network.drainSeconds ?? 0
+    await requestsEnd(runtime, target, attempt.ref, seconds * 1000, () => unlessLost(attempt))
     await target.proxy?.cut?.(resourceId, attempt.id, attempt.token)
     await target.remove(attempt.ref, attempt.token)
   }
@@ -148,7 +159,7 @@ async function prove(attempt: Attempt, previous: RunningRef, release: ReleaseRec
     const { state } = await target.inspect(previous)
     if (state === 'exited' || state === 'absent')
       throw new AppaloftError('rollback-failed', { message: `The former release is ${state}.` })
-    if (state === 'running' && (await answers(attempt, previous, release).catch(unlessLost))) break
+    if (state === 'running' && (await answers(attempt, previous, release).catch(notLost))) break
     if (clock.monotonic() > end)
       throw new AppaloftError('rollback-failed', {
         message: state === 'running' ? 'The former release does not answer.' : `The former release is ${state}.`,
@@ -164,8 +175,9 @@ async function answers(attempt: Attempt, previous: RunningRef, release: ReleaseR
   if (usesProxy(release.plan)) {
     const { hostnames, pathPrefix, redirectTo } = release.plan.access
     const { identity, status } = await askRoute(attempt, hostnames[0] ?? null, pathPrefix)
-    if (identity === previous.deploymentId || redirectTo !== undefined) return true
-    return runtime.identity === 'verified' && status < 500
+    if (redirectTo !== undefined && status >= 300 && status < 400) return true
+    // As access judges it. A proxy whose upstream does not answer still tells to whom it asked.
+    return status < 500 && (identity === previous.deploymentId || runtime.identity === 'verified')
   }
   if (exposure === 'none') return true
   const { probe } = await target.reach(previous, internalPort ?? 80)
@@ -173,7 +185,7 @@ async function answers(attempt: Attempt, previous: RunningRef, release: ReleaseR
   return probe.length > 0
 }
 
-const unlessLost = (error: unknown): false => {
+const notLost = (error: unknown): false => {
   if (isLost(error)) throw error
   return false
 }

@@ -9,6 +9,9 @@ import { proxyOf, verifyToken } from '../routes.js'
 import { within } from '../timing.js'
 import { fail, record, seen } from './observed.js'
 
+const reasonOf = (error: unknown): string =>
+  (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
+
 /** Asks a route as users do, but with the token and without DNS. */
 export async function askRoute(
   attempt: Attempt,
@@ -38,6 +41,8 @@ export async function askRoute(
   }
 }
 
+const gatewayErrors = [502, 503, 504]
+
 export async function checkRoutes(
   attempt: Attempt,
   release: ReleaseRecord,
@@ -59,8 +64,13 @@ export async function checkRoutes(
       try {
         const answer = await askRoute(attempt, hostname, access.pathPrefix)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
+        // The proxy tells whose upstream failed, too: that is no answer of it.
+        const silent = name === 'route' && gatewayErrors.includes(answer.status)
         const redirect = access.redirectTo !== undefined && answer.status >= 300 && answer.status < 400
-        if (answer.identity === attempt.id || (redirect && name === 'route')) {
+        if (silent) {
+          code = 'route-not-served'
+          message = `${at} answered ${answer.status}.`
+        } else if (answer.identity === attempt.id || (redirect && name === 'route')) {
           if (name === 'route' || answer.status < 500) {
             evidence.push(fact)
             break
@@ -71,13 +81,13 @@ export async function checkRoutes(
           code = 'route-identity-mismatch'
           message = `${at} was answered by ${answer.identity ?? 'something without an identity'}.`
         }
-        if (clock.monotonic() - began > Math.min(patienceMs, 3000))
+        if (clock.monotonic() - began > (silent ? patienceMs : Math.min(patienceMs, 3000)))
           fail(attempt, name, code, message, attempts, [...evidence, fact])
       } catch (error) {
         if (AppaloftError.isInstance(error) && error.phase === 'verify') throw error
         attempt.signal.throwIfAborted()
         if (isLost(error)) throw error
-        const why = (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
+        const why = reasonOf(error)
         if (clock.monotonic() - began > patienceMs) {
           fail(
             attempt,
@@ -93,6 +103,37 @@ export async function checkRoutes(
     }
   }
   record(attempt, name, { status: 'passed', attempts, evidence })
+}
+
+const listenerMs = 10_000
+
+/** With exposure `direct-port`: the release's own listener accepts a connection. */
+export async function checkHostPort(attempt: Attempt, { plan }: ReleaseRecord): Promise<void> {
+  const { clock, pause, prober } = attempt.runtime
+  const { hostPort, internalPort } = plan.network
+  const began = clock.monotonic()
+  for (let attempts = 1; ; attempts++) {
+    let why = 'its address is not known'
+    try {
+      const { probe } = await attempt.target.reach(attempt.ref, internalPort ?? 80)
+      for (const address of probe) await prober.dial(address, { timeoutMs: 5000, signal: attempt.signal })
+      if (probe.length > 0)
+        return record(attempt, 'access', {
+          status: 'passed',
+          attempts,
+          evidence: [seen('host-port', hostPort ?? null)],
+        })
+    } catch (error) {
+      attempt.signal.throwIfAborted()
+      if (isLost(error)) throw error
+      why = reasonOf(error)
+    }
+    if (clock.monotonic() - began > listenerMs) {
+      const message = `The host port ${hostPort} does not answer (${why}).`
+      fail(attempt, 'access', 'access-unreachable', message, attempts, [seen('host-port', why)])
+    }
+    await pause(100)
+  }
 }
 
 /** The public address is evidence; it decides only where the profile asks for it. */

@@ -3,7 +3,7 @@ import type { Attempt } from '../attempt.js'
 import { accessUrls, usesProxy } from '../routes.js'
 import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
-import { askPublicly, checkRoutes } from './routing.js'
+import { askPublicly, checkHostPort, checkRoutes } from './routing.js'
 
 /** The process, health and route checks: what a candidate must pass before users meet it. */
 export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord): Promise<void> {
@@ -29,16 +29,8 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Pro
     })
   }
   await attempt.step('verify', 'access', { releaseId: release.id }, async () => {
-    if (plan.network.exposure === 'direct-port') {
-      const { probe: addresses } = await attempt.target.reach(attempt.ref, plan.network.internalPort ?? 80)
-      for (const address of addresses)
-        await attempt.runtime.prober.dial(address, { timeoutMs: 5000, signal: attempt.signal })
-      record(attempt, 'access', {
-        status: 'passed',
-        attempts: 1,
-        evidence: [seen('host-port', plan.network.hostPort ?? null)],
-      })
-    } else {
+    if (plan.network.exposure === 'direct-port') await checkHostPort(attempt, release)
+    else {
       await checkRoutes(attempt, release, 'access', 60_000)
       await askPublicly(attempt, release)
     }

@@ -1,0 +1,6 @@
+export { type InvariantId, invariants, type Violation } from './invariants/words.js'
+export { describeFailure, type SimulationFailure } from './report.js'
+export type { Outcome } from './run.js'
+export type { Deviation, Fault, Move, ResourceSetup, Script, Setup, Verb } from './script.js'
+export { replay, type SimulationOptions, type SimulationReport, simulate } from './simulate.js'
+export type { Subject } from './simulation.js'

@@ -1,0 +1,77 @@
+import { isTerminal, type ReconcileReport } from '@appaloft/core/spec'
+import type { Engine, Simulation } from '../simulation.js'
+import type { InvariantId } from './words.js'
+
+type Problem = readonly [invariant: InvariantId, message: string]
+
+/** Nothing is under way any more, and the last engine has reconciled. */
+export function quiet(simulation: Simulation, engine: Engine, report: ReconcileReport): void {
+  for (const problem of notEnded(simulation, engine, report)) simulation.violate(...problem)
+  for (const [index] of simulation.setup.resources.entries())
+    for (const problem of notQuiet(simulation, `res_r${index}`)) simulation.violate(...problem)
+}
+
+function* notEnded({ ledger }: Simulation, { process }: Engine, { problems }: ReconcileReport): Generator<Problem> {
+  for (const { record } of ledger.deployments.values())
+    if (!isTerminal(record.status))
+      yield [
+        'everything-ends',
+        `${record.id} is ${record.status} after the last reconcile (${JSON.stringify(problems)}).`,
+      ]
+  for (const { lease, process: holder } of ledger.leases.values())
+    if (lease.holder !== null && holder === process)
+      yield ['everything-ends', `${lease.key} is still held by ${process.name}.`]
+}
+
+function* notQuiet({ ledger, machine, routing }: Simulation, id: string): Generator<Problem> {
+  const live = ledger.live(id)
+  const table = routing.tables.get(id)
+  for (const one of machine.of(id))
+    if (one.deploymentId !== live?.deploymentId)
+      yield [
+        'one-live-release',
+        `${one.deploymentId} of ${id} is ${one.state}; live is ${live?.deploymentId ?? 'nothing'}.`,
+      ]
+  for (const release of ledger.releases.values()) {
+    const kept = release.resourceId === id && release.state === 'retained'
+    const excused = ledger.pruned.has(release.id) && release.id !== live?.releaseId
+    if (kept && !excused && !machine.built.has(String(release.artifact.build)))
+      yield ['retained-can-start', `What was built for ${release.id} is gone.`]
+  }
+  if (live === null) {
+    const led = table?.live?.deploymentId ?? table?.staged?.deploymentId
+    if (led !== undefined) yield ['routes-equal-record', `${id}: the proxy leads to ${led}, and nothing is live.`]
+    return
+  }
+  const release = ledger.releases.get(live.releaseId)
+  const thing = machine.find(live)
+  if (release === undefined)
+    return yield ['retained-can-start', `The live release ${live.releaseId} of ${id} is not kept.`]
+  if (thing === undefined) return yield ['one-live-release', `The live release of ${id} is not there.`]
+  // What died by itself may not come back; what does not run has no route.
+  if (thing.endedItself) return
+  if (thing.state !== 'running') yield ['one-live-release', `The live release of ${id} is ${thing.state}.`]
+  if (release.plan.network.exposure !== 'proxy') return
+  if (table?.live?.deploymentId !== live.deploymentId) {
+    const led = table?.live?.deploymentId ?? 'nothing'
+    return yield ['routes-equal-record', `${id}: the proxy leads to ${led}, live is ${live.deploymentId}.`]
+  }
+  if (table.staged !== null) yield ['routes-equal-record', `${id}: ${table.staged.deploymentId} is still staged.`]
+  const [address] = table.live.addresses
+  if (address?.kind !== 'tcp' || address.port !== thing.port || address.host !== thing.host)
+    yield ['routes-equal-record', `${id}: the proxy has an old address of ${live.deploymentId}.`]
+}
+
+/** A resource was removed. */
+export function nothingLeft(simulation: Simulation, id: string): void {
+  const { ledger, machine, routing } = simulation
+  const left = [
+    ...machine.of(id).map((one) => `${one.deploymentId} is ${one.state}`),
+    ...(routing.tables.has(id) ? ['routes'] : []),
+    ...(ledger.resources.has(id) ? ['the record'] : []),
+    ...[...machine.built]
+      .filter(([build, owner]) => owner === id && ledger.builds.has(build))
+      .map(([build]) => `the build ${build.slice(0, 8)}`),
+  ]
+  if (left.length > 0) simulation.violate('nothing-left', `${id}: ${left.join(', ')}.`)
+}
