@@ -8,7 +8,7 @@ export type CompleteOptions = AppaloftOptions & { stateDir: string }
 
 /**
  * What the command line runs on: SQLite in the state folder, releases as local processes behind the embedded proxy, and the planners for Node,
- * static sites, Dockerfiles and images. Each part may be replaced.
+ * static sites, Dockerfiles, images and Compose projects. Each part may be replaced.
  *
  *     const appaloft = createAppaloft(await defaultComposition())
  */
@@ -32,13 +32,14 @@ async function defaultTargets() {
 }
 
 async function defaultPlanners() {
-  const [{ node }, { staticSite }, { dockerfile }, { image }] = await Promise.all([
+  const [{ node }, { staticSite }, { dockerfile }, { image }, { compose: composeFiles }] = await Promise.all([
     import('@appaloft/planner-node'),
     import('@appaloft/planner-static'),
     import('@appaloft/planner-dockerfile'),
     import('@appaloft/planner-image'),
+    import('@appaloft/planner-compose'),
   ])
-  return [node(), staticSite(), dockerfile(), image()]
+  return [node(), staticSite(), dockerfile(), image(), composeFiles()]
 }
 
 /** The engine of a command. */

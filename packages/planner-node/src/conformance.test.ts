@@ -48,6 +48,11 @@ const subject: PlannerSubject = {
   ],
   foreign: [
     { name: 'a page', files: { 'index.html': page } },
+    {
+      name: 'Compose files of the profile',
+      files: { 'package.json': manifest({ scripts: { start: 'node server.js' } }), 'server.js': server },
+      profiles: { runtime: { composeFiles: ['compose.yaml'], startCommand: 'node server.js' } },
+    },
     { name: 'a Go application', files: { 'go.mod': 'module x', 'main.go': 'package main' } },
   ],
 }

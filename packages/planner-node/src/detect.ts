@@ -7,6 +7,8 @@ export async function detect(context: PlannerContext): Promise<Claim | null> {
   const read = await readManifest(context.tree)
   if (read === null) return null
   const { runtime } = context.profiles
+  // Who names Compose files means them: the planner for these says what else contradicts them.
+  if (runtime.composeFiles !== undefined && runtime.planner === undefined) return null
   const explicit = runtime.planner === 'node' || runtime.startCommand !== undefined
   const file = fact(context, 'file', 'package.json', 'package.json')
   const basis = explicit ? 'explicit' : 'generic'

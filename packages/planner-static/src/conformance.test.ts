@@ -46,6 +46,11 @@ const subject: PlannerSubject = {
     { name: 'texts', files: { 'readme.md': '# x', 'docs/page.html': page } },
     { name: 'a Node application', files: { 'index.html': page, 'package.json': '{}' } },
     { name: 'a Go application', files: { 'go.mod': 'module x', 'public/index.html': page } },
+    {
+      name: 'Compose files of the profile',
+      files: { 'index.html': page },
+      profiles: { runtime: { composeFiles: ['compose.yaml'], publishDirectory: '.' } },
+    },
     { name: 'another planner', files: { 'index.html': page }, profiles: { runtime: { planner: 'node' } } },
     { name: 'a start command', files: { 'index.html': page }, profiles: { runtime: { startCommand: 'serve' } } },
   ],

@@ -64,6 +64,8 @@ export async function detect(context: PlannerContext, settings: Settings): Promi
     if (runtime.planner !== undefined || runtime.startCommand !== undefined) return null
     // A Dockerfile is asked for; that it contradicts a publish directory is for its planner to say.
     if (runtime.dockerfilePath !== undefined || runtime.buildTarget !== undefined) return null
+    // The same of Compose files.
+    if (runtime.composeFiles !== undefined) return null
     if (source.kind === 'docker-image' || source.kind === 'compose-file') return null
     if (await tree.has('package.json')) return null
   }

@@ -67,3 +67,62 @@ describe('plan --json', () => {
     expect(stale.documents().at(-1)).toMatchObject({ deployment: { failure: { code: 'plan-stale' } } })
   })
 })
+
+describe('plan of a Compose project', () => {
+  const project = `services:
+  web:
+    image: example/web
+    ports: ['8080:3000']
+  db:
+    image: postgres:16
+`
+
+  it('is set aside on this machine, and shown with --any-target', async () => {
+    const folder = cli.folder('shop')
+    writeFileSync(join(folder, 'compose.yaml'), project)
+    const here = await cli.run(['plan', folder, '--json'])
+    expect(here.code, here.stderr).toBe(3)
+    const blocked = previewSchema.parse(here.documents()[0])
+    expect(blocked.warnings.map((one) => one.code)).toContain('planner-not-for-target')
+    expect(blocked.unsupportedReasons.map((one) => one.code)).toEqual(['unsupported-runtime-target'])
+    expect(blocked.candidates).toMatchObject([{ planner: 'compose', basis: 'compose' }])
+
+    const anywhere = await cli.run(['plan', folder, '--any-target', '--json'])
+    expect(anywhere.code, anywhere.stderr).toBe(0)
+    const preview = previewSchema.parse(anywhere.documents()[0])
+    expect(preview).toMatchObject({
+      planner: { key: 'compose', supportTier: 'container-native' },
+      artifact: {
+        kind: 'compose-project',
+        composeFiles: ['compose.yaml'],
+        services: ['web', 'db'],
+        targetServiceName: 'web',
+      },
+      network: { internalPort: 3000, from: 'planner', targetServiceName: 'web' },
+    })
+    expect(preview.warnings.map((one) => one.code)).toContain('compose-in-place-change')
+    const words = await cli.run(['plan', folder, '--any-target'])
+    expect(words.stdout).toContain('compose-project of web, db')
+  })
+
+  it('leaves an application beside it, or below it, to its own planner', async () => {
+    const beside = writeServer(cli.folder('beside'))
+    writeFileSync(join(beside, 'docker-compose.yml'), project)
+    const shop = cli.folder('below')
+    writeFileSync(join(shop, 'compose.yaml'), 'services: { db: { image: postgres } }')
+    writeServer(cli.folder('below/app'))
+    for (const flags of [[], ['--any-target']]) {
+      const one = await cli.run(['plan', beside, '--json', ...flags])
+      expect(one.code, one.stderr).toBe(0)
+      const preview = previewSchema.parse(one.documents()[0])
+      expect(preview.planner?.key).toBe('node')
+      expect(preview.candidates.find(({ planner }) => planner === 'compose')?.lostBecause).toBeTruthy()
+      const other = await cli.run(['plan', shop, '--json', ...flags])
+      expect(other.code, other.stderr).toBe(0)
+      expect(previewSchema.parse(other.documents()[0])).toMatchObject({
+        planner: { key: 'node' },
+        source: { baseDirectory: 'app' },
+      })
+    }
+  })
+})

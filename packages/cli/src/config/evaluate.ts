@@ -7,6 +7,7 @@ import { CliError } from '../errors.js'
 const offered = [
   '@appaloft/core',
   '@appaloft/core/spec',
+  '@appaloft/planner-compose',
   '@appaloft/planner-dockerfile',
   '@appaloft/planner-image',
   '@appaloft/planner-node',

@@ -32,8 +32,11 @@ export const dockerfileSchema = strictObject(() => ({
 
 export const composeProjectSchema = strictObject(() => ({
   kind: z.literal('compose-project'),
+  /** Relative to the source's root, each merged upon the ones before. Paths in them start at the directory of the first. */
   composeFiles: z.array(z.string().min(1)).min(1),
+  /** Those that start: without those that wait for a profile of Compose. */
   services: z.array(z.string()),
+  /** The one that takes the traffic, and whose command the plan's start command replaces. Absent where no traffic is taken. */
   targetServiceName: z.string().optional(),
 }))
 
