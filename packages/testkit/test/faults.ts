@@ -90,9 +90,6 @@ export const faults: Record<string, Edits> = {
   'a drain does not wait for requests': {
     'engine/in-flight.ts': [['if (open === 0 || clock.monotonic() >= end) break', 'if (open >= 0) break']],
   },
-  'recovery ignores who took its place': {
-    'engine/recover.ts': [['  if (winner !== null && !isTerminal(winner.status)) return null\n', '']],
-  },
   'recovery goes on with what it read before it had the leases': {
     'engine/recover.ts': [['    attempt.record = present\n', '']],
   },
@@ -128,19 +125,11 @@ export const faults: Record<string, Edits> = {
   'an attempt does not wait for maintenance': {
     'engine/acquire.ts': [['(other === null && holderGone(runtime, lease))', 'other === null']],
   },
-  'an attempt that was recorded without an answer is forgotten': {
-    'engine/begin.ts': [
-      ['    const result = await patiently(runtime, create)\n', '    const result = await create()\n'],
-    ],
-  },
   'leases are not given back at the end': {
     'engine/ending.ts': [['    releaseLeases: attempt.leases(),\n', '']],
   },
   'the promotion is not intended before it is done': {
     'engine/phases/promote.ts': [["set: { promotion: 'intended', journal:", 'set: { journal:']],
-  },
-  'followers count for themselves': {
-    'engine/observe.ts': [['        after = event.sequence\n', '        after += 1\n']],
   },
   'a handle resolves before the end': {
     'engine/begin.ts': [
@@ -150,9 +139,6 @@ export const faults: Record<string, Edits> = {
       ],
     ],
   },
-  'removal does not wait for attempts': {
-    'engine/remove.ts': [['    await endAttempts(engine, id, key, options.signal)\n', '']],
-  },
   'a former release is taken to serve without being asked': {
     'engine/phases/rollback.ts': [
       [
@@ -160,5 +146,24 @@ export const faults: Record<string, Edits> = {
         "if (state === 'running') break",
       ],
     ],
+  },
+  'an error of the proxy is taken for an answer of the release': {
+    'engine/phases/routing.ts': [['const gatewayErrors = [502, 503, 504]', 'const gatewayErrors: number[] = []']],
+  },
+  'the former routes are left with the former address': {
+    'engine/phases/rollback.ts': [
+      [
+        '      await target.proxy.apply(record.resourceId, former.table, attempt.token)\n',
+        '      if (ours || moved) await target.proxy.apply(record.resourceId, former.table, attempt.token)\n',
+      ],
+    ],
+  },
+  'a rollback goes on where the fence could not be raised': {
+    'engine/phases/rollback.ts': [
+      ['  await raiseFences(attempt.target, attempt.record.resourceId, attempt.token, attempt.id)\n', ''],
+    ],
+  },
+  'an access check without an address passes': {
+    'engine/phases/routing.ts': [['      if (probe.length > 0)\n', '']],
   },
 }

@@ -4,7 +4,8 @@ import { faults } from '../../test/faults.js'
 import { engineWith } from '../../test/mutants.js'
 import { describeFailure, replay, simulate } from './index.js'
 
-const seed = Number(process.env.APPALOFT_SEED ?? Math.floor(Math.random() * 1_000_000_000))
+// The same sample in every run of the tests; the soak takes another one each time.
+const seed = Number(process.env.APPALOFT_SEED ?? 7_000_000)
 const subject = { createAppaloft, store: memoryStore }
 
 describe('the engine, simulated', () => {
