@@ -168,7 +168,8 @@ describe('up', () => {
     writeFileSync(join(folder, 'package.json'), '{ "name": "empty", "dependencies": { "left-pad": "1.3.0" } }')
     const finished = await cli.run(['up', folder])
     expect(finished.code, finished.stdout + finished.stderr).toBe(3)
-    expect(finished.stdout).toContain('fix:')
+    expect(finished.stdout).toMatch(/or: .* runtime\.startCommand/)
+    expect(finished.stdout).toContain('to recover: Add a start script')
     expect(finished.stdout).not.toContain('\u001b')
   })
 
