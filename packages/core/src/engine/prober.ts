@@ -1,13 +1,11 @@
-import { lookup } from 'node:dns/promises'
-import { request } from 'node:http'
-import { connect } from 'node:net'
 import type { ProbeAnswer, ProbeRequest, Prober } from '../spec/prober.js'
 import type { Address } from '../spec/proxy.js'
 
 const bodyLimit = 64 * 1024
 
 /** One HTTP request to an address, on a connection of its own: a probe must not be answered by a kept-alive connection of former times. */
-function ask(address: Address, options: ProbeRequest): Promise<ProbeAnswer> {
+async function ask(address: Address, options: ProbeRequest): Promise<ProbeAnswer> {
+  const { request } = await import('node:http')
   return new Promise((resolve, reject) => {
     const at = address.kind === 'tcp' ? { host: address.host, port: address.port } : { socketPath: address.path }
     const { signal } = options
@@ -56,7 +54,11 @@ function ask(address: Address, options: ProbeRequest): Promise<ProbeAnswer> {
 }
 
 /** Does something accept connections there? */
-function dial(address: Address, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
+async function dial(
+  address: Address,
+  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+): Promise<void> {
+  const { connect } = await import('node:net')
   return new Promise((resolve, reject) => {
     const socket = address.kind === 'tcp' ? connect(address.port, address.host) : connect(address.path)
     const expire = () => socket.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' }))
@@ -75,9 +77,9 @@ function dial(address: Address, { timeoutMs, signal }: { timeoutMs: number; sign
   })
 }
 
-/** Over sockets of this machine. */
+/** Over sockets of this machine. The modules are loaded when something is asked: who only imports the engine pays for none. */
 export const socketProber = (): Prober => ({
   request: ask,
   dial,
-  lookup: async (hostname) => (await lookup(hostname)).address,
+  lookup: async (hostname) => (await (await import('node:dns/promises')).lookup(hostname)).address,
 })
