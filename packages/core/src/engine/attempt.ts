@@ -12,6 +12,7 @@ import { isLost, toAppaloftError } from './errors.js'
 import { Heartbeat } from './heartbeat.js'
 import { Journal } from './journal.js'
 import { LogLines } from './log-lines.js'
+import { cleaned } from './redaction.js'
 import type { Runtime } from './runtime.js'
 
 type EventInput = Partial<Omit<NewEvent, 'at'>> & Pick<NewEvent, 'type'>
@@ -88,7 +89,7 @@ export class Attempt {
   event(input: EventInput): NewEvent {
     const { message, data, ...rest } = input
     const { currentPhase } = this.present
-    return this.redact.json({
+    return cleaned(this.redact, {
       at: this.runtime.now(),
       ...(currentPhase === null ? {} : { phase: currentPhase }),
       ...rest,
@@ -180,7 +181,8 @@ export class Attempt {
       events: [...(rest.events ?? []), this.event({ type: 'step-started', phase, step, data })],
     })
     try {
-      const result = await work()
+      // What was held back of its output belongs before its end.
+      const result = await work().finally(() => this.lines.end())
       if (!this.settled) this.signal.throwIfAborted()
       this.defer({
         set: { journal: { step, state: 'done', data } },
@@ -224,7 +226,7 @@ export class Attempt {
   async warn(warning: Reason): Promise<void> {
     const { code, message, phase } = warning
     await this.commit({
-      set: { warnings: [...this.present.warnings, this.redact.json(warning)] },
+      set: { warnings: [...this.present.warnings, cleaned(this.redact, warning)] },
       events: [this.event({ type: 'warning', phase, level: 'warn', message, data: { code } })],
     })
   }

@@ -1,12 +1,12 @@
-import { redactor } from '../secrets/index.js'
+import { silent } from '../secrets/index.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import type { DeploymentEvent } from '../spec/events.js'
 import type { JsonObject } from '../spec/json.js'
 import type { Diagnostics } from '../spec/recovery.js'
-import { openVariables } from './definitions.js'
 import { toAppaloftError } from './errors.js'
 import { readModel } from './read-model.js'
 import { recovery } from './recovery.js'
+import { cleaned, redactorOf } from './redaction.js'
 import { type Runtime, targetOf } from './runtime.js'
 import { resourceStatus } from './status.js'
 
@@ -69,8 +69,9 @@ export async function diagnostics(
     problems,
   }
   // What was recorded was redacted then; what is asked now (a probe, an error) is redacted here.
-  const values = await openVariables(runtime, record.resourceId, record.definition.environment ?? {}).catch(() => [])
-  return redactor(values.filter((one) => one.secret).map((one) => one.value)).json(document)
+  const { environment } = record.definition
+  const redact = await section('secrets', () => redactorOf(runtime, record.resourceId, environment))
+  return cleaned(redact ?? silent, document)
 }
 
 /** Values of variables are the application's own affair, secret or not: their names are enough. */

@@ -5,6 +5,7 @@ import type { Json } from '../spec/json.js'
 import type { Phase, Step } from '../spec/phases.js'
 import type { Reason } from '../spec/reasons.js'
 import type { Attempt } from './attempt.js'
+import { cleaned } from './redaction.js'
 
 /** How to go on, by the phase that failed. */
 export const phaseHints: Record<Phase, string> = {
@@ -28,7 +29,7 @@ export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, 
     : phase === 'execute'
       ? attempt.lastLogs
       : []
-  return attempt.redact.json({
+  return cleaned(attempt.redact, {
     code: error.code,
     category: error.category,
     phase,

@@ -1,4 +1,4 @@
-import type { Redactor } from '../secrets/index.js'
+import type { RedactedLines, Redactor } from '../secrets/index.js'
 import { maxLogLineBytes, maxStepLogBytes, type NewEvent } from '../spec/events.js'
 import type { Phase, Step } from '../spec/phases.js'
 import type { LogLine } from '../spec/target.js'
@@ -12,6 +12,8 @@ export class LogLines {
   /** The last lines of all, for the failure. */
   readonly last: string[] = []
   private waiting: NewEvent[] = []
+  /** Each is redacted as a whole, so that a secret of several lines is found. */
+  private readonly outputs = new Map<string, { lines: RedactedLines; tell(text: string): void }>()
   private stepBytes = 0
   private timer: AbortController | undefined
 
@@ -24,12 +26,28 @@ export class LogLines {
 
   /** A step's allowance begins anew. */
   begin(): void {
+    this.end()
     this.stepBytes = 0
   }
 
   /** Never throws. */
   add(phase: Phase | null, step: Step, line: LogLine, source: 'build' | 'runtime'): void {
-    const text = this.redactor().text(line.text)
+    const { stream } = line
+    const name = `${source} ${stream}`
+    const lines = this.outputs.get(name)?.lines ?? this.redactor().lines()
+    const tell = (text: string) =>
+      this.tell(text, { ...(phase === null ? {} : { phase }), step, data: { stream, source } })
+    this.outputs.set(name, { lines, tell })
+    for (const text of lines.write(line.text)) tell(text)
+  }
+
+  /** The step's output is over: what was held back is told. */
+  end(): void {
+    for (const { lines, tell } of this.outputs.values()) for (const text of lines.end()) tell(text)
+    this.outputs.clear()
+  }
+
+  private tell(text: string, rest: Omit<NewEvent, 'type' | 'at' | 'message'>): void {
     this.last.push(text.slice(0, 2000))
     if (this.last.length > keptForFailures) this.last.shift()
     if (this.stepBytes >= maxStepLogBytes) return
@@ -39,10 +57,9 @@ export class LogLines {
     this.waiting.push({
       type: 'log',
       at: this.runtime.now(),
-      ...(phase === null ? {} : { phase }),
-      step,
+      ...rest,
       message: full ? `${kept.slice(0, 200)} [the step's log is cut here]` : kept,
-      data: { stream: line.stream, source, ...(kept === text && !full ? {} : { truncated: true }) },
+      data: { ...rest.data, ...(kept === text && !full ? {} : { truncated: true }) },
     })
     this.arm(batchMs)
   }

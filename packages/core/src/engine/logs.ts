@@ -1,11 +1,11 @@
-import { redactor } from '../secrets/index.js'
+import type { RedactedLines } from '../secrets/index.js'
 import type { LogEntry, LogsOptions } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { DeploymentEvent } from '../spec/events.js'
 import type { Engine } from './appaloft.js'
-import { openVariables } from './definitions.js'
 import { observe } from './observe.js'
 import { logsOptions } from './observe-options.js'
+import { redactorOf } from './redaction.js'
 import { type Runtime, targetOf } from './runtime.js'
 import { linked, stoppable } from './stoppable.js'
 
@@ -66,7 +66,7 @@ async function* toldLines(
   }
 }
 
-/** What the release itself said. */
+/** What the release itself said. `secret-unavailable` where nobody knows what is secret in it. */
 async function* spokenLines(
   runtime: Runtime,
   id: string,
@@ -75,10 +75,16 @@ async function* spokenLines(
   const record = await runtime.store.getDeployment(id)
   if (record === null || record.releaseId === null) return
   const ref = { resourceId: record.resourceId, deploymentId: id, releaseId: record.releaseId }
-  const values = await openVariables(runtime, record.resourceId, record.plan?.environment ?? {}).catch(() => [])
-  const redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
-  for await (const { text, ...line } of targetOf(runtime, record.target).logs(ref, options))
-    yield { source: 'runtime', ...line, text: redact.text(text), deploymentId: id }
+  const outputs = new Map<string, { lines: RedactedLines; entry: Omit<LogEntry, 'text'> }>()
+  for await (const { text, ...line } of targetOf(runtime, record.target).logs(ref, options)) {
+    const entry = { source: 'runtime' as const, ...line, deploymentId: id }
+    const known = outputs.get(line.stream)
+    const lines =
+      known?.lines ?? (await redactorOf(runtime, record.resourceId, record.plan?.environment)).lines({ cut: true })
+    outputs.set(line.stream, { lines, entry })
+    for (const clean of lines.write(text)) yield { ...entry, text: clean }
+  }
+  for (const { lines, entry } of outputs.values()) for (const clean of lines.end()) yield { ...entry, text: clean }
 }
 
 const entryOf = ({ deploymentId, message = '', at, data }: DeploymentEvent): LogEntry => ({

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EventsOptions, LogsOptions } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
+import { cursorSchema } from '../spec/events.js'
 import { parseInput } from './input.js'
 
 const seconds = z.number().min(0)
@@ -53,7 +54,7 @@ export const logsOptions = (input: LogsOptions): z.infer<typeof logsOptionsSchem
 
 function sequenceOf(cursor: string | undefined): number {
   if (cursor === undefined) return 0
-  if (!/^(?:0|[1-9]\d{0,14})$/.test(cursor))
+  if (!cursorSchema.safeParse(cursor).success)
     throw new AppaloftError('cursor-invalid', { details: { cursor: cursor.slice(0, 64) } })
   return Number(cursor)
 }

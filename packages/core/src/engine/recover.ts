@@ -1,11 +1,10 @@
-import { redactor } from '../secrets/index.js'
+import { silent } from '../secrets/index.js'
 import type { DeploymentRecord, Failure } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
 import { align } from './align.js'
 import { Attempt } from './attempt.js'
-import { openVariables } from './definitions.js'
 import { endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
@@ -14,6 +13,7 @@ import { acquireLease } from './leases.js'
 import { openStep } from './open-ends.js'
 import { recordPromotion } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
+import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
 import { usesProxy } from './routes.js'
 import { finishPromoted } from './run.js'
@@ -40,8 +40,10 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
   const attempt = new Attempt(runtime, record, { key: taken.key, token: taken.token }, target)
   attempt.settled = true
   try {
-    const values = await openVariables(runtime, record.resourceId, record.definition.environment ?? {}).catch(() => [])
-    attempt.redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
+    const { environment } = record.definition
+    attempt.redact = await redactorOf(runtime, record.resourceId, environment, record.plan?.environment).catch(
+      () => silent,
+    )
     const holds = await takeResource(attempt)
     // Read again: until its leases were taken, it may have gone on.
     const present = await store.getDeployment(deploymentId)

@@ -1,4 +1,3 @@
-import { redactor } from '../secrets/index.js'
 import { keptCopy, type OpenedSource, openSource } from '../sources/index.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
@@ -7,7 +6,6 @@ import type { Plan } from '../spec/plan.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import { acquireResource } from './acquire.js'
 import type { Attempt } from './attempt.js'
-import { openVariables } from './definitions.js'
 import { endElsewhere, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
@@ -20,6 +18,7 @@ import { BlockedPlan, detectAndPlan } from './phases/plan.js'
 import { promote } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
 import { checkAccess, verifyCandidate } from './phases/verify.js'
+import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
 import { retain } from './retention.js'
 import { proxyOf, usesProxy } from './routes.js'
@@ -44,8 +43,8 @@ export async function run(attempt: Attempt): Promise<DeploymentRecord> {
 
 async function forward(attempt: Attempt): Promise<void> {
   const { runtime, record, target } = attempt
-  const values = await openVariables(runtime, record.resourceId, record.definition.environment ?? {})
-  attempt.redact = redactor(values.filter((one) => one.secret).map((one) => one.value))
+  const { environment } = record.definition
+  attempt.redact = await redactorOf(runtime, record.resourceId, environment, record.plan?.environment)
   const startedAt = runtime.now()
   const planned = record.trigger === 'retry' || record.trigger === 'rollback'
   const opened = planned ? null : await detectAndPlan(attempt, startedAt)

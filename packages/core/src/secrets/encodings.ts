@@ -36,7 +36,9 @@ function urlForms(value: string): string[] {
   const form = strict.replaceAll('%20', '+')
   const search = new URLSearchParams({ v: value }).toString().slice(2)
   const whole = encodeURI(wellFormed(value))
-  return [component, strict, form, search, whole, component.replaceAll('~', '%7E')].flatMap((one) => [
+  // A URL inside a URL, as in a redirect.
+  const twice = encodeURIComponent(component)
+  return [component, strict, form, search, whole, twice, component.replaceAll('~', '%7E')].flatMap((one) => [
     one,
     lowerEscapes(one),
   ])
@@ -56,6 +58,16 @@ function jsonForms(value: string): string[] {
 }
 const upperEscape = (escape: string) => `\\u${escape.slice(2).toUpperCase()}`
 
+/** As literals of programs show them, $'…' of a shell included, with one quote escaped or none. */
+function literalForms(value: string): string[] {
+  const controls = value
+    .replaceAll('\\', '\\\\')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\t', '\\t')
+    .replaceAll('\r', '\\r')
+  return [controls, ...["'", '"', '`'].map((quote) => controls.replaceAll(quote, `\\${quote}`))]
+}
+
 function shellForms(value: string): string[] {
   return [
     value.replaceAll("'", "'\\''"),
@@ -63,43 +75,46 @@ function shellForms(value: string): string[] {
     value.replace(/[\\"$`!]/g, '\\$&'),
     value.replace(/[\\"$`]/g, '\\$&'),
     value.replace(/[^A-Za-z0-9_\-.,:+/@\n\u0080-\uffff]/g, '\\$&'),
-    // $'…' and the way console.log shows a string inside an object
-    value
-      .replaceAll('\\', '\\\\')
-      .replaceAll("'", "\\'")
-      .replaceAll('\n', '\\n')
-      .replaceAll('\t', '\\t')
-      .replaceAll('\r', '\\r'),
-    value
-      .replaceAll('\\', '\\\\')
-      .replaceAll('`', '\\`')
-      .replaceAll('\n', '\\n')
-      .replaceAll('\t', '\\t')
-      .replaceAll('\r', '\\r'),
   ]
 }
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+/** Each column is a way that is in use. */
+const entities: Record<string, readonly string[]> = {
+  '&': ['&amp;', '&amp;', '&amp;', '&amp;', '&#38;', '&#x26;'],
+  '<': ['&lt;', '&lt;', '&lt;', '&lt;', '&#60;', '&#x3c;'],
+  '>': ['&gt;', '&gt;', '&gt;', '&gt;', '&#62;', '&#x3e;'],
+  '"': ['&quot;', '&quot;', '&#34;', '&quot;', '&#34;', '&#x22;'],
+  "'": ['&#39;', '&#x27;', '&#39;', '&apos;', '&#39;', '&#x27;'],
+}
 const htmlForms = (value: string) => [
-  value.replace(/[&<>"']/g, (char) => entities[char] ?? char),
-  value.replace(/[&<>]/g, (char) => entities[char] ?? char),
+  ...[0, 1, 2, 3, 4, 5].map((column) => value.replace(/[&<>"']/g, (char) => entities[char]?.[column] ?? char)),
+  value.replace(/[&<>]/g, (char) => entities[char]?.[0] ?? char),
+  value.replace(/[&<>"]/g, (char) => entities[char]?.[0] ?? char),
 ]
 
-/** One value in every common encoding, itself included. */
-export function encodingsOf(value: string): Set<string> {
+/** A quote doubled: tables of text, SQL. */
+const doubledForms = (value: string) => ["'", '"'].map((quote) => value.replaceAll(quote, quote + quote))
+
+/** As `Buffer` shows itself: only the first 50 bytes. */
+const spacedHex = (hex: string) => (hex.slice(0, 100).match(/../g) ?? []).join(' ')
+
+/** One value in every common encoding, itself included. `dense` are those of them that tools break into lines of their own accord. */
+export function encodingsOf(value: string): { all: Set<string>; dense: Set<string> } {
   const bytes = Buffer.from(value, 'utf8')
   const hex = bytes.toString('hex')
   const base64 = ([0, 1, 2] as const).map((offset) => base64At(bytes, offset))
-  return new Set([
+  const dense = new Set([...base64, ...base64.map(urlSafe), hex, hex.toUpperCase()])
+  const all = new Set([
     value,
-    ...base64,
-    ...base64.map(urlSafe),
+    ...dense,
     ...wrapped(base64[0]!),
-    hex,
-    hex.toUpperCase(),
+    spacedHex(hex),
     ...urlForms(value),
     ...jsonForms(value),
+    ...literalForms(value),
     ...shellForms(value),
     ...htmlForms(value),
+    ...doubledForms(value),
   ])
+  return { all, dense }
 }

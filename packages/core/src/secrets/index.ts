@@ -1,2 +1,5 @@
-export { type RedactedStream, type Redactor, redactor, shortestSecret } from './redactor.js'
+export type { RedactedLines } from './lines.js'
+export { shortestSecret } from './patterns.js'
+export { type Redactor, redactLines, redactor, silent } from './redactor.js'
 export { type DefaultSecretsOptions, defaultSecrets } from './secrets.js'
+export type { RedactedStream } from './stream.js'

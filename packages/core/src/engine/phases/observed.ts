@@ -4,6 +4,7 @@ import { AppaloftError } from '../../spec/errors.js'
 import type { JsonObject } from '../../spec/json.js'
 import type { Evidence } from '../../spec/reasons.js'
 import type { Attempt } from '../attempt.js'
+import { cleaned } from '../redaction.js'
 import { deadline } from '../timing.js'
 
 export const seen = (signal: string, value: Evidence['value'], kind = 'response'): Evidence => ({
@@ -14,7 +15,7 @@ export const seen = (signal: string, value: Evidence['value'], kind = 'response'
 
 /** What a check found: told with the next boundary. */
 export function record(attempt: Attempt, name: CheckName, check: Omit<Check, 'observedAt'>): void {
-  const full: Check = attempt.redact.json({ ...check, observedAt: attempt.runtime.now() })
+  const full: Check = cleaned(attempt.redact, { ...check, observedAt: attempt.runtime.now() })
   attempt.defer({
     set: { checks: { ...attempt.present.checks, [name]: full } },
     events: [
@@ -50,14 +51,14 @@ export function fail(
 /** The last lines of the release's own output; what can be read within two seconds. */
 export async function runtimeLogs({ runtime, target, ref, redact }: Attempt, tail = 50): Promise<string[]> {
   const lines: string[] = []
+  const output = redact.lines({ cut: true })
   const limit = deadline(runtime.clock, 2000, () => new Error('timeout'))
   try {
-    for await (const line of target.logs(ref, { tail, signal: limit.signal }))
-      lines.push(redact.text(line.text).slice(0, 2000))
+    for await (const line of target.logs(ref, { tail, signal: limit.signal })) lines.push(...output.write(line.text))
   } catch {
     // what was read is told
   } finally {
     limit.clear()
   }
-  return lines.slice(-tail)
+  return [...lines, ...output.end()].slice(-tail).map((line) => line.slice(0, 2000))
 }

@@ -3,6 +3,7 @@ import { AppaloftError } from '../../spec/errors.js'
 import type { Reason } from '../../spec/reasons.js'
 import type { Attempt } from '../attempt.js'
 import { detect, planDetected } from '../planning.js'
+import { cleaned } from '../redaction.js'
 import { enter } from './enter.js'
 
 /** A plan that is blocked: the attempt ends with the first reason's code and phase. */
@@ -43,7 +44,10 @@ export async function detectAndPlan(attempt: Attempt, startedAt: string): Promis
   const events = preview.warnings.map(({ code, message }) =>
     attempt.event({ type: 'warning', level: 'warn', message, data: { code } }),
   )
-  attempt.defer({ set: { warnings: preview.warnings, ...(plan === null ? {} : { plan }) }, events })
+  attempt.defer({
+    set: { warnings: cleaned(attempt.redact, preview.warnings), ...(plan === null ? {} : { plan }) },
+    events,
+  })
   const [first] = preview.unsupportedReasons
   if (first !== undefined || plan === null) throw new BlockedPlan(first!)
   // Before the lease is asked for: whoever finds this attempt later needs its plan.

@@ -1,3 +1,4 @@
+import { redactLines } from '../../secrets/index.js'
 import type { ErrorCode } from '../../spec/codes.js'
 import type { Address } from '../../spec/proxy.js'
 import type { Evidence } from '../../spec/reasons.js'
@@ -30,7 +31,9 @@ export async function probe(attempt: Attempt, release: ReleaseRecord, port: numb
     })
     const evidence = [
       seen('exit-code', result.exitCode, 'process'),
-      ...result.lastLogs.slice(-3).map((line) => seen('log', line, 'log')),
+      ...redactLines(attempt.redact, result.lastLogs, { cut: true })
+        .slice(-3)
+        .map((line) => seen('log', line, 'log')),
     ]
     return {
       ok: result.exitCode === 0,
