@@ -40,7 +40,8 @@ const capabilitiesOf = (proxy: Proxy | null): TargetCapabilities => ({
   volumes: true,
   binds: false,
   exec: true,
-  clearEnvironment: 'a file of the state folder with mode 0600, as long as the release is kept running',
+  clearEnvironment:
+    'files of the state folder with mode 0600, as long as the release is kept running: its environment, and its log, with what it prints itself',
   fencing: 'compare',
 })
 

@@ -49,6 +49,7 @@ export interface RunningRef {
 
 export interface LogLine {
   stream: 'stdout' | 'stderr'
+  /** Without its line break. A line of more than 16 KiB is cut there or comes in pieces; the engine hides what of a secret the cut left. */
   text: string
 }
 
