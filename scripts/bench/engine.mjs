@@ -1,4 +1,4 @@
-// The engine's own time for a deployment, on a target that answers at once; fan-out to observers; memory of an idle and an active deployment.
+// The engine's own time for a deployment, on a target that answers at once; memory of an idle and an active deployment.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

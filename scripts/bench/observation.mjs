@@ -1,0 +1,87 @@
+// Events to 100 observers of one engine, from a store in memory.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAppaloft, memoryStore } from '@appaloft/core'
+import { fakeTarget, sampleEvent } from '@appaloft/testkit'
+import { median, repeat, row, since, title } from './measure.mjs'
+
+const observers = 100
+const events = 2_000
+const rounded = (count) => Math.round(count).toLocaleString('en')
+
+/** Claims any image; its build waits, so that the attempt is still running while it is observed. */
+const planner = {
+  specVersion: 1,
+  key: 'any',
+  detect: async () => ({
+    basis: 'explicit',
+    supportTier: 'container-native',
+    reason: 'It is an image.',
+    evidence: [],
+    artifactKind: 'image',
+  }),
+  plan: async () => ({
+    artifact: { kind: 'image', image: 'registry.test/app:1' },
+    commands: {},
+    network: { internalPort: 80, from: 'planner', honoursPort: true },
+    evidence: [],
+    warnings: [],
+  }),
+}
+
+export const observation = async ({ runs }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'appaloft-bench-'))
+  const store = memoryStore()
+  const fake = fakeTarget({ capabilities: { artifactKinds: ['image'] } })
+  let building = () => {}
+  const reached = new Promise((resolve) => {
+    building = resolve
+  })
+  const build = async (input) => {
+    building()
+    await new Promise((_, reject) => input.signal.addEventListener('abort', () => reject(input.signal.reason)))
+  }
+  const engine = createAppaloft({ store, targets: [{ ...fake, build }], planners: [planner], stateDir: folder })
+  try {
+    const resource = { id: 'res_bench', source: { kind: 'docker-image', image: 'registry.test/app:1' } }
+    const { id } = await engine.deployments.create({ resource })
+    await reached
+    title(`${observers} observers of a deployment, in memory`)
+    for (const [name, batch] of Object.entries({ 'one by one': 1, 'in batches': 100 })) {
+      const rates = await repeat(Math.min(runs, 5), () => fanOut(engine, store, id, batch))
+      const rate = median(rates)
+      row(name, `${rounded(rate)} events and ${rounded(rate * observers)} deliveries a second`)
+    }
+  } finally {
+    await engine.close({ mode: 'cancel' })
+    await fake.world.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Events a second that all observers have, each whole and in order. */
+async function fanOut(engine, store, id, batch) {
+  const { last } = await store.readEvents(id, { limit: 0 })
+  const all = Array.from({ length: observers }, async () => {
+    const stream = engine.deployments.events(id, { follow: true, cursor: String(last) })
+    for (let next = last + 1; next <= last + events; ) {
+      const { value } = await stream.next()
+      if (value.kind !== 'event') continue
+      if (value.event.sequence !== next) throw new Error(`${value.event.sequence} came instead of ${next}`)
+      next += 1
+    }
+    await stream.return()
+  })
+  // They wait by now.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const started = performance.now()
+  for (let done = 0; done < events; done += batch)
+    await store.commit({
+      deploymentId: id,
+      guards: [],
+      events: Array.from({ length: batch }, (_, i) => sampleEvent(`line ${done + i}`)),
+    })
+  await Promise.all(all)
+  return (1000 * events) / since(started)
+}
