@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { run } from './run.mjs'
 import { bin, root } from './workspace.mjs'
 
@@ -21,13 +22,31 @@ export const count = (report) => {
   return found
 }
 
+const outsideReporter = fileURLToPath(new URL('outside.mjs', import.meta.url))
+
+/** The errors outside of any test (an unhandled rejection), which vitest's own report leaves out: a line each. */
+const outside = (file) => {
+  let lines
+  try {
+    lines = JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    lines = []
+  }
+  return lines.length > 0 ? lines : ['an error outside of any test (see the output above)']
+}
+
 /** Runs the tests of some vitest projects. */
 export const vitest = async (projects, env) => {
   const report = join(root, '.cache', `vitest-${projects.join('-')}-${process.pid}.json`)
   mkdirSync(join(root, '.cache'), { recursive: true })
   const chosen = projects.flatMap((project) => ['--project', project])
-  const args = [...chosen, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const { code } = await run(process.execPath, [bin('vitest'), 'run', ...args], { cwd: root, env })
+  const reporters = ['default', 'json', outsideReporter].map((reporter) => `--reporter=${reporter}`)
+  const errors = `${report}.errors`
+  const args = [...chosen, '--passWithNoTests', ...reporters, `--outputFile.json=${report}`]
+  const { code } = await run(process.execPath, [bin('vitest'), 'run', ...args], {
+    cwd: root,
+    env: { ...env, APPALOFT_OUTSIDE_ERRORS: errors },
+  })
   let found
   try {
     found = count(JSON.parse(readFileSync(report, 'utf8')))
@@ -35,12 +54,11 @@ export const vitest = async (projects, env) => {
     const failures = code === 0 ? [] : ['vitest wrote no report']
     found = { passed: 0, failed: failures.length, failures, skipped: [] }
   }
-  rmSync(report, { force: true })
-  // Errors outside of any test (an unhandled rejection) are in the exit code only.
   if (code !== 0 && found.failed === 0) {
-    found.failures.push('an error outside of any test (see the output above)')
-    found.failed = 1
+    found.failures.push(...outside(errors))
+    found.failed = found.failures.length
   }
+  for (const file of [report, errors]) rmSync(file, { force: true })
   if (found.passed + found.failed + found.skipped.length === 0) found.notRun = 'there are no such tests yet'
   return found
 }

@@ -52,6 +52,8 @@ const leaderOnly: Change = () => ({
       const child = spawn(program, rest, { env: { ...given.env }, cwd: given.cwd, detached: true, stdio: 'pipe' })
       left.push(child.pid ?? 0)
       let stdout = ''
+      // A command that ends without reading breaks the pipe: that is none of this host's faults.
+      child.stdin.on('error', () => {})
       child.stdin.end(given.input ?? '')
       child.stderr.resume()
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
