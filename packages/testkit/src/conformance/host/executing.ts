@@ -87,8 +87,10 @@ export const executingCases: readonly ConformanceCase<HostFactory>[] = [
   hostCase('host.exec.cwd', 'a command runs in the folder that was named', async (machine) => {
     const folder = machine.at(`a b'c $(x)`)
     await machine.ask('mkdir "$1"', folder)
-    const { stdout } = await machine.sh('pwd -P; echo here > file', [], { cwd: folder })
+    // Asked first, so that a host that stays where it is writes nothing there.
+    const { stdout } = await machine.sh('pwd -P', [], { cwd: folder })
     assert.ok(stdout.endsWith(`/a b'c $(x)\n`), stdout)
+    await machine.sh('echo here > file', [], { cwd: folder })
     assert.equal(await machine.ask('cat "$1/file"', folder), 'here\n')
     await refused(machine.sh('exit 0', [], { cwd: machine.at('none') }), 'command-not-found')
   }),
