@@ -2,9 +2,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type FakeTarget, FakeWorld, fakeTarget } from '@appaloft/testkit'
 import { type Appaloft, type AppaloftOptions, createAppaloft, memoryStore } from '../src/index.js'
-import { type Blocked, type Planner, type ResourceDefinition, reason, type Store } from '../src/spec/index.js'
+import {
+  type Blocked,
+  type Clock,
+  type Planner,
+  type ResourceDefinition,
+  reason,
+  type Store,
+} from '../src/spec/index.js'
 
 /** Claims any folder that has app.txt, or blocks its plan. */
 export const anyPlanner = (blocked?: Blocked): Planner => ({
@@ -93,6 +101,18 @@ export class Scene {
     await rm(`${this.folder}-state`, { recursive: true, force: true })
   }
 }
+
+/** Time that passes so many times faster: for what waits long by design. */
+export const hurried = (times: number): Clock => ({
+  now: () => Date.now(),
+  monotonic: () => performance.now() * times,
+  sleep: async (ms, { signal, unref = false } = {}) => {
+    await delay(ms / times, undefined, { ref: !unref, ...(signal ? { signal } : {}) }).catch((error) => {
+      signal?.throwIfAborted()
+      throw error
+    })
+  },
+})
 
 /** Who answers on a URL. */
 export function visit(url: string): Promise<{ status: number; deployment: string | undefined }> {

@@ -1,4 +1,5 @@
-import { attemptLeaseKey, type ResourceRecord, storeErrors } from '@appaloft/core/spec'
+import { attemptLeaseKey, type LeaseRef, type ResourceRecord, storeErrors } from '@appaloft/core/spec'
+import { isHeld } from './leases.js'
 import { readResource, text, unparsed } from './rows.js'
 import type { Sql } from './sql.js'
 
@@ -14,7 +15,9 @@ export function putResource(
   sql: Sql,
   record: Omit<ResourceRecord, 'stateVersion'>,
   expected: number | null,
+  guards: readonly LeaseRef[] = [],
 ): ResourceRecord {
+  refuseLost(sql, record.id, guards)
   const row = sql.get('SELECT state_version FROM resources WHERE id = ?', record.id)
   const present = row === undefined ? null : Number(row[0])
   if (present !== expected) throw storeErrors.resourceChanged(record.id, expected, present)
@@ -39,7 +42,16 @@ export function resourceToChange(sql: Sql, id: string): ResourceRecord | undefin
   return row === undefined ? undefined : unparsed<ResourceRecord>(row[0], `resource ${id}`, { resourceId: id })
 }
 
-export function removeResource(sql: Sql, id: string, options: { deployments?: boolean }): void {
+function refuseLost(sql: Sql, resourceId: string, guards: readonly LeaseRef[]): void {
+  for (const guard of guards) if (!isHeld(sql, guard)) throw storeErrors.resourceLeaseLost(resourceId, guard)
+}
+
+export function removeResource(
+  sql: Sql,
+  id: string,
+  options: { deployments?: boolean; guards?: readonly LeaseRef[] },
+): void {
+  refuseLost(sql, id, options.guards ?? [])
   sql.run('DELETE FROM resources WHERE id = ?', id)
   sql.run('DELETE FROM releases WHERE resource_id = ?', id)
   sql.run('DELETE FROM secrets WHERE resource_id = ?', id)

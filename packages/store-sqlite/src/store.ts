@@ -38,8 +38,8 @@ export function sqlite(options: SqliteOptions = {}): Store {
 
     getResource: (id) => db.read(nothing, (sql) => getResource(sql, id)),
     listResources: () => db.read(none, listResources),
-    putResource: (record, expected) =>
-      db.write((sql) => putResource(sql, record, expected), {
+    putResource: (record, expected, how = {}) =>
+      db.write((sql) => putResource(sql, record, expected, how.guards), {
         ...(expected === null ? {} : { missing: () => fail(storeErrors.resourceChanged(record.id, expected, null)) }),
       }),
     removeResource: (id, how = {}) => db.write((sql) => removeResource(sql, id, how), { missing: noop }),

@@ -1,4 +1,5 @@
 import type { ReconcileReport } from '../spec/api.js'
+import { canonicalJson } from '../spec/json.js'
 import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { RouteTable } from '../spec/proxy.js'
@@ -33,7 +34,7 @@ export async function align(
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
   if (!hasDrift(await drift(runtime, target, resourceId))) return
-  await maintain(runtime, target, resourceId, lease, async (token) => {
+  await maintain(runtime, target, resourceId, lease, async ({ token }) => {
     // Seen again under the lease: nobody changes it any more.
     await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), token, report)
   })
@@ -57,8 +58,20 @@ async function drift({ store }: Runtime, target: Target, resourceId: string): Pr
   const misrouted =
     live === null
       ? table?.live != null || table?.staged != null
-      : routed && (table?.live?.deploymentId !== live.deploymentId || table.staged !== null)
+      : routed && (table?.staged != null || !(await leadsTo(target, table, live, release)))
   return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
+}
+
+/** By the addresses that it has now: what was started again may answer elsewhere. */
+async function leadsTo(
+  target: Target,
+  table: RouteTable | null,
+  live: RunningRef,
+  release: ReleaseRecord | null,
+): Promise<boolean> {
+  if (table?.live?.deploymentId !== live.deploymentId) return false
+  const { upstream } = await target.reach(live, release?.plan.network.internalPort ?? 80)
+  return upstream.length === 0 || canonicalJson(upstream) === canonicalJson(table.live.addresses)
 }
 
 async function mend(

@@ -238,7 +238,7 @@ export class Attempt {
   /** Ends what runs beside the attempt. Leases are released by the last commit. */
   async end(): Promise<void> {
     this.lines.stop()
-    await this.journal.idle()
+    await this.journal.end()
     await this.heartbeat.stop()
     for (const lease of this.leases()) this.runtime.holdings.drop(lease)
   }

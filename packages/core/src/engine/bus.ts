@@ -34,19 +34,16 @@ export function createBus() {
         else held.waiting.push(event)
       }
     },
-    /** While somebody writes, events wait: an answer that comes late is told before what was written after it. */
-    async inOrder<T>(deploymentId: string, write: () => Promise<T>): Promise<T> {
+    /** Until it is let go, events of a deployment wait: an answer that comes late is told before what was written after it. */
+    hold(deploymentId: string): () => void {
       const held = writing.get(deploymentId) ?? { writers: 0, waiting: [] }
       writing.set(deploymentId, held)
       held.writers += 1
-      try {
-        return await write()
-      } finally {
+      return () => {
         held.writers -= 1
-        if (held.writers === 0) {
-          writing.delete(deploymentId)
-          for (const event of held.waiting.sort((a, b) => a.sequence - b.sequence)) tell(event)
-        }
+        if (held.writers > 0) return
+        writing.delete(deploymentId)
+        for (const event of held.waiting.sort((a, b) => a.sequence - b.sequence)) tell(event)
       }
     },
     on<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]) {

@@ -1,5 +1,6 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { anyPlanner, blockedPlan, Scene, visit } from '../../test/engine.js'
+import { anyPlanner, blockedPlan, hurried, Scene, visit } from '../../test/engine.js'
 
 let scene: Scene
 beforeEach(async () => {
@@ -117,4 +118,44 @@ describe('a deployment', () => {
     expect(logs.filter((one) => one.text.startsWith('TOKEN=')).map((one) => one.source)).toEqual(['build', 'runtime'])
     expect(JSON.stringify([seen, logs])).not.toContain(secret)
   })
+
+  it('replaces a live release that has died', async () => {
+    const engine = scene.engine()
+    const first = await scene.deployed(engine)
+    scene.world.crash(first.id)
+    const second = await scene.deployed(engine, 'serve text=two')
+    expect(second.status).toBe('succeeded')
+    expect((await visit(first.accessUrls[0]!)).deployment).toBe(second.id)
+  })
+
+  it('without a health check does not take an error of the proxy for an answer of the release', async () => {
+    const failed = await scene.deployed(scene.engine({ clock: hurried(20) }), 'serve listen=never', {
+      health: { enabled: false },
+    })
+    expect(failed.failure).toMatchObject({ code: 'route-not-served', phase: 'verify' })
+  })
+
+  it('on a host port fails access where nobody knows an address of it', async () => {
+    const { reach } = scene.target
+    let promoted = false
+    const target = {
+      ...scene.target,
+      reach: async (...args: Parameters<typeof reach>) => (promoted ? { probe: [], upstream: [] } : reach(...args)),
+    }
+    const engine = scene.engine({ targets: [target], clock: hurried(20) })
+    engine.on('traffic-promoted', () => {
+      promoted = true
+    })
+    const network = { exposure: 'direct-port' as const, hostPort: await freePort(), drainSeconds: 0 }
+    const failed = await scene.deployed(engine, 'serve', { network })
+    expect(failed.failure).toMatchObject({ code: 'access-unreachable', phase: 'verify' })
+  })
 })
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -2,8 +2,10 @@ import type { DeploymentRecord, Failure } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { LeaseRef } from '../spec/lease.js'
 import { isTerminal, type Status } from '../spec/phases.js'
+import type { Commit } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { Attempt } from './attempt.js'
+import { patiently } from './leases.js'
 import { openEnds } from './open-ends.js'
 import type { Runtime } from './runtime.js'
 
@@ -40,31 +42,40 @@ export async function endSuperseded(
   loserId: string,
   by: string,
 ): Promise<void> {
-  const loser = await runtime.store.getDeployment(loserId)
-  if (loser === null || isTerminal(loser.status)) return
-  const { resourceId, releaseId, currentPhase } = loser
-  if (releaseId !== null) await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
-  const at = runtime.now()
-  await runtime.bus.inOrder(loserId, async () => {
-    const done = await runtime.store.commit({
-      deploymentId: loserId,
-      guards: [lease],
-      set: { status: 'superseded', finishedAt: at, supersededBy: by },
-      events: [
-        ...openEnds(loser, at, 'superseded'),
-        { type: 'lease-lost', at, data: { supersededBy: by } },
-        {
-          type: 'deployment-finished',
-          at,
-          ...(currentPhase === null ? {} : { phase: currentPhase }),
-          level: 'error',
-          message: 'superseded',
-          data: { status: 'superseded', supersededBy: by },
-        },
-      ],
+  const letGo = runtime.bus.hold(loserId)
+  try {
+    await patiently(runtime, async () => {
+      const loser = await runtime.store.getDeployment(loserId)
+      if (loser === null || isTerminal(loser.status)) return
+      const { resourceId, releaseId } = loser
+      if (releaseId !== null) await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
+      const { events } = await runtime.store.commit(supersession(loser, lease, by, runtime.now()))
+      runtime.bus.emit(events)
     })
-    runtime.bus.emit(done.events)
-  })
+  } finally {
+    letGo()
+  }
+}
+
+function supersession(loser: DeploymentRecord, lease: LeaseRef, by: string, at: string): Commit {
+  const { currentPhase } = loser
+  return {
+    deploymentId: loser.id,
+    guards: [lease],
+    set: { status: 'superseded', finishedAt: at, supersededBy: by },
+    events: [
+      ...openEnds(loser, at, 'superseded'),
+      { type: 'lease-lost', at, data: { supersededBy: by } },
+      {
+        type: 'deployment-finished',
+        at,
+        ...(currentPhase === null ? {} : { phase: currentPhase }),
+        level: 'error',
+        message: 'superseded',
+        data: { status: 'superseded', supersededBy: by },
+      },
+    ],
+  }
 }
 
 const patienceMs = 120_000

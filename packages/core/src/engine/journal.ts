@@ -18,6 +18,8 @@ export class Journal {
   private turn: Promise<unknown> = Promise.resolve()
   /** Sent, and not known whether taken. */
   private doubt: readonly NewEvent[] | undefined
+  /** Events of others that wait until it is known. */
+  private readonly held: (() => void)[] = []
 
   constructor(
     private readonly runtime: Runtime,
@@ -35,8 +37,14 @@ export class Journal {
     return done
   }
 
-  async idle(): Promise<void> {
+  /** After what is being written, nothing more is. */
+  async end(): Promise<void> {
     await this.turn
+    this.letGo()
+  }
+
+  private letGo(): void {
+    for (const letGo of this.held.splice(0)) letGo()
   }
 
   get inDoubt(): boolean {
@@ -48,8 +56,15 @@ export class Journal {
     return this.patiently(() => this.lookUp())
   }
 
-  write(entry: Entry): Promise<Written> {
-    return this.runtime.bus.inOrder(this.id, () => this.send(entry))
+  async write(entry: Entry): Promise<Written> {
+    const letGo = this.runtime.bus.hold(this.id)
+    try {
+      return await this.send(entry)
+    } finally {
+      // What is in doubt may still be told.
+      if (this.doubt === undefined) letGo()
+      else this.held.push(letGo)
+    }
   }
 
   private async send(entry: Entry): Promise<Written> {
@@ -73,7 +88,9 @@ export class Journal {
     if (this.doubt === undefined) return null
     const landed = await this.landed(this.doubt)
     this.doubt = undefined
-    return landed === null ? null : this.took(landed)
+    const written = landed === null ? null : this.took(landed)
+    this.letGo()
+    return written
   }
 
   private patiently<T>(work: () => Promise<T>): Promise<T> {

@@ -14,7 +14,7 @@ export async function maintain(
   target: Target,
   resourceId: string,
   expect: Lease | null,
-  work: (token: number) => Promise<void>,
+  work: (lease: LeaseRef) => Promise<void>,
 ): Promise<boolean> {
   const { store, holdings, ids } = runtime
   const former = expect?.holder ? await store.getDeployment(expect.holder.deploymentId) : null
@@ -27,7 +27,7 @@ export async function maintain(
   const heartbeat = new Heartbeat(runtime, null, () => [lease], { lost: () => {}, canceled: () => {} })
   try {
     await raiseFences(target, resourceId, lease.token, owner)
-    await work(lease.token)
+    await work(lease)
     return true
   } finally {
     await heartbeat.stop()

@@ -1,5 +1,5 @@
 import type { PruneOptions, PruneReport } from '../spec/api.js'
-import { resourceLeaseKey } from '../spec/lease.js'
+import { type LeaseRef, resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { Target } from '../spec/target.js'
 import { holderGone } from './fences.js'
@@ -43,7 +43,7 @@ async function forgetReleases(
   if (found.length === 0) return
   const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
   const busy = lease?.holder && !holderGone(runtime, lease)
-  const work = async (token: number) => {
+  const work = async ({ token }: LeaseRef) => {
     // Seen again under the lease: a release may have been promoted meanwhile.
     const { kept, beyond } = await sorted()
     const used = new Set((await target.list(resourceId)).map((one) => one.releaseId))

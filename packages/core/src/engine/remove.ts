@@ -1,5 +1,5 @@
 import { hasCode } from '../spec/errors.js'
-import { resourceLeaseKey } from '../spec/lease.js'
+import { type LeaseRef, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses } from '../spec/phases.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Target } from '../spec/target.js'
@@ -44,25 +44,25 @@ async function removeFrom(
     const releases = await store.listReleases({ resourceId: id, target: key })
     const known = last && (await store.getResource(id)) !== null
     if (!known && releases.length === 0 && (await isEmpty(target, id))) return
-    const work = async (token: number) => {
+    const work = async (held: LeaseRef) => {
       // The intent first: should this process die, whoever comes next finds that nothing is to run.
-      await nothingLive(runtime, id, key)
-      await takeAway(runtime, target, id, token, releases, options)
+      await nothingLive(runtime, id, key, held)
+      await takeAway(runtime, target, id, held.token, releases, options)
       // Under the lease: an attempt that waited for it finds that there is nothing to deploy any more.
-      if (last) await patiently(runtime, () => store.removeResource(id))
+      if (last) await patiently(runtime, () => store.removeResource(id, { guards: [held] }))
     }
     if (await maintain(runtime, target, id, lease, work)) return
     await runtime.pause(100, options.signal)
   }
 }
 
-const nothingLive = ({ store, now }: Runtime, id: string, key: string): Promise<void> =>
+const nothingLive = ({ store, now }: Runtime, id: string, key: string, held: LeaseRef): Promise<void> =>
   untilUndisturbed(async () => {
     const present = await store.getResource(id)
     if (present?.live[key] === undefined) return
     const { stateVersion, ...record } = present
     const { [key]: _live, ...live } = record.live
-    await store.putResource({ ...record, live, updatedAt: now() }, stateVersion)
+    await store.putResource({ ...record, live, updatedAt: now() }, stateVersion, { guards: [held] })
   })
 
 async function isEmpty(target: Target, id: string): Promise<boolean> {

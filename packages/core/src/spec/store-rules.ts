@@ -89,6 +89,8 @@ export const storeErrors = {
     }),
   leaseLost: (deploymentId: string, guard: LeaseRef) =>
     new AppaloftError('lease-lost', { details: { deploymentId, key: guard.key, token: guard.token } }),
+  resourceLeaseLost: (resourceId: string, guard: LeaseRef) =>
+    new AppaloftError('lease-lost', { details: { resourceId, key: guard.key, token: guard.token } }),
   resourceChanged: (resourceId: string, expected: number | null, present: number | null) =>
     new AppaloftError('conflict', {
       message: `The resource ${resourceId} changed since it was read.`,

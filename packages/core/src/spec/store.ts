@@ -98,10 +98,20 @@ export interface Store {
 
   getResource(id: string): Promise<ResourceRecord | null>
   listResources(): Promise<ResourceRecord[]>
-  /** Compare-and-set on `stateVersion` (null: must not exist): `conflict` otherwise. The stored version is `expected + 1`, or 1. */
-  putResource(record: Omit<ResourceRecord, 'stateVersion'>, expected: number | null): Promise<ResourceRecord>
-  /** With its releases, sealed secrets and, by `deployments`, its deployments with their events and own leases. Idempotent. */
-  removeResource(id: string, options?: { deployments?: boolean }): Promise<void>
+  /**
+   * Compare-and-set on `stateVersion` (null: must not exist): `conflict` otherwise. The stored version is `expected + 1`, or 1. Before it,
+   * `lease-lost` where a guard is not held with its token.
+   */
+  putResource(
+    record: Omit<ResourceRecord, 'stateVersion'>,
+    expected: number | null,
+    options?: { guards?: readonly LeaseRef[] },
+  ): Promise<ResourceRecord>
+  /**
+   * With its releases, sealed secrets and, by `deployments`, its deployments with their events and own leases. Idempotent. `lease-lost`
+   * where a guard is not held with its token.
+   */
+  removeResource(id: string, options?: { deployments?: boolean; guards?: readonly LeaseRef[] }): Promise<void>
 
   getSealed(context: SecretContext): Promise<SealedSecret | null>
   /** All versions of a resource's secrets, or of one, by name and version. */

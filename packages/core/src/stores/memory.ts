@@ -1,12 +1,17 @@
-import { attemptLeaseKey } from '../spec/lease.js'
+import { attemptLeaseKey, type LeaseRef } from '../spec/lease.js'
 import type { SecretContext } from '../spec/secrets.js'
 import type { Store } from '../spec/store.js'
 import { isClaimable, nextToken, numberEvents, storeErrors } from '../spec/store-rules.js'
-import { type Change, copy, copyOrNull, emptyState, heldBy, prepareChange } from './memory-state.js'
+import { type Change, copy, copyOrNull, emptyState, heldBy, prepareChange, type State } from './memory-state.js'
 import { wakeups } from './wakeups.js'
 
 const sealedKey = (secret: SecretContext): string => JSON.stringify([secret.resourceId, secret.name, secret.version])
 const idempotencyIndex = (resourceId: string, key: string): string => JSON.stringify([resourceId, key])
+
+function refuseLost(state: State, resourceId: string, guards: readonly LeaseRef[]): void {
+  for (const guard of guards)
+    if (heldBy(state, guard) === undefined) throw storeErrors.resourceLeaseLost(resourceId, guard)
+}
 
 /**
  * A store in memory: for tests, for simulation, and for programs whose deployments need not outlive them. Engines of one process may
@@ -28,7 +33,8 @@ export function memoryStore(): Store {
     async listResources() {
       return copy([...state.resources.values()].sort((a, b) => (a.id < b.id ? -1 : 1)))
     },
-    async putResource(record, expected) {
+    async putResource(record, expected, { guards = [] } = {}) {
+      refuseLost(state, record.id, guards)
       const present = state.resources.get(record.id)?.stateVersion ?? null
       if (present !== expected) throw storeErrors.resourceChanged(record.id, expected, present)
       const next = copy({ ...record, stateVersion: (expected ?? 0) + 1 })
@@ -37,6 +43,7 @@ export function memoryStore(): Store {
       return copy(next)
     },
     async removeResource(id, options = {}) {
+      refuseLost(state, id, options.guards ?? [])
       state.resources.delete(id)
       for (const [key, release] of state.releases) if (release.resourceId === id) state.releases.delete(key)
       for (const [key, secret] of state.sealed) if (secret.resourceId === id) state.sealed.delete(key)

@@ -40,6 +40,10 @@ const broken: Record<string, (s: Store) => Partial<Store>> = {
       for (const secret of secrets) await s.putSealed(secret)
     },
   }),
+  'store.resource.guards': (s) => ({
+    // does not know of guards when it removes
+    removeResource: (id, { guards: _guards, ...options } = {}) => s.removeResource(id, options),
+  }),
   'store.resource.remove-deployments': (s) => ({ removeResource: (id) => s.removeResource(id) }),
 
   'store.create.record': (s) => ({

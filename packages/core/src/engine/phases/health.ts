@@ -61,7 +61,8 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Pro
   }
 }
 
-async function inspected(attempt: Attempt, attempts: number): Promise<RunningState> {
+/** How it runs; fails where it does not. */
+export async function inspected(attempt: Attempt, attempts: number): Promise<RunningState> {
   const state = await attempt.target.inspect(attempt.ref, { signal: attempt.signal })
   if (state.state === 'exited' || state.state === 'absent' || state.instances.some((one) => one.state === 'exited'))
     await exited(attempt, state, attempts)

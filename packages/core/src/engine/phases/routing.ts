@@ -7,6 +7,7 @@ import type { Attempt } from '../attempt.js'
 import { isLost } from '../errors.js'
 import { proxyOf, verifyToken } from '../routes.js'
 import { within } from '../timing.js'
+import { inspected } from './health.js'
 import { fail, record, seen } from './observed.js'
 
 const reasonOf = (error: unknown): string =>
@@ -43,6 +44,28 @@ export async function askRoute(
 
 const gatewayErrors = [502, 503, 504]
 
+type Answer = Awaited<ReturnType<typeof askRoute>>
+
+/** What is wrong with an answer; null: nothing. */
+function objection(
+  name: 'route' | 'access',
+  { id }: Attempt,
+  { redirectTo }: ReleaseRecord['plan']['access'],
+  { status, identity }: Answer,
+): { code: ErrorCode; message: string } | null {
+  // The proxy tells whose upstream failed, too: that is no answer of it.
+  if (name === 'route' && gatewayErrors.includes(status))
+    return { code: 'route-not-served', message: `answered ${status}` }
+  const redirect = redirectTo !== undefined && status >= 300 && status < 400
+  if (identity !== id && !(redirect && name === 'route'))
+    return {
+      code: 'route-identity-mismatch',
+      message: `was answered by ${identity ?? 'something without an identity'}`,
+    }
+  if (name === 'access' && status >= 500) return { code: 'access-status-unexpected', message: `answered ${status}` }
+  return null
+}
+
 export async function checkRoutes(
   attempt: Attempt,
   release: ReleaseRecord,
@@ -59,30 +82,18 @@ export async function checkRoutes(
       attempts++
       if (name === 'route') attempt.signal.throwIfAborted()
       const at = `${hostname ?? 'own port'}${access.pathPrefix}`
-      let code: ErrorCode
-      let message: string
       try {
         const answer = await askRoute(attempt, hostname, access.pathPrefix)
+        const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
-        // The proxy tells whose upstream failed, too: that is no answer of it.
-        const silent = name === 'route' && gatewayErrors.includes(answer.status)
-        const redirect = access.redirectTo !== undefined && answer.status >= 300 && answer.status < 400
-        if (silent) {
-          code = 'route-not-served'
-          message = `${at} answered ${answer.status}.`
-        } else if (answer.identity === attempt.id || (redirect && name === 'route')) {
-          if (name === 'route' || answer.status < 500) {
-            evidence.push(fact)
-            break
-          }
-          code = 'access-status-unexpected'
-          message = `${at} answered ${answer.status}.`
-        } else {
-          code = 'route-identity-mismatch'
-          message = `${at} was answered by ${answer.identity ?? 'something without an identity'}.`
-        }
-        if (clock.monotonic() - began > (silent ? patienceMs : Math.min(patienceMs, 3000)))
-          fail(attempt, name, code, message, attempts, [...evidence, fact])
+        if (wrong === null) evidence.push(fact)
+        if (wrong === null && name === 'route') break
+        // An exit ends the wait at once; and where the process is gone, somebody else answers on its port.
+        await inspected(attempt, attempts)
+        if (wrong === null) break
+        const patience = wrong.code === 'route-not-served' ? patienceMs : Math.min(patienceMs, 3000)
+        if (clock.monotonic() - began > patience)
+          fail(attempt, name, wrong.code, `${at} ${wrong.message}.`, attempts, [...evidence, fact])
       } catch (error) {
         if (AppaloftError.isInstance(error) && error.phase === 'verify') throw error
         attempt.signal.throwIfAborted()
@@ -117,6 +128,7 @@ export async function checkHostPort(attempt: Attempt, { plan }: ReleaseRecord): 
     try {
       const { probe } = await attempt.target.reach(attempt.ref, internalPort ?? 80)
       for (const address of probe) await prober.dial(address, { timeoutMs: 5000, signal: attempt.signal })
+      await inspected(attempt, attempts)
       if (probe.length > 0)
         return record(attempt, 'access', {
           status: 'passed',
@@ -124,6 +136,7 @@ export async function checkHostPort(attempt: Attempt, { plan }: ReleaseRecord): 
           evidence: [seen('host-port', hostPort ?? null)],
         })
     } catch (error) {
+      if (AppaloftError.isInstance(error) && error.phase === 'verify') throw error
       attempt.signal.throwIfAborted()
       if (isLost(error)) throw error
       why = reasonOf(error)

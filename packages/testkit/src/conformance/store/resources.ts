@@ -80,6 +80,30 @@ export const resourceCases = [
   ),
 
   storeCase(
+    'store.resource.guards',
+    'A resource is put and removed only while the leases that guard it are held',
+    async (store) => {
+      const key = 'resource:res_web@local'
+      const held = await store.acquireLease({ key, holder: sampleHolder(), expect: null })
+      const guard = { key, token: held?.token ?? 0 }
+      const { stateVersion } = await store.putResource(sampleResource(), null, { guards: [guard] })
+      const holder = sampleHolder({ engineId: sampleId('eng', 2) })
+      const next = await store.acquireLease({ key, holder, expect: await store.readLease(key) })
+      const changed = sampleResource({ updatedAt: '2024-02-02T00:00:00.000Z' })
+      await refused(store.putResource(changed, stateVersion, { guards: [guard] }), 'lease-lost', 'somebody else has it')
+      await refused(store.putResource(changed, 99, { guards: [guard] }), 'lease-lost', 'judged before the version')
+      await refused(store.removeResource('res_web', { guards: [guard] }), 'lease-lost', 'somebody else has it')
+      assert.deepEqual(await store.getResource('res_web'), { ...sampleResource(), stateVersion }, 'nothing has changed')
+      const present = { key, token: next?.token ?? 0 }
+      await store.putResource(changed, stateVersion, { guards: [present] })
+      await store.releaseLease(present)
+      await refused(store.removeResource('res_web', { guards: [present] }), 'lease-lost', 'nobody has it')
+      await store.removeResource('res_web')
+      assert.equal(await store.getResource('res_web'), null)
+    },
+  ),
+
+  storeCase(
     'store.resource.remove-deployments',
     'By option its deployments go too, with events, own leases and idempotency keys',
     async (store) => {
