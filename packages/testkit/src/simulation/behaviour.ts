@@ -71,7 +71,7 @@ export const releaseKinds: readonly (readonly [weight: number, kind: string])[] 
   [5, 'livesick'],
   [4, 'flaky'],
   [3, 'toils-2000'],
-  [3, 'toils-25000'],
+  [6, 'toils-40000'],
   [2, 'unbuildable'],
   [2, 'unstartable'],
   [3, 'blocked'],

@@ -69,7 +69,9 @@ export class Decisions {
     if (roll < at && most.crash > 0) {
       most.crash--
       const fault = random.pick<Fault>(port === 'clock' ? ['crash'] : ['crash', 'crash-sent', 'crash-heard'])
-      return { ...common, fault, ms: random.pick(restartMs) }
+      // What was sent may still be on its way when another engine has begun to clear up.
+      const late = fault === 'crash-sent' && random.chance(0.6) ? { before: random.pick([5, 30, 200, 2000]) } : {}
+      return { ...common, ...late, fault, ms: random.pick(restartMs) }
     }
     at += rates.pauses
     if (roll < at && most.pause > 0) {

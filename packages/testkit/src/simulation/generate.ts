@@ -64,7 +64,7 @@ function move(random: Random, engines: number, resources: number, first: boolean
     resource: random.whole(0, resources - 1),
     wait: random.pick(waits),
   }
-  if (random.chance(0.25)) one.when = random.pick(moments)
+  if (random.chance(verb === 'cancel' ? 0.7 : 0.25)) one.when = random.pick(moments)
   const begins = verb === 'create' || verb === 'redeploy' || verb === 'retry' || verb === 'rollback'
   if (begins && random.chance(0.6)) one.untilDone = true
   if (verb === 'create' || verb === 'define' || verb === 'plan') one.release = random.weighted(releaseKinds)

@@ -63,6 +63,11 @@ export class Ledger {
     return undefined
   }
 
+  /** Releases to go back to. */
+  retained(resourceId: string): ReleaseRecord[] {
+    return [...this.releases.values()].filter((one) => one.resourceId === resourceId && one.state === 'retained')
+  }
+
   created(record: DeploymentRecord, events: DeploymentEvent[], process: SimulatedProcess): Entry {
     const rest = { open: new Set<string>(), rollbackStep: -1, promotionStep: -1, pruned: false }
     const entry = { record, events, owner: process, keeper: process, ...rest }

@@ -29,6 +29,9 @@ export interface Thing extends RunningRef {
   }
 }
 
+/** Below it are ports that somebody has chosen. */
+const firstPort = 20_000
+
 const keyOf = (ref: Pick<RunningRef, 'deploymentId' | 'releaseId'>) => `${ref.deploymentId}/${ref.releaseId}`
 
 /** The machine of the simulated target: what goes on whatever becomes of the engines. */
@@ -40,7 +43,7 @@ export class Machine {
   /** Starts of each image so far. */
   readonly #starts = new Map<string, number>()
   readonly #freed: number[] = []
-  #nextPort = 20_000
+  #nextPort = firstPort
   #nextHost = 1
   #nextPid = 1
 
@@ -121,8 +124,7 @@ export class Machine {
     const thing = this.find(ref)
     if (thing?.state !== 'running') return
     thing.state = 'exited'
-    // A host port is given to nobody else.
-    if (thing.plan.network.exposure !== 'direct-port') this.#freed.push(thing.port)
+    if (thing.port >= firstPort) this.#freed.push(thing.port)
     this.simulation.users.stopped(thing)
   }
 

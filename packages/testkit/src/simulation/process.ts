@@ -5,6 +5,15 @@ import type { Simulation } from './simulation.js'
 
 const never = <T>(): Promise<T> => new Promise(() => {})
 
+function thrownBy(act: () => void): unknown {
+  try {
+    act()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
 export interface CallRequest<T> {
   port: Port
   method: string
@@ -96,16 +105,15 @@ export class SimulatedProcess implements Owner {
     const { port, method, about } = request
     const number = this.#calls++
     const deviation = simulation.decisions.of(this.name, number, port, method, simulation.now)
-    const { after = 0, fault, ms = 0 } = deviation ?? {}
-    const delayed = (deviation?.before ?? 0) + after
-    const before = (deviation?.before ?? 0) + (request.takes ?? 0)
+    const { before: delay = 0, after = 0, fault, ms = 0 } = deviation ?? {}
+    const before = delay + (request.takes ?? 0)
     const told = (what: string) =>
       simulation.say(() => `${this.name}#${number} ${port}.${method}${about === undefined ? '' : ` ${about}`}${what}`)
     if (fault !== undefined) simulation.cover(`fault:${fault}`)
-    if (delayed >= 300) simulation.cover('fault:stall')
+    if (delay + after >= 300) simulation.cover('fault:stall')
     // Work that takes its time as it should hinders no heartbeat.
-    if (delayed >= 5000 || (fault !== undefined && port === 'store'))
-      this.disturbedAt = Math.max(this.disturbedAt, simulation.now + delayed)
+    if (delay + after >= 5000 || (fault !== undefined && port === 'store'))
+      this.disturbedAt = Math.max(this.disturbedAt, simulation.now + delay + after)
     if (fault === 'crash') {
       told(': crash')
       this.die(ms)
@@ -149,8 +157,8 @@ export class SimulatedProcess implements Owner {
         }
         if (fault === 'half' && request.half !== undefined) {
           told(': fails half-way')
-          request.half()
-          return settle(() => reject(request.failure()))
+          const error = thrownBy(request.half) ?? request.failure()
+          return settle(() => reject(error))
         }
         told(fault === 'unheard' ? ': works and fails' : this.alive ? '' : ' (its engine is dead)')
         try {

@@ -4,6 +4,7 @@ import type { Deviation, Script } from './script.js'
 import { Simulation, type Subject } from './simulation.js'
 
 export interface Outcome {
+  script: Script
   violation: Violation | undefined
   steps: number
   /** Virtual milliseconds. */
@@ -55,6 +56,7 @@ export async function run(
     process.off('unhandledRejection', stray)
   }
   return {
+    script,
     violation: simulation.violation,
     steps: simulation.scheduler.steps,
     ms: simulation.now,

@@ -1,5 +1,5 @@
 import type { InvariantId } from './invariants/words.js'
-import { type Outcome, run } from './run.js'
+import { run } from './run.js'
 import type { Deviation, Move, ResourceSetup, Script, Setup } from './script.js'
 import type { Subject } from './simulation.js'
 
@@ -24,7 +24,7 @@ const plainResource: Partial<ResourceSetup> = {
   drainSeconds: 0,
 }
 
-/** Looks for the shortest run that violates the same invariant: fewer users, moves, engines, faults and delays. */
+/** Looks for the shortest run that violates the same invariant: fewer users, moves, engines, faults and delays, in a plainer world. */
 export async function shrink(
   subject: Subject,
   failing: Failing,
@@ -33,62 +33,50 @@ export async function shrink(
 ): Promise<{ script: Failing; runs: number }> {
   let best = failing
   let runs = 0
-  const fails = async (script: Script): Promise<Outcome | null> => {
-    if (runs >= mostRuns) return null
+  /** Takes a script where it fails in the same way. */
+  const take = async (script: Script): Promise<boolean> => {
+    if (runs >= mostRuns) return false
     runs++
-    const outcome = await run(subject, script, { record: true })
-    return outcome.violation?.invariant === invariant ? outcome : null
+    const { violation, deviations } = await run(subject, script, { record: true })
+    if (violation?.invariant !== invariant) return false
+    best = { ...script, deviations: script.deviations ?? deviations }
+    return true
   }
-  /** With the same faults, or, where they fall elsewhere by now, with others. */
-  const trySetup = async (setup: Setup): Promise<boolean> => {
-    if (await fails({ ...best, setup })) {
-      best = { ...best, setup }
-      return true
-    }
-    for (let i = 0; i < 12; i++) {
-      const seed = best.seed + 1_000_003 * (i + 1)
-      const outcome = await fails({ setup, seed })
-      if (outcome === null) continue
-      best = { setup, seed, deviations: outcome.deviations }
-      return true
+  const without = (gone: ReadonlySet<string>): Failing => ({
+    ...best,
+    deviations: Object.fromEntries(Object.entries(best.deviations).filter(([key]) => !gone.has(key))),
+  })
+  const delays = () => Object.keys(best.deviations).filter((key) => best.deviations[key]?.fault === undefined)
+
+  /** The same faults, or, where they fall elsewhere by now, others. */
+  const smaller = async (): Promise<boolean> => {
+    for (const setup of smallerSetups(best.setup)) {
+      if (await take({ ...best, setup })) return true
+      for (let i = 1; i <= 6; i++) if (await take({ setup, seed: best.seed + 1_000_003 * i })) return true
     }
     return false
   }
-
-  let progress = true
-  while (progress && runs < mostRuns) {
-    progress = false
-    for (const next of smallerSetups(best.setup)) {
-      if (!(await trySetup(next))) continue
-      progress = true
-      break
+  await take(without(new Set(delays())))
+  while (await smaller()) await take(without(new Set(delays())))
+  for (let size = Math.ceil(keysOf(best).length / 2); size >= 1; size = size > 1 ? size >> 1 : 0)
+    for (let at = 0; at < keysOf(best).length && runs < mostRuns; )
+      if (!(await take(without(new Set(keysOf(best).slice(at, at + size)))))) at += size
+  for (let plainer = true; plainer; ) {
+    plainer = false
+    for (const setup of plainerSetups(best.setup)) {
+      plainer = await take({ ...best, setup })
+      if (plainer) break
     }
   }
-  for (let size = Math.ceil(keysOf(best).length / 2); size >= 1 && runs < mostRuns; size = size > 1 ? size >> 1 : 0) {
-    for (let at = 0; at < keysOf(best).length && runs < mostRuns; ) {
-      const gone = new Set(keysOf(best).slice(at, at + size))
-      const deviations = Object.fromEntries(Object.entries(best.deviations).filter(([key]) => !gone.has(key)))
-      if (await fails({ ...best, deviations })) best = { ...best, deviations }
-      else at += size
-    }
-  }
-  return { script: await plainDelays(best, fails), runs }
+  for (const [key, { before, after, ...rest }] of Object.entries(best.deviations))
+    if (rest.fault !== undefined && (before !== undefined || after !== undefined))
+      await take({ ...best, deviations: { ...best.deviations, [key]: rest } })
+  return { script: best, runs }
 }
 
 const keysOf = (script: Failing): string[] => Object.keys(script.deviations)
 
-/** Faults without the delays around them. */
-async function plainDelays(script: Failing, fails: (script: Script) => Promise<unknown>): Promise<Failing> {
-  let best = script
-  for (const [key, { before, after, ...rest }] of Object.entries(script.deviations)) {
-    if (rest.fault === undefined || (before === undefined && after === undefined)) continue
-    const next = { ...best, deviations: { ...best.deviations, [key]: rest } }
-    if (await fails(next)) best = next
-  }
-  return best
-}
-
-/** One thing less, or one thing plainer, each. */
+/** One user, move, engine or resource less, each. */
 function* smallerSetups(setup: Setup): Generator<Setup> {
   const { users, engines, resources } = setup
   if (users.length > 1) for (const i of users.keys()) yield { ...setup, users: users.filter((_, at) => at !== i) }
@@ -102,6 +90,11 @@ function* smallerSetups(setup: Setup): Generator<Setup> {
         resources: resources.filter((_, at) => at !== i),
         users: users.map((moves) => moves.map((move) => ({ ...move, resource: 0 }))),
       }
+}
+
+/** One thing plainer, each. */
+function* plainerSetups(setup: Setup): Generator<Setup> {
+  const { users, resources } = setup
   for (const [key, value] of Object.entries(plainSetup))
     if (setup[key as keyof Setup] !== value) yield { ...setup, [key]: value }
   for (const [i, resource] of resources.entries())

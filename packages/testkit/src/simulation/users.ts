@@ -51,7 +51,8 @@ export class Users {
   maybeBegin(resourceId: string): void {
     if (!this.#random.chance(0.2)) return
     const thing = this.ask(resourceId)
-    if (thing === undefined) return
+    // What died may have left its port to a release of somebody else.
+    if (thing?.resourceId !== resourceId) return
     const { deploymentId } = this.simulation.routing.tables.get(resourceId)!.live!
     const one = { resourceId, thing, deploymentId, since: this.simulation.now }
     this.open.add(one)

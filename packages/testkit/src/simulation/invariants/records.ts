@@ -27,6 +27,8 @@ export function checkRecord(
     simulation.violate('legal-transition', `${id} went from ${before.status} to ${status}.`)
   if (before.status !== 'rolling-back' && status === 'rolling-back') entry.rollbackStep = steps
   simulation.recordChanged(record)
+  if (before.status !== 'canceling' && status === 'canceling' && before.promotion === 'recorded')
+    simulation.violate('verbs-keep-their-word', `A cancel of ${id} was taken after its promotion.`)
   if (before.promotion === 'none' && record.promotion === 'intended') entry.promotionStep = steps
   if (before.promotion !== 'recorded' && record.promotion === 'recorded' && simulation.removals === 0)
     simulation.removing.delete(resourceId)

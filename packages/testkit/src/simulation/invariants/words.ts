@@ -28,6 +28,7 @@ export const invariants = {
   'typed-errors': 'Verbs are refused with documented codes alone.',
   'verbs-keep-their-word': 'A verb that was taken has done what it says.',
   'retained-can-start': 'What a retained release needs to start is kept.',
+  'retention-kept': 'Only what is beyond retention is let go of.',
   'nothing-left': 'A resource that was removed has left neither routes nor running releases nor builds.',
   'routes-equal-record': 'When nothing is running, the routes are those of the last recorded promotion.',
   'not-wedged': 'When nothing is running, a deployment of a healthy release succeeds.',

@@ -31,9 +31,9 @@ export function simulatedStore(process: SimulatedProcess): Store {
 
     getResource: (id) => call('getResource', id, () => store.getResource(id)),
     listResources: () => call('listResources', '', () => store.listResources()),
-    putResource: (record, expected) =>
+    putResource: (record, expected, options) =>
       call('putResource', record.id, async () => {
-        const stored = await store.putResource(record, expected)
+        const stored = await store.putResource(record, expected, options)
         ledger.resources.set(record.id, stored)
         return stored
       }),
@@ -76,8 +76,13 @@ export function simulatedStore(process: SimulatedProcess): Store {
         const entry = ledger.deployments.get(id)
         if (entry === undefined) return result
         const before = entry.record
+        const { resourceId } = before
+        const retained = ledger.retained(resourceId).length
         entry.record = result.deployment
         ledger.also(input, result.deployment)
+        const left = ledger.retained(resourceId).length
+        if (left < retained && left < simulation.setup.retention)
+          simulation.violate('retention-kept', `${id} let go of a release of ${resourceId}, and ${left} are left.`)
         checkEvents(simulation, entry, result.events)
         checkRecord(simulation, process, entry, before, set)
         return result

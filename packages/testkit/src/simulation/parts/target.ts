@@ -100,9 +100,14 @@ export function simulatedTarget(process: SimulatedProcess): Target {
         { ...release, releaseId: release.id },
         token,
         () => {
-          if (simulation.ledger.actor(release.resourceId, token) === undefined) simulation.ledger.pruned.add(release.id)
+          const { ledger, removing } = simulation
+          if (ledger.actor(release.resourceId, token) === undefined) ledger.pruned.add(release.id)
+          if (removing.has(release.resourceId))
+            for (const one of ledger.retained(release.resourceId)) ledger.pruned.add(one.id)
           const needed = new Set(retained.map((one) => one.artifact.build))
-          if (!needed.has(release.artifact.build!)) machine.built.delete(String(release.artifact.build))
+          if (needed.has(release.artifact.build!)) return
+          machine.built.delete(String(release.artifact.build))
+          ledger.builds.delete(String(release.artifact.build))
         },
         { signal },
       ),
