@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: at('.test.ts'),
-          exclude: [...never, '**/*.int.test.ts', '**/*.soak.test.ts'],
+          exclude: [...never, '**/*.int.test.ts', '**/*.soak.test.ts', '**/*.frameworks.test.ts'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -44,6 +44,18 @@ export default defineConfig({
           hookTimeout: 120_000,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        ssr: { resolve },
+        test: {
+          name: 'frameworks',
+          include: at('.frameworks.test.ts'),
+          exclude: never,
+          testTimeout: 1_800_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
