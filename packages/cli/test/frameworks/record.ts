@@ -35,7 +35,9 @@ let sources: string | undefined
 /** Everything of ours that takes part in a deployment, and the Node that runs it. */
 function engine(): string {
   if (sources !== undefined) return sources
-  const packages = readdirSync(join(root, 'packages')).flatMap((name) => filesBelow(join(root, 'packages', name, 'src')))
+  const packages = readdirSync(join(root, 'packages')).flatMap((name) =>
+    filesBelow(join(root, 'packages', name, 'src')),
+  )
   const parts = packages.filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   sources = digest(parts, process.version)
   return sources
