@@ -1,31 +1,42 @@
 import type { Claim, Evidence, PlannerContext, Profiles } from '@appaloft/core/spec'
+import { findGenerator, type Generator } from './generators.js'
+import { readHosts } from './hosting/hosting.js'
+import type { HostRules } from './hosting/rules.js'
 import type { Settings } from './options.js'
+import { isApplication, isPartOfOther } from './owners.js'
+import { bounded, within } from './paths.js'
 
 export const key = 'static'
 
-/** Manifests of languages with servers: a tree with one is an application, whose pages are only a part of it. */
-const manifests = [
-  ...['requirements.txt', 'pyproject.toml', 'Pipfile', 'manage.py', 'Gemfile', 'composer.json', 'index.php', 'go.mod'],
-  ...['Cargo.toml', 'pom.xml', 'build.gradle', 'build.gradle.kts', 'mix.exs', 'deno.json', 'deno.jsonc', 'Procfile'],
-]
-
-/** A path of the base directory inside a directory of it. */
-export const within = (directory: string, path: string): string => (directory === '.' ? path : `${directory}/${path}`)
-
-/** A text for evidence: bounded. */
-export const bounded = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
-
-/** Directories with an index.html, best first. */
-export async function findSites({ tree }: PlannerContext, { publishDirectories }: Settings): Promise<string[]> {
-  const found: string[] = []
-  for (const directory of publishDirectories) {
-    if (await tree.has(within(directory, 'index.html'))) found.push(directory)
-  }
-  // Where the root is a site, the other directories are parts of it.
-  return found.includes('.') ? ['.', ...found.filter((directory) => directory !== '.')] : found
+/** What a tree holds for this planner. */
+export interface Found {
+  names: ReadonlySet<string>
+  generator: Generator | null
+  hosts: HostRules[]
+  /** Directories with an index.html; the first is the one that is taken unless the profile names another. */
+  sites: string[]
+  /** A file that names a directory that is not there, and the command that writes it. */
+  unbuilt: { file: string; publish: string; build: string } | null
 }
 
-/** What the sites prove; the first is the one that is taken unless the profile names another. */
+export async function examine(context: PlannerContext, { publishDirectories }: Settings): Promise<Found> {
+  const { tree } = context
+  const names = new Set((await tree.list()).map(({ name }) => name))
+  const hosts = await readHosts(tree)
+  const named = hosts.flatMap(({ publish }) => (publish === undefined ? [] : [publish]))
+  const sites: string[] = []
+  // Where the root is a site, the other directories are parts of it; one that a host's file names comes before.
+  const root = publishDirectories.includes('.') ? ['.'] : []
+  for (const directory of new Set([...named, ...root, ...publishDirectories])) {
+    if (await tree.has(within(directory, 'index.html'))) sites.push(directory)
+  }
+  const [first] = hosts.filter(({ publish, build }) => publish !== undefined && build !== undefined)
+  const { file = '', publish = '.', build = '' } = first ?? {}
+  const unbuilt = first === undefined || sites.includes(publish) ? null : { file, publish, build }
+  return { names, generator: await findGenerator(context, names), hosts, sites, unbuilt }
+}
+
+/** What the sites prove. */
 export const siteEvidence = (
   context: PlannerContext,
   sites: readonly string[],
@@ -38,6 +49,16 @@ export const siteEvidence = (
     value: { publishDirectory: directory, taken: directory === taken },
   }))
 
+/** What files of other hosts name. */
+export const hostEvidence = ({ baseDirectory }: PlannerContext, hosts: readonly HostRules[]): Evidence[] =>
+  hosts.flatMap(({ file, publish, build }) => {
+    const at = { kind: 'config', file: within(baseDirectory, file) }
+    return [
+      ...(publish === undefined ? [] : [{ ...at, signal: 'publish directory', value: bounded(publish) }]),
+      ...(build === undefined ? [] : [{ ...at, signal: 'build command', value: bounded(build) }]),
+    ]
+  })
+
 export const profileEvidence = ({ runtime }: Profiles): Evidence[] => [
   ...(runtime.planner === key ? [{ kind: 'profile', signal: 'runtime.planner', value: key }] : []),
   ...(runtime.publishDirectory === undefined
@@ -49,11 +70,6 @@ const hasCommands = ({ runtime }: Profiles): boolean =>
   [runtime.installCommand, runtime.buildCommand, runtime.packageCommand, runtime.releaseCommand].some(
     (command) => command !== undefined,
   )
-
-async function isApplication({ tree }: PlannerContext): Promise<boolean> {
-  for (const file of manifests) if (await tree.has(file)) return true
-  return false
-}
 
 /** Whether the source is a static site. A tree with a package.json is somebody else's, unless the profile names this planner. */
 export async function detect(context: PlannerContext, settings: Settings): Promise<Claim | null> {
@@ -69,19 +85,39 @@ export async function detect(context: PlannerContext, settings: Settings): Promi
     if (source.kind === 'docker-image' || source.kind === 'compose-file') return null
     if (await tree.has('package.json')) return null
   }
-  const sites = await findSites(context, settings)
   const explicit = named || runtime.publishDirectory !== undefined
-  if (!explicit && (sites.length === 0 || (await isApplication(context)))) return null
-  const taken = runtime.publishDirectory === undefined ? sites[0] : undefined
+  if (!explicit && (await isPartOfOther(context))) return null
+  const found = await examine(context, settings)
+  const { generator, sites, hosts, unbuilt, names } = found
+  const nothing = generator === null && sites.length === 0 && unbuilt === null
+  if (!explicit && (nothing || (generator === null && isApplication(names)))) return null
+  const taken = runtime.publishDirectory === undefined && generator === null ? sites[0] : undefined
+  const told = generator !== null && !named
   return {
-    basis: explicit ? 'explicit' : 'generic',
-    supportTier: hasCommands(profiles) ? 'explicit-custom' : 'generic',
-    reason: named
-      ? 'runtime.planner names this planner.'
-      : runtime.publishDirectory !== undefined
-        ? 'runtime.publishDirectory names the files to serve.'
-        : `${within(sites[0] ?? '.', 'index.html')} exists and nothing says that it must be run.`,
-    evidence: [...profileEvidence(profiles), ...siteEvidence(context, sites, taken)],
+    basis: explicit ? 'explicit' : told ? 'framework' : 'generic',
+    supportTier: hasCommands(profiles)
+      ? 'explicit-custom'
+      : generator !== null
+        ? 'first-class'
+        : sites.length === 0 && !explicit
+          ? 'requires-override'
+          : 'generic',
+    reason: reasonOf(found, named, runtime.publishDirectory !== undefined),
+    evidence: [
+      ...profileEvidence(profiles),
+      ...(generator?.evidence ?? []),
+      ...hostEvidence(context, hosts),
+      ...siteEvidence(context, sites, taken),
+    ],
     artifactKind: 'static-site',
   }
+}
+
+function reasonOf({ generator, sites, unbuilt }: Found, named: boolean, published: boolean): string {
+  if (named) return 'runtime.planner names this planner.'
+  if (published) return 'runtime.publishDirectory names the files to serve.'
+  if (generator !== null) return `The sources of a site that ${generator.name} writes.`
+  const [site] = sites
+  if (site !== undefined) return `${within(site, 'index.html')} exists and nothing says that it must be run.`
+  return `${unbuilt?.file} names a folder of files to serve.`
 }

@@ -1,9 +1,10 @@
 import { AppaloftError } from '@appaloft/core/spec'
+import { directoryOf } from './paths.js'
 
 export interface StaticSiteOptions {
   /**
    * Directories that are looked into for an index.html, best first, relative to the base directory.
-   * Default `.`, `public`, `dist`, `_site`.
+   * Default `.`, `public`, `dist`, `_site`, `build`, `out`, `www`, `htdocs`, `public_html`, `docs`.
    */
   publishDirectories?: readonly string[]
 }
@@ -12,19 +13,7 @@ export interface Settings {
   publishDirectories: readonly string[]
 }
 
-const defaults = ['.', 'public', 'dist', '_site']
-
-/** A relative directory without `.`, `..` and doubled slashes; `.` for the base itself, null where it is absolute or leaves it. */
-export function directoryOf(path: string): string | null {
-  if (path.startsWith('/') || path.includes('\0')) return null
-  const parts: string[] = []
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue
-    if (part !== '..') parts.push(part)
-    else if (parts.pop() === undefined) return null
-  }
-  return parts.length === 0 ? '.' : parts.join('/')
-}
+const defaults = ['.', 'public', 'dist', '_site', 'build', 'out', 'www', 'htdocs', 'public_html', 'docs']
 
 /** Fills the defaults in. Errors: `invalid-composition` for a directory outside. */
 export function settingsOf({ publishDirectories = defaults }: StaticSiteOptions): Settings {

@@ -1,18 +1,28 @@
-import { type Blocked, type PlanDraft, type PlannedCommand, type PlannerContext, reason } from '@appaloft/core/spec'
-import { bounded, findSites, profileEvidence, siteEvidence } from './detect.js'
-import { readHosting } from './hosting.js'
-import { directoryOf, type Settings } from './options.js'
+import {
+  type Blocked,
+  type Evidence,
+  type PlanDraft,
+  type PlannedCommand,
+  type PlannerContext,
+  type Reason,
+  reason,
+} from '@appaloft/core/spec'
+import { examine, type Found, hostEvidence, profileEvidence, siteEvidence } from './detect.js'
+import { readHosting } from './hosting/hosting.js'
+import type { Settings } from './options.js'
+import { bounded, directoryOf } from './paths.js'
 
 type Commands = PlanDraft['commands']
 
-/** Only what the profile says: nothing in a tree without a manifest tells how to build it. */
-function commandsOf({ profiles: { runtime } }: PlannerContext): Commands {
+/** Those of the profile, and of the generator where there is one: nothing else in a tree without a manifest tells how to build it. */
+function commandsOf({ profiles: { runtime } }: PlannerContext, { generator }: Found): Commands {
   const commands: Commands = {}
-  const set = (name: keyof Commands, command: PlannedCommand['command'] | undefined): void => {
-    if (command !== undefined) commands[name] = { command, from: 'profile' }
+  const set = (name: keyof Commands, given: PlannedCommand['command'] | undefined, own?: string): void => {
+    if (given !== undefined) commands[name] = { command: given, from: 'profile' }
+    else if (own !== undefined) commands[name] = { command: own, from: 'planner' }
   }
-  set('install', runtime.installCommand)
-  set('build', runtime.buildCommand)
+  set('install', runtime.installCommand, generator?.install)
+  set('build', runtime.buildCommand, generator?.build)
   set('package', runtime.packageCommand)
   set('release', runtime.releaseCommand)
   return commands
@@ -27,59 +37,70 @@ const networkOf = ({ profiles: { network } }: PlannerContext): PlanDraft['networ
 const holds = async ({ tree }: PlannerContext, directory: string): Promise<boolean> =>
   directory === '.' || (await tree.has(`${directory}/`))
 
-/** The plan of a static site: its publish directory, and the profile's commands where there are any. */
+function missingOutput(message: string, evidence: Evidence[], sites: readonly string[]): Reason {
+  return reason('missing-artifact-output', {
+    message,
+    evidence,
+    fixPath: [{ action: 'Add the directory with its index.html to the source.', example: 'public/index.html' }],
+    overridePath: [
+      {
+        action: 'Set the directory with the files.',
+        profileField: 'runtime.publishDirectory',
+        example: sites[0] ?? '.',
+      },
+    ],
+  })
+}
+
+/** The plan of a static site: its publish directory, and the commands that write it, where there are any. */
 export async function plan(context: PlannerContext, settings: Settings): Promise<PlanDraft | Blocked> {
   const { runtime } = context.profiles
-  const commands = commandsOf(context)
-  const sites = await findSites(context, settings)
+  const found = await examine(context, settings)
+  const { generator, hosts, sites, unbuilt } = found
+  const commands = commandsOf(context, found)
   const given = runtime.publishDirectory
-  const directory = given === undefined ? sites[0] : directoryOf(given)
+  const written = commands.build !== undefined || commands.package !== undefined
+  const guess = generator?.output ?? (written && unbuilt !== null ? unbuilt.publish : sites[0])
+  const directory = given === undefined ? guess : directoryOf(given)
   const base = {
-    runtime: { family: 'static', version: runtime.runtimeVersion ?? '*' },
+    ...(generator === null ? {} : { framework: { name: generator.name, mode: 'static' as const } }),
+    runtime: { family: generator?.family ?? 'static', version: runtime.runtimeVersion ?? '*' },
     commands,
     network: networkOf(context),
-    evidence: [...profileEvidence(context.profiles), ...siteEvidence(context, sites, directory ?? undefined)],
-  }
-  const missing = (message: string): Blocked => ({
-    blocked: [
-      reason('missing-artifact-output', {
-        message,
-        evidence: base.evidence,
-        fixPath: [{ action: 'Add the directory with its index.html to the source.', example: 'public/index.html' }],
-        overridePath: [
-          { action: 'Set the directory with the files.', profileField: 'runtime.publishDirectory', example: 'public' },
-          { action: 'Set the command that writes it.', profileField: 'runtime.buildCommand' },
-        ],
-      }),
+    evidence: [
+      ...profileEvidence(context.profiles),
+      ...(generator?.evidence ?? []),
+      ...hostEvidence(context, hosts),
+      ...siteEvidence(context, sites, directory ?? undefined),
     ],
-    draft: base,
-  })
+  }
+  const blocked = (one: Reason): Blocked => ({ blocked: [one], draft: base })
+  const missing = (message: string): Blocked => blocked(missingOutput(message, base.evidence, sites))
 
   const against = (['startCommand', 'dockerfilePath', 'buildTarget'] as const).find(
     (name) => runtime[name] !== undefined,
   )
   if (against !== undefined) {
     const field = `runtime.${against}`
-    return {
-      blocked: [
-        reason('incompatible-source-strategy', {
-          message: `A static site is served as it is, neither started nor built by a Dockerfile: ${field} contradicts runtime.planner "static".`,
-          evidence: [{ kind: 'profile', signal: field }, ...base.evidence],
-          overridePath: [{ action: 'Remove one of the two.', profileField: field }],
-          affectedProfileField: field,
-        }),
-      ],
-      draft: base,
-    }
+    return blocked(
+      reason('incompatible-source-strategy', {
+        message: `A static site is served as it is, neither started nor built by a Dockerfile: ${field} contradicts runtime.planner "static".`,
+        evidence: [{ kind: 'profile', signal: field }, ...base.evidence],
+        overridePath: [{ action: 'Remove one of the two.', profileField: field }],
+        affectedProfileField: field,
+      }),
+    )
   }
+  if (given === undefined && unbuilt !== null && !written && sites.length === 0)
+    return blocked(needsBuild(unbuilt, base))
   if (directory === undefined) return missing('There is no index.html, and nothing says where the files are.')
   if (directory === null) return missing(`${quoted(given)} is not a directory inside the base directory.`)
-  const written = commands.build !== undefined || commands.package !== undefined
-  if (!written && !(await holds(context, directory))) {
+  if (!written && !(await holds(context, directory)))
     return missing(`The source has no directory ${quoted(directory)}, and no command writes it.`)
-  }
 
-  const hosting = await readHosting(context, directory)
+  // A command that begins with # is the way to say that there is none.
+  if (!written) for (const rules of hosts) rules.ignore('build', /^\s*[^#\s]/.test(rules.build ?? '') ? 1 : 0)
+  const hosting = await readHosting(context, generator === null ? directory : generator.assets, hosts)
   return {
     ...base,
     artifact: { kind: 'static-site', publishDirectory: directory, spaFallback: hosting.spaFallback },
@@ -87,5 +108,15 @@ export async function plan(context: PlannerContext, settings: Settings): Promise
     warnings: hosting.warnings,
   }
 }
+
+const needsBuild = ({ file, publish, build }: NonNullable<Found['unbuilt']>, { evidence }: { evidence: Evidence[] }) =>
+  reason('missing-build-intent', {
+    message: `${file} serves ${quoted(publish)}, which the source does not hold: ${quoted(build)} writes it on the host that the file is for, and nothing else says what that needs.`,
+    evidence,
+    fixPath: [{ action: 'Add what is built to the source.', example: `${publish}/index.html` }],
+    overridePath: [
+      { action: 'Set the command that writes it.', profileField: 'runtime.buildCommand', example: bounded(build) },
+    ],
+  })
 
 const quoted = (text: string | undefined): string => JSON.stringify(bounded(text ?? ''))

@@ -187,8 +187,8 @@ describe('rules of other hosts', () => {
     })
     expect(answer.spa).toBe(true)
     expect(answer.warnings).toEqual([
-      '2 rule lines of _redirects are not applied.',
-      '1 header lines of _headers are not applied.',
+      'public/_redirects: 2 redirects are not applied.',
+      'public/_headers: 1 header rule is not applied.',
     ])
   })
 })

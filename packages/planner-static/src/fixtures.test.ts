@@ -1,0 +1,20 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { planFixture, plannerFixtures } from '@appaloft/testkit'
+import { describe, expect, it } from 'vitest'
+import { staticSite } from './index.js'
+
+const fixtures = plannerFixtures(join(import.meta.dirname, '../fixtures'))
+
+describe('fixtures', () => {
+  it.each(fixtures.map((one) => [one.name, one] as const))('%s', async (_name, { sample, planFile }) => {
+    const { plan, fingerprint } = await planFixture(staticSite(), sample)
+    // APPALOFT_WRITE_PLANS writes what is planned now, to be read through before it is kept.
+    if (process.env.APPALOFT_WRITE_PLANS) writeFileSync(planFile, `${JSON.stringify(plan, null, 2)}\n`)
+    expect(existsSync(planFile), 'no plan.json').toBe(true)
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(JSON.parse(readFileSync(planFile, 'utf8')))
+    for (let seed = 1; seed <= 5; seed++) {
+      expect((await planFixture(staticSite(), sample, { seed })).fingerprint).toBe(fingerprint)
+    }
+  })
+})
