@@ -40,7 +40,8 @@ export function place(server: string) {
 
 /**
  * Answers with the deployment that it belongs to in a few milliseconds, one request in twenty in half a second. With `WS`, the path of
- * the package ws, it takes WebSockets too, and answers each message with its deployment and the message.
+ * the package ws, it takes WebSockets too, and answers each message with its deployment and the message. In the mode `sours` it fails on
+ * hostnames that begin with `sour.`: of the checks, access alone minds, after the promotion.
  */
 export const quickServer = `
 const { createServer } = require('node:http')
@@ -48,7 +49,8 @@ const { MODE: mode, WS: ws, APPALOFT_DEPLOYMENT_ID: id } = process.env
 let count = 0
 if (mode === 'exits') setTimeout(() => process.exit(3), 1000)
 const server = createServer((request, response) => {
-  response.statusCode = mode === 'sick' ? 500 : 200
+  const sour = mode === 'sours' && request.headers.host.startsWith('sour.')
+  response.statusCode = mode === 'sick' || sour ? 500 : 200
   if (++count % 20 === 0) setTimeout(() => response.end(id + ' slow'), 500)
   else setTimeout(() => response.end(id), 3)
 })
