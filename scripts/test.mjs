@@ -1,6 +1,7 @@
 // `npm test`: everything that has to hold, from a fresh clone on. Nothing but Node may be needed to start it.
 //   --only lint,unit   some of the steps     --soak   the long tests, beside the integration tests
 import { parseArgs } from 'node:util'
+import { startEngines } from './engines/index.mjs'
 import { install } from './lib/install.mjs'
 import { run } from './lib/run.mjs'
 import { bin, root } from './lib/workspace.mjs'
@@ -18,6 +19,22 @@ const program = async (file, args) => {
 }
 const tests = async (projects, env) => (await import('./lib/vitest.mjs')).vitest(projects, env)
 
+/** The integration tests, with a Docker Engine that is here or one of their own. What needs one says so where there is none. */
+const withEngines = async (projects, env) => {
+  console.log('Engines for the tests:')
+  const engines = await startEngines()
+  if (engines.env === null) console.log(`  none: ${engines.why}`)
+  try {
+    const result = await tests(projects, { ...env, ...engines.env })
+    if (engines.env !== null) return result
+    const without = `the tests with a Docker Engine: ${engines.why}`
+    if (!ci) return { ...result, notRun: without }
+    return { ...result, failed: result.failed + 1, failures: [...result.failures, `not run: ${without}`] }
+  } finally {
+    await engines.close()
+  }
+}
+
 const steps = {
   lint: () =>
     program(bin('@biomejs/biome', 'biome'), [
@@ -28,11 +45,15 @@ const steps = {
   types: () => program(bin('typescript', 'tsc'), ['-b', '--pretty']),
   build: () => program('scripts/build.mjs', []),
   unit: () => tests(['unit']),
-  int: () => tests(['int']),
+  int: () => withEngines(['int']),
   fences: () => program('scripts/fences.test.mjs', []),
   packages: () => program('scripts/packages.mjs', []),
 }
-const soak = { types: steps.types, build: steps.build, soak: () => tests(['int', 'soak'], { APPALOFT_SOAK: '1' }) }
+const soak = {
+  types: steps.types,
+  build: steps.build,
+  soak: () => withEngines(['int', 'soak'], { APPALOFT_SOAK: '1' }),
+}
 
 const available = options.soak ? soak : steps
 const chosen = options.only ? options.only.split(',') : Object.keys(available)
