@@ -44,6 +44,7 @@ async function print(ctx: Context, flags: ListFlags): Promise<ExitCode> {
     })
     for (const deployment of page.items) ctx.json({ kind: 'deployment', deployment })
     if (page.items.length === 0) ctx.say('No deployments.')
+    else if (ctx.globals.quiet) for (const { id } of page.items) ctx.result(id)
     else {
       const rows = page.items.map(({ id, resourceId, status, trigger, createdAt, failure }) => [
         id,

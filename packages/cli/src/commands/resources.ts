@@ -20,6 +20,7 @@ const list = (ctx: Context): Promise<ExitCode> =>
     const found = await engine.resources.list()
     for (const resource of found) ctx.json({ kind: 'resource', resource })
     if (found.length === 0) ctx.say('No resource is defined yet. appaloft up deploys the first one.')
+    else if (ctx.globals.quiet) for (const { id } of found) ctx.result(id)
     else for (const line of table([['ID', 'LIVE', 'SOURCE'], ...found.map(row)])) ctx.result(line)
     return exitCodes.success
   })

@@ -86,7 +86,11 @@ describe('cancel', () => {
     const second = await engine.deployments.create({ resource: scene.definition('serve text=two') })
     await held.reached
     await engine.deployments.cancel(second.id)
-    expect(await second.done).toMatchObject({ status: 'canceled', rollback: { outcome: 'restored' } })
+    expect(await second.done).toMatchObject({
+      status: 'canceled',
+      rollback: { outcome: 'restored' },
+      recoveryHint: 'Deploy again when ready.',
+    })
     expect(await scene.owned()).toEqual([first.id])
     expect((await visit(first.accessUrls[0]!)).deployment).toBe(first.id)
   })

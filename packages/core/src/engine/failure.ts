@@ -39,9 +39,15 @@ export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, 
     ...(typeof details.exitCode === 'number' ? { exitCode: details.exitCode } : {}),
     lastLogs: [...lastLogs].slice(-50),
     ...(blocked === undefined ? {} : { reason: blocked }),
-    recoveryHint: `${blocked?.fixPath[0]?.action ?? error.recoveryHint} ${phaseHints[phase]}`,
+    recoveryHint: hintOf(error, phase, blocked),
     at: attempt.runtime.now(),
   })
+}
+
+/** Who canceled knows why: nothing is to be inspected. */
+function hintOf({ category, recoveryHint }: AppaloftError, phase: Phase, blocked: Reason | undefined): string {
+  if (category === 'canceled') return recoveryHint
+  return `${blocked?.fixPath[0]?.action ?? recoveryHint} ${phaseHints[phase]}`
 }
 
 /** The value that decided, and where it came from. */
