@@ -16,15 +16,15 @@ export async function raiseFences(target: Target, resourceId: string, token: num
   for (let tries = 0; ; tries++) {
     const present = await marks(target, resourceId)
     if (present.target > token || present.proxy > token) throw new AppaloftError('fenced')
-    try {
-      if (present.target < token) await target.fence(resourceId, token, { expected: present.target, owner })
-      if (target.proxy !== null && present.proxy < token)
-        await target.proxy.fence(resourceId, token, { expected: present.proxy, owner })
-      return
-    } catch (error) {
-      // A former holder raised its own in between: this one is still above it.
-      if (!hasCode(error, 'fenced') || tries >= 10) throw error
-    }
+    const raised = await Promise.allSettled([
+      present.target < token ? target.fence(resourceId, token, { expected: present.target, owner }) : undefined,
+      present.proxy < token ? target.proxy?.fence(resourceId, token, { expected: present.proxy, owner }) : undefined,
+    ])
+    const refused = raised.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    if (refused.length === 0) return
+    // A former holder raised its own in between: this one is still above it.
+    const other = refused.find((reason) => !hasCode(reason, 'fenced'))
+    if (other !== undefined || tries >= 10) throw other ?? refused[0]
   }
 }
 
