@@ -1,8 +1,29 @@
-import type { PlanDraft, PlannedCommand, PlannerContext } from '@appaloft/core/spec'
+import {
+  type Command,
+  type Evidence,
+  type PlanDraft,
+  type PlannedCommand,
+  type PlannerContext,
+  type Reason,
+  reason,
+} from '@appaloft/core/spec'
 import type { Application } from './application.js'
+import { type BuildScript, buildScript } from './build-script.js'
 import { direct } from './direct.js'
-import type { Manifest } from './manifest.js'
+import { execOf } from './exec.js'
+import { ungenerated } from './generate.js'
+import { fact, type Manifest, shown } from './manifest.js'
 import type { PackageManager } from './package-manager.js'
+import { isOutput, resolveFile } from './port.js'
+import { entryOf } from './scripts.js'
+import { normal } from './workspace.js'
+import { type WorkspaceBuild, workspaceBuild } from './workspace-build.js'
+
+export interface Commands {
+  commands: PlanDraft['commands']
+  evidence: Evidence[]
+  blocked: Reason[]
+}
 
 /** A value of the profile, else what the planner found; nothing where there is neither. */
 const choose = (
@@ -20,24 +41,22 @@ export async function commandsOf(
   context: PlannerContext,
   manifest: Manifest,
   manager: PackageManager,
-  { found, outcome }: Application,
-): Promise<PlanDraft['commands']> {
+  application: Application,
+): Promise<Commands> {
   const { runtime } = context.profiles
-  const builds = manifest.scripts.build
-  // A framework is built by its own program only where it is the one that runs: a custom start knows what it needs.
-  const needed = found !== null && outcome.kind !== 'none' && runtime.startCommand === undefined
-  const own =
-    needed && runtime.publishDirectory === undefined ? ['npx', '--no-install', ...found.framework.build] : undefined
+  const { outcome } = application
   const install = choose(runtime.installCommand, manager.install)
-  const build = choose(
-    runtime.buildCommand,
-    builds === undefined || builds.trim() === '' ? own : [manager.program, 'run', 'build'],
-  )
+  const nothing: Built = { evidence: [], blocked: [] }
+  const built =
+    runtime.buildCommand === undefined && outcome.kind !== 'none'
+      ? await buildOf(context, manifest, manager, application)
+      : nothing
+  const build = choose(runtime.buildCommand, built.command)
   const packaged = choose(runtime.packageCommand, undefined)
   const release = choose(runtime.releaseCommand, undefined)
   const script = outcome.kind === 'server' ? outcome.script : undefined
   const argv = script === undefined ? null : await direct(context, manifest, manager, script)
-  return {
+  const commands = {
     ...(install ? { install } : {}),
     ...(build ? { build } : {}),
     ...(packaged ? { package: packaged } : {}),
@@ -46,4 +65,125 @@ export async function commandsOf(
       ? { start: argv === null ? outcome.start : { ...outcome.start, command: argv } }
       : {}),
   }
+  return { commands, evidence: built.evidence, blocked: built.blocked }
+}
+
+interface Built {
+  command?: Command
+  evidence: Evidence[]
+  blocked: Reason[]
+}
+
+async function buildOf(
+  context: PlannerContext,
+  manifest: Manifest,
+  manager: PackageManager,
+  application: Application,
+): Promise<Built> {
+  const { runtime } = context.profiles
+  const { found, outcome } = application
+  // A framework is built by its own program only where it is the one that runs: a custom start knows what it needs.
+  const framework = found !== null && runtime.startCommand === undefined ? found.framework.build : undefined
+  const script = buildScript(manifest, {
+    ...(framework === undefined ? {} : { framework }),
+    output: outcome.kind === 'server' && (await lacksOutput(context, outcome.line)),
+  })
+  const program = script === null && runtime.publishDirectory === undefined ? framework : undefined
+  const evidence: Evidence[] =
+    script === null
+      ? []
+      : [fact(context, 'script', 'package.json', `scripts.${script.name}`, shown(manifest.scripts[script.name]!))]
+  const around = await workspaceBuild(context, manifest, manager, script?.name ?? null)
+  evidence.push(...around.evidence)
+  const own: Command | undefined =
+    script !== null
+      ? [manager.program, 'run', script.name]
+      : program === undefined
+        ? undefined
+        : [...execOf(manager), ...program]
+  const blocked: Reason[] = around.blocked ? [around.blocked] : []
+  if (around.command !== undefined && program !== undefined)
+    blocked.push(needsScript(context, `what ${context.baseDirectory} needs of the workspace is built first`, program))
+  const step = await generateStep(context, manifest, manager, around)
+  if (step === null)
+    return { ...((around.command ?? own) ? { command: around.command ?? own! } : {}), evidence, blocked }
+  evidence.push(...step.evidence)
+  if ('blocked' in step) blocked.push(step.blocked)
+  const command = joined(step.command, around.command, own, script, manager)
+  if (command === null && blocked.length === 0)
+    blocked.push(needsScript(context, 'prisma generate runs before several builds', ['prisma', 'generate']))
+  return { ...(command === null ? {} : { command }), evidence, blocked }
+}
+
+async function lacksOutput(context: PlannerContext, line: string): Promise<boolean> {
+  const entry = entryOf(line)
+  return entry !== undefined && isOutput(entry) && (await resolveFile(context, entry)) === null
+}
+
+const needsScript = (context: PlannerContext, why: string, program: readonly string[]): Reason =>
+  reason('missing-build-intent', {
+    message: `One command cannot say all of the build: ${why}.`,
+    evidence: [fact(context, 'file', 'package.json', 'scripts.build')],
+    fixPath: [{ action: 'Add it to the build script of package.json.', example: program.join(' ') }],
+    overridePath: [
+      { action: 'Set the whole build command.', profileField: 'runtime.buildCommand', example: 'npm run build' },
+    ],
+  })
+
+type Step = { command: string[]; evidence: Evidence[] } | { command: string[]; evidence: Evidence[]; blocked: Reason }
+
+/** Prisma's client, where nothing else generates it: in the package itself, or in one of the workspace that it needs. */
+async function generateStep(
+  context: PlannerContext,
+  manifest: Manifest,
+  manager: PackageManager,
+  { needed, command }: WorkspaceBuild,
+): Promise<Step | null> {
+  const { root } = context
+  const directory = normal(context.baseDirectory)
+  const steps = [...execOf(manager), 'prisma', 'generate']
+  const hooks = manager.workspace?.manifest?.scripts.postinstall ?? ''
+  // The task runner, or the workspace's own install, knows more of it than is told here.
+  if (
+    /generate|turbo|nx|pnpm -r|--recursive|--workspaces/.test(hooks) ||
+    (Array.isArray(command) && command.includes('turbo'))
+  )
+    return null
+  for (const member of needed) {
+    const missing = await ungenerated(root, member)
+    if (missing === null) continue
+    const blocked = reason('missing-build-intent', {
+      message: `${member.file} has a Prisma schema, and nothing runs prisma generate for it.`,
+      evidence: [missing.evidence],
+      fixPath: [{ action: `Add a script postinstall to ${member.file}.`, example: 'prisma generate' }],
+      overridePath: [
+        {
+          action: 'Set a build command that generates the client first.',
+          profileField: 'runtime.buildCommand',
+          example: `${manager.program} run build`,
+        },
+      ],
+    })
+    return { command: steps, evidence: [missing.evidence], blocked }
+  }
+  const file = `${directory}/package.json`
+  const missing = await ungenerated(root, { directory, file, manifest })
+  return missing === null ? null : { command: steps, evidence: [missing.evidence] }
+}
+
+/** Two commands as one. Only words of ours stand in a line for a shell: null where there would be others. */
+function joined(
+  first: string[],
+  around: Command | undefined,
+  own: Command | undefined,
+  script: BuildScript | null,
+  manager: PackageManager,
+): Command | null {
+  if (around !== undefined) {
+    if (manager.name !== 'pnpm' || script === null) return null
+    return `${first.join(' ')} && pnpm --filter={.}... run build`
+  }
+  if (own === undefined) return first
+  const plain = script === null || /^[\w:.-]+$/.test(script.name)
+  return plain && Array.isArray(own) ? `${first.join(' ')} && ${own.join(' ')}` : null
 }

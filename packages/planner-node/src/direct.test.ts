@@ -117,7 +117,7 @@ describe('in doubt the package manager runs it', () => {
     ['a Node that the manager fetches', { 'package.json': app('node server.js', { devEngines: { runtime: {} } }) }],
     ['options for Node in .npmrc', { ...plainly, '.npmrc': 'node-options=--max-old-space-size=256' }],
     ['another shell in .npmrc', { ...plainly, '.npmrc': 'script-shell=/bin/bash' }],
-    ['settings of a pnpm workspace', { ...plainly, 'pnpm-workspace.yaml': 'useNodeVersion: 22.0.0' }],
+    ['settings of a pnpm workspace', { ...plainly, 'pnpm-workspace.yaml': 'useNodeVersion: 22.0.0' }, 'pnpm run start'],
     ['yarn without node_modules', { ...plainly, 'yarn.lock': '', '.pnp.js': '' }, 'yarn run start'],
     ['bun, which reads .env', { ...plainly, 'bun.lock': '' }, 'bun run start'],
     ['a name that npm sets', server('console.log(process.env.npm_package_version)')],

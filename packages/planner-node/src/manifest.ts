@@ -11,19 +11,26 @@ export interface Manifest {
   engines: Record<string, string>
   voltaNode?: string
   workspaces: boolean
+  name?: string
+  version?: string
+  peerDependencies: Record<string, string>
+  /** The whole file, for what only one place asks for. */
+  json: Json
 }
 
 export type ManifestResult = { manifest: Manifest } | { broken: string }
 
-type Json = Record<string, unknown>
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+export type Json = Record<string, unknown>
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A field that is no object, or a value in it that is no string, counts as absent. */
-function strings(value: unknown): Record<string, string> {
-  if (!isObject(value)) return {}
-  return Object.fromEntries(
-    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-  )
+export function strings(...values: unknown[]): Record<string, string> {
+  // Without a prototype: a script may be called `constructor`.
+  const out: Record<string, string> = Object.create(null)
+  for (const value of values)
+    if (isObject(value)) for (const [key, one] of Object.entries(value)) if (typeof one === 'string') out[key] = one
+  return out
 }
 
 /** Null where there is no package.json; `broken` says in words what cannot be read. Never throws for its content. */
@@ -36,19 +43,28 @@ export async function readManifest(tree: SourceTree, path = 'package.json'): Pro
   } catch {
     return { broken: 'it is not JSON' }
   }
+  return manifestOf(json)
+}
+
+/** What a file says, once it is read. */
+export function manifestOf(json: unknown): ManifestResult {
   if (!isObject(json)) return { broken: 'it is not a JSON object' }
   if (json.scripts !== undefined && !isObject(json.scripts)) return { broken: 'scripts is not an object' }
   const volta = strings(json.volta).node
   return {
     manifest: {
       scripts: strings(json.scripts),
-      dependencies: { ...strings(json.optionalDependencies), ...strings(json.dependencies) },
+      dependencies: strings(json.optionalDependencies, json.dependencies),
       devDependencies: strings(json.devDependencies),
       ...(typeof json.main === 'string' && json.main !== '' ? { main: json.main } : {}),
       ...(typeof json.packageManager === 'string' ? { packageManager: json.packageManager } : {}),
       engines: strings(json.engines),
       ...(volta === undefined ? {} : { voltaNode: volta }),
       workspaces: Array.isArray(json.workspaces) || isObject(json.workspaces),
+      ...(typeof json.name === 'string' ? { name: json.name } : {}),
+      ...(typeof json.version === 'string' ? { version: json.version } : {}),
+      peerDependencies: strings(json.peerDependencies),
+      json,
     },
   }
 }

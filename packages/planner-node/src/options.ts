@@ -6,6 +6,16 @@ export const limits = {
   sourceBytes: 262_144,
   /** How often a script that only calls another script is followed. */
   scriptDepth: 5,
+  /** Bytes read of one settings file or of a package.json of a workspace. */
+  settingsBytes: 262_144,
+  /** Bytes read of a lockfile, whose format is told at its beginning. */
+  lockfileBytes: 4096,
+  /** Patterns of a workspace, and wildcards in one of them. */
+  patterns: 200,
+  wildcards: 6,
+  /** Directories looked into for packages of a workspace, and packages read. */
+  directories: 2000,
+  packages: 1000,
 } as const
 
 export const defaultPort = 3000

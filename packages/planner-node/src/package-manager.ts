@@ -1,9 +1,12 @@
 import { posix } from 'node:path'
 import { type Command, type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
-import { fact, type Manifest, readManifest } from './manifest.js'
+import { type Lock, lockEvidence, locksIn } from './lockfiles.js'
+import { type Family, fieldOf, type Named, wishesOf, yarnInSource } from './manager-field.js'
+import { fact, type Manifest } from './manifest.js'
+import { rushInstall } from './rush.js'
+import { findWorkspace, normal, readSettings, type Workspace, yamlObject } from './workspace.js'
 
 export type ManagerName = 'npm' | 'pnpm' | 'yarn' | 'yarn-berry' | 'bun'
-type Family = 'npm' | 'pnpm' | 'yarn' | 'bun'
 
 export interface PackageManager {
   name: ManagerName
@@ -14,19 +17,13 @@ export interface PackageManager {
   install?: Command
   /** Relative to the source's root. */
   installDirectory: string
+  /** Of which the base directory is the root or a package. */
+  workspace: Workspace | null
   evidence: Evidence[]
   warnings: Reason[]
   blocked?: Reason
 }
 
-const lockfiles: readonly [file: string, family: Family][] = [
-  ['package-lock.json', 'npm'],
-  ['npm-shrinkwrap.json', 'npm'],
-  ['pnpm-lock.yaml', 'pnpm'],
-  ['yarn.lock', 'yarn'],
-  ['bun.lock', 'bun'],
-  ['bun.lockb', 'bun'],
-]
 const frozen: Record<ManagerName, string[]> = {
   npm: ['npm', 'ci'],
   pnpm: ['pnpm', 'install', '--frozen-lockfile'],
@@ -41,125 +38,153 @@ const unfrozen: Record<ManagerName, string[]> = {
   'yarn-berry': ['yarn', 'install', '--no-immutable'],
   bun: ['bun', 'install'],
 }
-
-/** The base directory and those above it, nearest first, relative to the source's root. */
-export function upwards(baseDirectory: string): string[] {
-  const out: string[] = []
-  let at = posix.normalize(baseDirectory).replace(/\/$/, '')
-  for (; at !== '.' && at !== ''; at = posix.dirname(at)) out.push(at)
-  return [...out, '.']
+/** Where NODE_ENV is set while building, package managers leave out what only the build needs. */
+const everything: Partial<Record<ManagerName, string[]>> = {
+  npm: ['--include=dev'],
+  pnpm: ['--prod=false'],
+  yarn: ['--production=false'],
 }
 
-interface Lock {
-  directory: string
-  file: string
-  family: Family
+/** The lockfiles that decide, the others that are there, and where the install runs. */
+async function locksOf(
+  { root, baseDirectory }: PlannerContext,
+  workspace: Workspace | null,
+): Promise<{ directory: string; locks: Lock[]; stray: Lock[] }> {
+  const own = normal(baseDirectory)
+  const ownLocks = await locksIn(root, own)
+  if (workspace === null || workspace.kind === 'lerna' || workspace.directory === own)
+    return { directory: own, locks: ownLocks, stray: [] }
+  const above = await locksIn(root, workspace.directory)
+  const parted =
+    above.length === 0 &&
+    workspace.kind === 'pnpm' &&
+    (yamlObject(await readSettings(root, workspace.file)).sharedWorkspaceLockfile === false ||
+      /^shared-workspace-lockfile\s*=\s*false/m.test((await readSettings(root, `${workspace.directory}/.npmrc`)) ?? ''))
+  return parted
+    ? { directory: workspace.directory, locks: ownLocks, stray: [] }
+    : { directory: workspace.directory, locks: above, stray: ownLocks }
 }
 
-async function isWorkspace({ root }: PlannerContext, directory: string): Promise<boolean> {
-  for (const file of ['pnpm-workspace.yaml', 'lerna.json', 'rush.json'])
-    if (await root.has(posix.join(directory, file))) return true
-  const read = await readManifest(root, posix.join(directory, 'package.json'))
-  return read !== null && 'manifest' in read && Boolean(read.manifest.workspaces)
-}
-
-/** The lockfiles of the nearest directory that has one (of that family, where one is asked for). */
-async function nearestLocks(context: PlannerContext, family?: Family): Promise<Lock[]> {
-  const [own] = upwards(context.baseDirectory)
-  for (const directory of upwards(context.baseDirectory)) {
-    // A lockfile above counts where it is a workspace's: another's does not hold what this package needs.
-    if (directory !== own && !(await isWorkspace(context, directory))) continue
-    const found: Lock[] = []
-    for (const [file, owner] of lockfiles)
-      if ((family === undefined || owner === family) && (await context.root.has(posix.join(directory, file))))
-        found.push({ directory, file, family: owner })
-    if (found.length > 0) return found
-  }
-  return []
-}
-
-/** The packageManager field of the package or of a package.json above it. */
-async function field(context: PlannerContext, own: Manifest) {
-  for (const directory of upwards(context.baseDirectory)) {
-    const file = posix.join(directory, 'package.json')
-    let manifest = own
-    if (directory !== posix.normalize(context.baseDirectory).replace(/\/$/, '')) {
-      const read = await readManifest(context.root, file)
-      if (read === null || 'broken' in read) continue
-      manifest = read.manifest
-    }
-    const match = /^(npm|pnpm|yarn|bun)(?:@([^+]+))?/.exec(manifest.packageManager ?? '')
-    if (match) return { family: match[1] as Family, version: match[2], file }
-  }
-  return undefined
-}
-
-async function isBerry(context: PlannerContext, directory: string, version: string | undefined): Promise<boolean> {
-  const major = Number.parseInt(version ?? '', 10)
-  if (!Number.isNaN(major)) return major >= 2
+async function isBerry(
+  context: PlannerContext,
+  directory: string,
+  named: Named | null,
+  lock: Lock | undefined,
+  own: string | undefined,
+): Promise<Evidence | boolean> {
   const { root } = context
-  for (const file of ['.yarnrc.yml', '.pnp.cjs']) if (await root.has(posix.join(directory, file))) return true
-  const lock = await root.readText(posix.join(directory, 'yarn.lock'), { maxBytes: 4096 })
-  return lock !== null && /^__metadata:/m.test(lock)
+  // The program in the source is what runs in the end, whatever is asked for.
+  const told = own ?? named?.version
+  const major = Number.parseInt(told?.replace(/^[^\d]*/, '') ?? '', 10)
+  if (!Number.isNaN(major)) return major >= 2
+  if (named?.berry) return true
+  for (const name of ['.yarnrc.yml', '.pnp.cjs']) {
+    const file = posix.join(directory, name)
+    if (await root.has(file)) return { kind: 'file', file, signal: name, value: 'yarn-berry' }
+  }
+  return lock?.berry === true
 }
 
-/** Which package manager installs, where, and how: the packageManager field, else the lockfile, else a hint, else npm. */
+/**
+ * Which package manager installs, where, and how: the packageManager field, else the lockfile, else what else names one, else npm.
+ * In a workspace the field and the lockfile are the root's.
+ */
 export async function packageManager(context: PlannerContext, manifest: Manifest): Promise<PackageManager> {
+  const workspace = await findWorkspace(context)
+  if (workspace?.kind === 'rush') return rushInstall(context, manifest, workspace)
   const evidence: Evidence[] = []
   const warnings: Reason[] = []
-  const named = await field(context, manifest)
-  const locks = await nearestLocks(context, named?.family)
-  const families = [...new Set(locks.map((lock) => lock.family))]
-  if (named)
-    evidence.push({
-      kind: 'config',
-      file: named.file,
-      signal: 'packageManager',
-      value: `${named.family}${named.version === undefined ? '' : `@${named.version}`}`,
-    })
-  for (const lock of locks)
-    evidence.push({
-      kind: 'lockfile',
-      file: posix.join(lock.directory, lock.file),
-      signal: lock.file,
-      value: lock.family,
-    })
+  const found = await locksOf(context, workspace)
+  const { named, odd } = await fieldOf(context, manifest, workspace)
+  if (named) evidence.push(named.evidence)
+  if (odd) evidence.push(odd)
+  if (workspace) evidence.push({ kind: 'workspace', file: workspace.file, signal: 'workspace', value: workspace.kind })
 
-  const hint = (['pnpm', 'yarn', 'bun'] as const).find((name) => manifest.engines[name] !== undefined)
-  const family = named?.family ?? families[0] ?? hint ?? 'npm'
-  const lock = locks[0]
-  const directory = lock?.directory ?? context.baseDirectory
-  const berry = family === 'yarn' && (await isBerry(context, directory, named?.version))
+  const decisive = named === null ? found.locks : found.locks.filter((lock) => lock.family === named.family)
+  const locked = [...new Set(decisive.map((lock) => lock.family))]
+  for (const lock of found.locks) evidence.push(lockEvidence(lock, decisive.includes(lock)))
+  for (const lock of found.stray) evidence.push(lockEvidence(lock, false))
+
+  const wishes = await wishesOf(context, manifest, workspace)
+  const wish = named === null && locked.length === 0 ? wishes[0] : undefined
+  if (wish) evidence.push(wish.evidence)
+  const family = named?.family ?? locked[0] ?? wish?.family ?? 'npm'
+  const lock = decisive[0]
+  const yarn = family === 'yarn' ? await yarnInSource(context, found.directory) : null
+  const wished = wishes.find((one) => one.family === family && one.version !== undefined)
+  if (yarn) evidence.push(yarn.evidence)
+  else if (named?.version === undefined && wished && wished !== wish) evidence.push(wished.evidence)
+  const later =
+    family === 'yarn' && (await isBerry(context, found.directory, named, lock, yarn?.version ?? wished?.version))
+  const berry = later !== false
+  if (typeof later === 'object') evidence.push(later)
   const name: ManagerName = berry ? 'yarn-berry' : family
-  const needed =
-    lock !== undefined ||
-    Object.keys(manifest.dependencies).length > 0 ||
-    Object.keys(manifest.devDependencies).length > 0
+  const version = yarn?.version ?? named?.version ?? wished?.version ?? (fits(lock, berry) ? lock?.version : undefined)
+
   const own = context.profiles.runtime.installCommand !== undefined
-  if (needed && !lock && !own)
-    warnings.push(reason('no-lockfile', { evidence: [fact(context, 'file', 'package.json', 'dependencies')] }))
+  const depends = dependsOn(manifest) || (workspace?.manifest ? dependsOn(workspace.manifest) : false)
+  const needed = lock !== undefined || depends || installHooks.some((hook) => manifest.scripts[hook] !== undefined)
+  if (depends && !lock && !own) warnings.push(noLockfile(context, named, found.locks))
+  if (named?.fault !== undefined) warnings.push(unclear(named.evidence, named.fault))
+  else if (odd && named === null) warnings.push(unclear(odd, 'it names none that is known'))
+  const command = lock ? frozen[name] : unfrozen[name]
+  const scope = context.profiles.environment.NODE_ENV?.scope
+  const more = scope === 'build' || scope === 'both' ? (everything[name] ?? []) : []
   return {
     name,
-    ...(named?.version === undefined ? {} : { version: named.version }),
+    ...(version === undefined ? {} : { version }),
     program: family,
-    ...(needed ? { install: lock ? frozen[name] : unfrozen[name] } : {}),
-    installDirectory: directory,
+    ...(needed ? { install: [...command, ...more] } : {}),
+    installDirectory: found.directory,
+    workspace,
     evidence,
     warnings,
-    ...(families.length > 1 && !own
-      ? {
-          blocked: reason('ambiguous-build-tool', {
-            message: `Several package managers have a lockfile: ${locks.map((one) => one.file).join(', ')}.`,
-            evidence,
-            overridePath: [
-              {
-                action: 'Set the install command.',
-                profileField: 'runtime.installCommand',
-                example: frozen[families[0]!].join(' '),
-              },
-            ],
-          }),
-        }
-      : {}),
+    ...(locked.length > 1 && !own ? { blocked: ambiguous(decisive, locked, evidence) } : {}),
   }
+}
+
+export const installHooks = ['preinstall', 'install', 'postinstall', 'prepare']
+
+/** A lockfile of yarn's other line says nothing of the version that runs. */
+const fits = (lock: Lock | undefined, berry: boolean): boolean =>
+  lock !== undefined && (lock.family !== 'yarn' || (lock.berry ?? berry) === berry)
+
+const dependsOn = ({ dependencies, devDependencies }: Manifest): boolean =>
+  Object.keys(dependencies).length > 0 || Object.keys(devDependencies).length > 0
+
+function noLockfile(context: PlannerContext, named: Named | null, others: readonly Lock[]): Reason {
+  const evidence = [
+    fact(context, 'file', 'package.json', 'dependencies'),
+    ...others.map((one) => lockEvidence(one, false)),
+  ]
+  if (named === null || others.length === 0) return reason('no-lockfile', { evidence })
+  return reason('no-lockfile', {
+    message: `packageManager names ${named.family}, whose lockfile is not there: ${others.map((one) => one.name).join(', ')} is not used, and two builds may install different versions.`,
+    evidence: [named.evidence, ...evidence],
+    fixPath: [
+      { action: `Commit the lockfile of ${named.family}, and remove ${others.map((one) => one.name).join(', ')}.` },
+    ],
+  })
+}
+
+const unclear = (evidence: Evidence, fault: string): Reason =>
+  reason('package-manager-unclear', {
+    message: `packageManager of ${evidence.file} is ${JSON.stringify(evidence.value)}: ${fault}.`,
+    evidence: [evidence],
+  })
+
+function ambiguous(locks: readonly Lock[], families: readonly Family[], evidence: Evidence[]): Reason {
+  return reason('ambiguous-build-tool', {
+    message: `Several package managers have a lockfile: ${locks.map((one) => one.name).join(', ')}.`,
+    evidence,
+    fixPath: [
+      { action: 'Remove the lockfiles that are out of use.' },
+      { action: 'Or add packageManager to package.json.', example: `"packageManager": "${families[0]}@…"` },
+    ],
+    overridePath: families.map((family) => ({
+      action: `Set the install command: ${family}.`,
+      profileField: 'runtime.installCommand',
+      example: frozen[family].join(' '),
+    })),
+  })
 }

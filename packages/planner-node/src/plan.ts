@@ -35,6 +35,7 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
   const application = await examine(context, manifest, manager.program)
   const version = await nodeVersion(context, manifest)
   const { outcome, named } = application
+  const tools = await commandsOf(context, manifest, manager, application)
   const draft = {
     runtime: {
       family: 'node',
@@ -42,11 +43,11 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
       packageManager: { name: manager.name, ...(manager.version === undefined ? {} : { version: manager.version }) },
     },
     ...(named ? { framework: { ...named, ...modeOf(application) } } : {}),
-    commands: await commandsOf(context, manifest, manager, application),
-    evidence: [file, ...application.evidence, ...manager.evidence, ...version.evidence],
+    commands: tools.commands,
+    evidence: [file, ...application.evidence, ...manager.evidence, ...version.evidence, ...tools.evidence],
     warnings: [...manager.warnings, ...application.warnings],
   }
-  const blocked: Reason[] = manager.blocked ? [manager.blocked] : []
+  const blocked: Reason[] = [...(manager.blocked ? [manager.blocked] : []), ...tools.blocked]
   if (outcome.kind === 'blocked') blocked.push(outcome.reason)
   if (outcome.kind === 'none')
     blocked.push(

@@ -2,7 +2,7 @@ import type { Manifest } from './manifest.js'
 import { limits } from './options.js'
 
 /** The programs of a shell line with their arguments, without the wrappers and assignments before them. */
-function calls(line: string): string[][] {
+export function calls(line: string): string[][] {
   return line.split(/&&|\|\||[;|&\n]/).map((part) => {
     const found = part.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? []
     const argv = found.map((one) => one.replace(/^["']|["']$/g, ''))

@@ -354,6 +354,38 @@ const reasonCodes = {
     'The Procfile names processes besides web; they are not started.',
     'Define a resource for each of them.',
   ),
+  'package-manager-unclear': entry(
+    'plan',
+    'plan',
+    'packageManager does not name one exact version, and Corepack refuses it.',
+    'Write the name and an exact version, such as pnpm@10.12.1.',
+  ),
+  'install-scripts-blocked': entry(
+    'plan',
+    'plan',
+    'Packages need install scripts that the package manager’s settings do not let run.',
+    'Allow the install scripts of these packages in the package manager’s settings.',
+  ),
+  'system-packages-needed': entry(
+    'plan',
+    'plan',
+    'Packages need programs or libraries of the system, which slim images lack.',
+    'Install what is named where the application is built and run.',
+  ),
+  'registry-credentials-needed': entry(
+    'plan',
+    'plan',
+    'A package registry asks for a credential while dependencies are installed.',
+    'Set the variable that is named, as a secret with the scope build.',
+    { field: 'environment' },
+  ),
+  'registry-token-in-source': entry(
+    'plan',
+    'plan',
+    'The source holds a token of a package registry.',
+    'Revoke the token, and name an environment variable in its place.',
+    { field: 'environment' },
+  ),
   'hosting-rules-ignored': entry(
     'plan',
     'plan',

@@ -1,0 +1,25 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { planFixture, plannerFixtures } from '@appaloft/testkit'
+import { describe, expect, it } from 'vitest'
+import { node } from './index.js'
+
+/** Package managers, Node versions, workspaces and what they bring along. */
+const fixtures = plannerFixtures(join(import.meta.dirname, '../fixtures')).filter((one) =>
+  one.name.startsWith('tools-'),
+)
+
+describe('fixtures of the tools', () => {
+  it('there are some', () => expect(fixtures.length).toBeGreaterThan(50))
+
+  it.each(fixtures.map((one) => [one.name, one] as const))('%s', async (_name, { sample, planFile }) => {
+    const { plan, fingerprint } = await planFixture(node(), sample)
+    // APPALOFT_WRITE_PLANS writes what is planned now, to be read through before it is kept.
+    if (process.env.APPALOFT_WRITE_PLANS) writeFileSync(planFile, `${JSON.stringify(plan, null, 2)}\n`)
+    expect(existsSync(planFile), 'no plan.json').toBe(true)
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(JSON.parse(readFileSync(planFile, 'utf8')))
+    for (let seed = 1; seed <= 5; seed++) {
+      expect((await planFixture(node(), sample, { seed })).fingerprint).toBe(fingerprint)
+    }
+  })
+})
