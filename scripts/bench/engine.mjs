@@ -4,29 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAppaloft, memoryStore } from '@appaloft/core'
 import { FakeWorld, fakeTarget } from '@appaloft/testkit'
+import { anyPlanner } from './any-planner.mjs'
 import { median, ms, repeat, row, since, title } from './measure.mjs'
 
 const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
-
-/** Claims any image and runs it without asking for more. */
-const anyPlanner = {
-  specVersion: 1,
-  key: 'any',
-  detect: async () => ({
-    basis: 'explicit',
-    supportTier: 'container-native',
-    reason: 'It is an image.',
-    evidence: [],
-    artifactKind: 'image',
-  }),
-  plan: async () => ({
-    artifact: { kind: 'image', image: 'registry.test/app:1' },
-    commands: {},
-    network: { internalPort: 80, from: 'planner', honoursPort: true },
-    evidence: [],
-    warnings: [],
-  }),
-}
 
 /** Answers every probe at once, as the proxy's table says. */
 const instantProber = (world) => ({

@@ -4,31 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAppaloft, memoryStore } from '@appaloft/core'
 import { fakeTarget, sampleEvent } from '@appaloft/testkit'
+import { anyPlanner } from './any-planner.mjs'
 import { median, repeat, row, since, title } from './measure.mjs'
 
 const observers = 100
 const events = 2_000
 const rounded = (count) => Math.round(count).toLocaleString('en')
-
-/** Claims any image; its build waits, so that the attempt is still running while it is observed. */
-const planner = {
-  specVersion: 1,
-  key: 'any',
-  detect: async () => ({
-    basis: 'explicit',
-    supportTier: 'container-native',
-    reason: 'It is an image.',
-    evidence: [],
-    artifactKind: 'image',
-  }),
-  plan: async () => ({
-    artifact: { kind: 'image', image: 'registry.test/app:1' },
-    commands: {},
-    network: { internalPort: 80, from: 'planner', honoursPort: true },
-    evidence: [],
-    warnings: [],
-  }),
-}
 
 export const observation = async ({ runs }) => {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-bench-'))
@@ -42,7 +23,7 @@ export const observation = async ({ runs }) => {
     building()
     await new Promise((_, reject) => input.signal.addEventListener('abort', () => reject(input.signal.reason)))
   }
-  const engine = createAppaloft({ store, targets: [{ ...fake, build }], planners: [planner], stateDir: folder })
+  const engine = createAppaloft({ store, targets: [{ ...fake, build }], planners: [anyPlanner], stateDir: folder })
   try {
     const resource = { id: 'res_bench', source: { kind: 'docker-image', image: 'registry.test/app:1' } }
     const { id } = await engine.deployments.create({ resource })

@@ -1,18 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { isTerminal } from '@appaloft/core/spec'
 import { sqlite } from '@appaloft/store-sqlite'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bundle } from '../test/bundle.js'
 import { compose, type Definition, place, quickServer, urlOf, users } from '../test/live.js'
 import { program } from '../test/program.js'
 
 const cli = program()
-const packages = resolve(import.meta.dirname, '../..')
-// Below the repository, so that dependencies which cannot be bundled are found from there.
-const cache = join(packages, '../.cache')
 const { folder, path, stateDir, end } = place(quickServer)
 const pidFile = join(folder, 'build.pid')
 
@@ -32,30 +29,14 @@ const definition = (moment: string, mode = 'good'): Definition => ({
   },
   environment: { MODE: { value: mode } },
 })
-let built = ''
+let programs: Awaited<ReturnType<typeof bundle>>
 let url = ''
 let live = ''
 /** Whoever was live at some time. */
 const everLive = new Set<string>()
 
 beforeAll(async () => {
-  mkdirSync(cache, { recursive: true })
-  built = mkdtempSync(join(cache, 'kill-test-'))
-  await build({
-    entryPoints: {
-      engine: join(packages, 'cli/test/engine.ts'),
-      keeper: join(packages, 'target-process/src/keeper/main.ts'),
-    },
-    outdir: built,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    conditions: ['@appaloft/source'],
-    banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
-    external: ['libsql', 'jiti', 'esbuild'],
-    logLevel: 'silent',
-  })
+  programs = await bundle({ engine: 'cli/test/engine.ts' })
   const { appaloft } = compose(stateDir)
   const first = await (await appaloft.deployments.create({ resource: definition('first') })).done
   await appaloft.close()
@@ -65,7 +46,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await end()
-  rmSync(built, { recursive: true, force: true })
+  programs.end()
 })
 
 const command = async (...args: string[]) => {
@@ -110,7 +91,7 @@ it.each([
   async (moment, status, mode, more) => {
     const clients = users(url, 1, 1)
     try {
-      const argv = [join(built, 'engine.js'), stateDir, JSON.stringify(definition(moment, mode)), moment]
+      const argv = [join(programs.folder, 'engine.js'), stateDir, JSON.stringify(definition(moment, mode)), moment]
       const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] })
       const [, signal] = await once(child, 'exit')
       expect(signal).toBe('SIGKILL')
