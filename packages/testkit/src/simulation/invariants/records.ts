@@ -53,10 +53,16 @@ export function checkRecord(
 }
 
 function promoted(simulation: Simulation, { id, resourceId, order }: DeploymentRecord): void {
-  const newer = simulation.ledger.of(resourceId).find((one) => one.record.order > order && one.promotionStep >= 0)
-  if (newer !== undefined && newer.record.promotion !== 'reverted' && newer.record.promotion !== 'none')
+  const newer = simulation.ledger
+    .of(resourceId)
+    .find(({ record, promotionStep }) => record.order > order && promotionStep >= 0 && hasTraffic(record))
+  if (newer !== undefined)
     simulation.violate('newer-wins', `${id} was promoted after ${newer.record.id}, which is newer.`)
 }
+
+/** An attempt that ended before its promotion was recorded has none, whatever became of its rollback. */
+const hasTraffic = ({ promotion, status }: DeploymentRecord): boolean =>
+  promotion === 'recorded' || (promotion === 'intended' && !isTerminal(status))
 
 function ended(simulation: Simulation, process: SimulatedProcess, entry: Entry): void {
   const { record, owner } = entry
