@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import {
   type Command,
   type Evidence,
@@ -12,16 +13,20 @@ import { type BuildScript, buildScript } from './build-script.js'
 import { direct } from './direct.js'
 import { execOf } from './exec.js'
 import { ungenerated } from './generate.js'
+import { blockedScripts } from './install-scripts.js'
 import { fact, type Manifest, shown } from './manifest.js'
 import type { PackageManager } from './package-manager.js'
 import { isOutput, resolveFile } from './port.js'
+import { registries } from './registries.js'
 import { entryOf } from './scripts.js'
-import { normal } from './workspace.js'
+import { systemPackages } from './system-packages.js'
+import { type Member, normal } from './workspace.js'
 import { type WorkspaceBuild, workspaceBuild } from './workspace-build.js'
 
 export interface Commands {
   commands: PlanDraft['commands']
   evidence: Evidence[]
+  warnings: Reason[]
   blocked: Reason[]
 }
 
@@ -46,7 +51,7 @@ export async function commandsOf(
   const { runtime } = context.profiles
   const { outcome } = application
   const install = choose(runtime.installCommand, manager.install)
-  const nothing: Built = { evidence: [], blocked: [] }
+  const nothing: Built = { needed: [], evidence: [], blocked: [] }
   const built =
     runtime.buildCommand === undefined && outcome.kind !== 'none'
       ? await buildOf(context, manifest, manager, application)
@@ -65,10 +70,19 @@ export async function commandsOf(
       ? { start: argv === null ? outcome.start : { ...outcome.start, command: argv } }
       : {}),
   }
-  return { commands, evidence: built.evidence, blocked: built.blocked }
+  const directory = normal(context.baseDirectory)
+  const file = posix.join(directory, 'package.json')
+  const members = [{ directory, file, manifest }, ...built.needed]
+  const asked = manager.install === undefined ? null : await registries(context, manager)
+  const warnings = [
+    ...[systemPackages(members), await blockedScripts(context, manager, members)].filter((one) => one !== null),
+    ...(asked?.warnings ?? []),
+  ]
+  return { commands, evidence: [...built.evidence, ...(asked?.evidence ?? [])], warnings, blocked: built.blocked }
 }
 
 interface Built {
+  needed: Member[]
   command?: Command
   evidence: Evidence[]
   blocked: Reason[]
@@ -105,14 +119,16 @@ async function buildOf(
   if (around.command !== undefined && program !== undefined)
     blocked.push(needsScript(context, `what ${context.baseDirectory} needs of the workspace is built first`, program))
   const step = await generateStep(context, manifest, manager, around)
+  const { needed } = around
   if (step === null)
-    return { ...((around.command ?? own) ? { command: around.command ?? own! } : {}), evidence, blocked }
+    return { needed, ...((around.command ?? own) ? { command: around.command ?? own! } : {}), evidence, blocked }
   evidence.push(...step.evidence)
-  if ('blocked' in step) blocked.push(step.blocked)
+  if ('blocked' in step)
+    return { needed, ...(own ? { command: own } : {}), evidence, blocked: [...blocked, step.blocked] }
   const command = joined(step.command, around.command, own, script, manager)
   if (command === null && blocked.length === 0)
     blocked.push(needsScript(context, 'prisma generate runs before several builds', ['prisma', 'generate']))
-  return { ...(command === null ? {} : { command }), evidence, blocked }
+  return { needed, ...(command === null ? {} : { command }), evidence, blocked }
 }
 
 async function lacksOutput(context: PlannerContext, line: string): Promise<boolean> {

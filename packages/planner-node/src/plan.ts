@@ -1,6 +1,8 @@
+import { posix } from 'node:path'
 import {
   type Artifact,
   type Blocked,
+  type Evidence,
   type PlanDraft,
   type PlannerContext,
   type Reason,
@@ -13,6 +15,7 @@ import { nodeVersion } from './node-version.js'
 import { type PackageManager, packageManager } from './package-manager.js'
 import { findPort, isOutput, resolveFile } from './port.js'
 import { entryOf } from './scripts.js'
+import { membersOf } from './workspace.js'
 
 /** Writes the plan. What is blocked says why, and shows what was found out all the same. */
 export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked> {
@@ -45,25 +48,11 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
     ...(named ? { framework: { ...named, ...modeOf(application) } } : {}),
     commands: tools.commands,
     evidence: [file, ...application.evidence, ...manager.evidence, ...version.evidence, ...tools.evidence],
-    warnings: [...manager.warnings, ...application.warnings],
+    warnings: [...manager.warnings, ...application.warnings, ...tools.warnings],
   }
   const blocked: Reason[] = [...(manager.blocked ? [manager.blocked] : []), ...tools.blocked]
   if (outcome.kind === 'blocked') blocked.push(outcome.reason)
-  if (outcome.kind === 'none')
-    blocked.push(
-      reason('missing-start-intent', {
-        message: `${file.file} has no start script, no framework and no server file: nothing says what to run.`,
-        evidence: [file],
-        overridePath: [
-          {
-            action: 'Set how the application starts.',
-            profileField: 'runtime.startCommand',
-            example: 'node server.js',
-          },
-          { action: 'Or set the directory to serve.', profileField: 'runtime.publishDirectory', example: 'dist' },
-        ],
-      }),
-    )
+  if (outcome.kind === 'none') blocked.push(await nothingToStart(context, manager, file))
   const unbuilt = await missingBuild(context, manifest, application, draft.commands)
   if (unbuilt) blocked.push(unbuilt)
   const network = await networkOf(context, application)
@@ -73,6 +62,32 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
   if (ready?.evidence) draft.evidence.push(ready.evidence)
   if (first !== undefined) return { blocked: [first, ...rest], draft }
   return { ...draft, artifact: artifactOf(context, manager, application), network: ready!.network }
+}
+
+/** Nothing says what to run: in this package, or, where the search ended here for want of another, in none of the workspace. */
+async function nothingToStart(context: PlannerContext, { workspace }: PackageManager, file: Evidence): Promise<Reason> {
+  const overridePath = [
+    { action: 'Set how the application starts.', profileField: 'runtime.startCommand', example: 'node server.js' },
+    { action: 'Or set the directory to serve.', profileField: 'runtime.publishDirectory', example: 'dist' },
+  ]
+  const { source, root } = context
+  const members =
+    workspace === null || source.baseDirectory !== undefined ? [] : (await membersOf(root, workspace)).members
+  if (members.length > 0)
+    return reason('missing-start-intent', {
+      message: `None of the packages of ${workspace!.file} has a start script, a framework or a server file: ${members
+        .slice(0, 20)
+        .map((one) => one.directory)
+        .join(', ')}.`,
+      evidence: members.slice(0, 20).map((one) => ({ kind: 'workspace', file: one.file, signal: 'package' })),
+      fixPath: [{ action: 'Add a start script to the package that is the application.' }],
+      overridePath,
+    })
+  return reason('missing-start-intent', {
+    message: `${file.file} has no start script, no framework and no server file: nothing says what to run.`,
+    evidence: [file],
+    overridePath,
+  })
 }
 
 /** A start that runs a file of a build output that the source does not hold, where no command writes it. */
@@ -105,7 +120,10 @@ function modeOf({ outcome }: Application): { mode?: 'server' | 'static' | 'spa' 
 function artifactOf(context: PlannerContext, manager: PackageManager, { outcome }: Application): Artifact {
   if (outcome.kind === 'static') {
     const { publishDirectory, spaFallback } = outcome
-    return { kind: 'static-site', publishDirectory, spaFallback }
+    // A workspace is installed at its root, also where one of its packages is a site.
+    const above = posix.normalize(manager.installDirectory) !== posix.normalize(context.baseDirectory)
+    const install = above ? { installDirectory: manager.installDirectory } : {}
+    return { kind: 'static-site', publishDirectory, spaFallback, ...install }
   }
   return {
     kind: 'workspace',

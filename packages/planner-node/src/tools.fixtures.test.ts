@@ -10,7 +10,7 @@ const fixtures = plannerFixtures(join(import.meta.dirname, '../fixtures')).filte
 )
 
 describe('fixtures of the tools', () => {
-  it('there are some', () => expect(fixtures.length).toBeGreaterThan(50))
+  it('there are some', () => expect(fixtures.length).toBeGreaterThan(100))
 
   it.each(fixtures.map((one) => [one.name, one] as const))('%s', async (_name, { sample, planFile }) => {
     const { plan, fingerprint } = await planFixture(node(), sample)

@@ -50,7 +50,7 @@ export async function workspaceBuild(
         {
           action: 'Set the command that builds the application and what it needs.',
           profileField: 'runtime.buildCommand',
-          example: `${manager.program} run build`,
+          example: wholeBuild(manager, workspace, directory),
         },
       ],
     }),
@@ -113,6 +113,14 @@ export async function workspaceBuild(
   if (typeof command === 'object' && 'fault' in command)
     return block(command.fault, 'Build them with one script of the workspace.')
   return { needed: graph.needed, evidence, command }
+}
+
+/** The workspace's own build, called from one of its packages; the package's, where the workspace has none. */
+function wholeBuild({ program }: PackageManager, { manifest, directory }: Workspace, from: string): string {
+  const up = posix.relative(from, directory)
+  if (up === '' || (manifest?.scripts.build ?? '').trim() === '') return `${program} run build`
+  if (program === 'pnpm') return 'pnpm --workspace-root run build'
+  return program === 'npm' ? `npm run build --prefix ${up}` : `${program} --cwd ${up} run build`
 }
 
 const namesOf = (members: readonly Member[]): string =>

@@ -8,6 +8,8 @@ export const staticSiteSchema = strictObject(() => ({
   publishDirectory: z.string().min(1),
   /** Answer unknown paths without a file extension with index.html. Only with evidence. */
   spaFallback: z.boolean(),
+  /** Where the install runs, relative to the source's root: the root of a workspace. Without it, the base directory. */
+  installDirectory: z.string().min(1).optional(),
 }))
 
 /** Install, build and start in a language runtime. */

@@ -136,6 +136,20 @@ it('a working directory outside the source is refused', async () => {
   await expect(here.build(input(plan))).rejects.toSatisfy((error) => hasCode(error, 'invalid-input'))
 })
 
+it('a static site that is a package of a workspace is installed where its plan says', async () => {
+  const at = { kind: 'static-site', publishDirectory: 'out', spaFallback: false } as const
+  const mark = 'mkdir -p site/out && touch installed'
+  const commands = {
+    install: { command: mark, from: 'planner' as const },
+    build: { command: 'cp ../installed out/index.html', from: 'planner' as const },
+  }
+  const given = input({ artifact: { ...at, installDirectory: '.' }, commands })
+  const source = { ...given.plan.source, baseDirectory: 'site' }
+  mkdirSync(join(given.sourceDirectory ?? '', 'site'))
+  const { artifact } = await here.build({ ...given, plan: { ...given.plan, source } })
+  expect(readdirSync(join(layout.build('res_web', String(artifact.build)), 'site'))).toEqual(['index.html'])
+})
+
 it('of a static site only what is served stays, unless a release command needs the rest', async () => {
   const site = { artifact: { kind: 'static-site', publishDirectory: 'out', spaFallback: false } as const }
   const build = { command: 'mkdir out && cp index.html out/', from: 'profile' as const }

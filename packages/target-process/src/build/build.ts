@@ -14,7 +14,9 @@ import { beginBuild, buildFiles, findBuild, publishBuild, removeFolder, sweepDra
 export function directoriesOf(plan: Plan): { install: string; working: string } {
   if (plan.artifact.kind === 'workspace')
     return { install: plan.artifact.installDirectory, working: plan.artifact.workingDirectory }
-  return { install: plan.source.baseDirectory, working: plan.source.baseDirectory }
+  const working = plan.source.baseDirectory
+  const install = plan.artifact.kind === 'static-site' ? (plan.artifact.installDirectory ?? working) : working
+  return { install, working }
 }
 
 /** A directory of the plan, below the copied tree: a plan that leads out of it is refused. */

@@ -22,7 +22,7 @@ const commandFields = {
 function pathsOf(artifact: Artifact): string[] {
   switch (artifact.kind) {
     case 'static-site':
-      return [artifact.publishDirectory]
+      return [artifact.publishDirectory, artifact.installDirectory ?? '.']
     case 'workspace':
       return [artifact.installDirectory, artifact.workingDirectory]
     case 'dockerfile':
