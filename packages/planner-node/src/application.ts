@@ -7,13 +7,16 @@ import {
   type Reason,
   reason,
 } from '@appaloft/core/spec'
-import { angularOutput } from './angular.js'
-import { clientRouters, type Found, findFramework, serverPackages } from './frameworks.js'
-import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
-import { modeOf } from './modes.js'
-import { modules, opensServer, sourceOf } from './port.js'
-import { callsProgram, expanded, flagValue, isDevelopment, isDispatch } from './scripts.js'
-import { isMark, pathAt, valueOf } from './text.js'
+import { runnable } from './exec.js'
+import { fileServer, plainPage } from './files.js'
+import { libraries } from './frameworks/servers.js'
+import { clientRouters } from './frameworks/table.js'
+import type { Build } from './frameworks/types.js'
+import { dependencyVersion, fact, type Manifest } from './manifest.js'
+import type { PackageManager } from './package-manager.js'
+import { type Found, recognise } from './recognise.js'
+import { entryOf, expanded, flagValue, programs } from './scripts.js'
+import { findStart, type Start, serverEntry } from './starts.js'
 
 export type Outcome =
   | {
@@ -24,6 +27,8 @@ export type Outcome =
       signal: string
       /** The name of the script of package.json that `start` runs. */
       script?: string
+      /** Where the framework's own server listens when nobody sets PORT, where it honours PORT. */
+      port?: number
     }
   | { kind: 'static'; publishDirectory: string; spaFallback: boolean }
   | { kind: 'blocked'; reason: Reason }
@@ -35,39 +40,50 @@ export interface Application {
   /** The framework's name and version as the preview shows them. */
   named?: { name: string; version: string }
   outcome: Outcome
+  /** What builds it, where that is not the usual build. */
+  build?: Build
+  /** What is left to be done once it is built. */
+  package?: Command
   evidence: Evidence[]
   warnings: Reason[]
 }
 
-interface Start {
-  command: Command
-  line: string
-  signal: string
-  script?: string
-}
+type Manager = Pick<PackageManager, 'name' | 'program'>
 
 const lineOf = (command: Command): string => (typeof command === 'string' ? command : command.join(' '))
 
 /** Decides what the package is and what runs of it. Reads only. */
-export async function examine(context: PlannerContext, manifest: Manifest, program = 'npm'): Promise<Application> {
+export async function examine(
+  context: PlannerContext,
+  manifest: Manifest,
+  manager: Manager = { name: 'npm', program: 'npm' },
+): Promise<Application> {
+  const { program } = manager
   const { runtime } = context.profiles
+  const found = await recognise(context, manifest)
+  const library = libraries.find(([name]) => dependencyVersion(manifest, name) !== undefined)
   const evidence: Evidence[] = []
   const warnings: Reason[] = []
-  const found = await findFramework(context.tree, manifest)
-  const server = serverPackages.find(([name]) => manifest.dependencies[name] !== undefined)
   if (found)
     evidence.push(fact(context, 'dependency', 'package.json', `dependencies.${found.dependency}`, found.version))
-  if (server)
+  if (library)
     evidence.push(
-      fact(context, 'dependency', 'package.json', `dependencies.${server[0]}`, manifest.dependencies[server[0]]!),
+      fact(
+        context,
+        'dependency',
+        'package.json',
+        `dependencies.${library[0]}`,
+        dependencyVersion(manifest, library[0]),
+      ),
     )
-  const base = { found, evidence, warnings }
-  const serverName = server ? { name: server[1], version: manifest.dependencies[server[0]]! } : undefined
-  const uiName = found ? { name: found.framework.name, version: found.version } : undefined
-  const as = (outcome: Outcome, named = uiName ?? serverName): Application => ({
-    ...base,
-    ...(named === undefined ? {} : { named }),
+  const ui = found ? { name: found.framework.name, version: found.version } : undefined
+  const server = library ? { name: library[1], version: dependencyVersion(manifest, library[0])! } : undefined
+  const as = (outcome: Outcome, named = ui ?? server): Application => ({
+    found,
+    evidence,
+    warnings,
     outcome,
+    ...(named === undefined ? {} : { named }),
   })
 
   if (runtime.startCommand !== undefined && runtime.publishDirectory !== undefined)
@@ -83,7 +99,15 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
     evidence.push({ kind: 'profile', signal: 'runtime.startCommand' })
     const line = expanded(lineOf(runtime.startCommand), manifest)
     const start: PlannedCommand = { command: runtime.startCommand, from: 'profile' }
-    return as({ kind: 'server', start, line, signal: 'runtime.startCommand' }, serverName ?? uiName)
+    const port = found ? portOf(found, line) : undefined
+    const outcome: Outcome = {
+      kind: 'server',
+      start,
+      line,
+      signal: 'runtime.startCommand',
+      ...(port === undefined ? {} : { port }),
+    }
+    return as(outcome, server ?? ui)
   }
   if (runtime.publishDirectory !== undefined) {
     evidence.push({
@@ -96,173 +120,130 @@ export async function examine(context: PlannerContext, manifest: Manifest, progr
   }
 
   const started = await findStart(context, manifest, program, evidence, warnings)
-  const run = (start: Start): Outcome => ({
+  const run = (start: Start, port?: number): Outcome => ({
     kind: 'server',
     start: { command: start.command, from: 'planner' },
     line: start.line,
     signal: start.signal,
     ...(start.script === undefined ? {} : { script: start.script }),
+    ...(port === undefined ? {} : { port }),
   })
+  const entry = async (environment: string[] = []): Promise<Start | null> => {
+    const file = await serverEntry(context, manifest, library !== undefined)
+    if (file === null) return null
+    evidence.push(file.evidence)
+    return { command: [...environment, ...file.command], line: file.command.join(' '), signal: file.evidence.signal }
+  }
   if (found) {
-    const { framework } = found
-    const mode = await modeOf(context, manifest, found, evidence)
-    if (mode === 'static' || mode === 'spa' || mode === 'site') {
-      if (started && !servesItself(framework.name, started.line)) return as(run(started), serverName ?? uiName)
-      const fixed = framework.name === 'angular' ? await angularOutput(context.tree) : framework.output
-      const output = mode !== 'site' && fixed !== null ? fixed : outputOf(context, manifest, found, evidence)
-      if (typeof output !== 'string') return as({ kind: 'blocked', reason: output })
-      return as({
-        kind: 'static',
-        publishDirectory: output,
-        spaFallback: mode === 'spa' || usesRouter(context, manifest, found, evidence),
-      })
-    }
-    if (started) return as(run(started))
-    if (mode === 'server' && framework.start) {
-      const own = framework.start[0] === 'node' ? [...framework.start] : ['npx', '--no-install', ...framework.start]
-      return as(run({ command: own, line: framework.start.join(' '), signal: framework.name }))
-    }
-    return as({ kind: 'blocked', reason: unsupported(found, evidence) })
-  }
-  if (started) return as(run(started))
-  const main = await serverEntry(context, manifest, server !== undefined)
-  if (main === null) return as({ kind: 'none' })
-  evidence.push(main.evidence)
-  return as(run({ command: ['node', main.file], line: `node ${main.file}`, signal: main.file }))
-}
-
-/** Is this start the framework's own server, which an export or a single-page build leaves out? */
-const servesItself = (framework: string, line: string): boolean =>
-  framework === 'next' ||
-  framework === 'nuxt' ||
-  ['react-router-serve', 'remix-serve'].some((program) => callsProgram(line, program))
-
-function unsupported({ framework }: Found, evidence: Evidence[]): Reason {
-  return reason('unsupported-framework', {
-    message: `${framework.name} can render on a server, and no script starts one in production. Its output is not taken for a static site by guess.`,
-    evidence: evidence.slice(0, 5),
-    fixPath: [
-      {
-        action: 'Add a start script that runs the built server, with the adapter for Node where the framework has one.',
-      },
-    ],
-    overridePath: [
-      { action: 'Set how the built server starts.', profileField: 'runtime.startCommand', example: 'node build' },
-      {
-        action: 'Or, for a prerendered site, set its output directory.',
-        profileField: 'runtime.publishDirectory',
-        example: 'dist',
-      },
-    ],
-  })
-}
-
-/** The directory that a static framework writes: a script's flag, the configuration, else the framework's own. */
-function outputOf(
-  context: PlannerContext,
-  manifest: Manifest,
-  { framework, config }: Found,
-  evidence: Evidence[],
-): string | Reason {
-  const script = manifest.scripts.build
-  const flag = script === undefined ? undefined : flagValue(expanded(script, manifest), framework.outputFlags ?? [])
-  if (flag !== undefined) {
-    evidence.push(fact(context, 'script', 'package.json', 'scripts.build', shown(script!)))
-    return posix.normalize(flag)
-  }
-  if (!config || !framework.outputKey) return framework.output
-  const { inside, key } = framework.outputKey
-  let list = config.list
-  const rootAt = framework.name === 'vite' ? valueOf(list, 'root', 1) : -1
-  const root = rootAt < 0 ? '.' : (pathAt(list, rootAt) ?? '.')
-  if (inside !== undefined) {
-    const at = valueOf(list, inside)
-    list = at >= 0 && isMark(list[at], '{') ? list.slice(at) : []
-  }
-  const at = valueOf(list, key, 1)
-  if (at < 0) return posix.join(root, framework.output)
-  const path = pathAt(list, at)
-  if (path === null || posix.isAbsolute(path))
-    return reason('missing-artifact-output', {
-      message: `${config.file} computes ${key}: it is not evaluated, so the output directory is not known.`,
-      evidence: [fact(context, 'config', config.file, key)],
+    evidence.push(...found.evidence)
+    warnings.push(...found.warnings)
+    const decided = await decide(context, manifest, found, {
+      started,
+      run,
+      entry,
+      evidence,
+      custom: server ?? ui,
+      manager,
     })
-  evidence.push(fact(context, 'config', config.file, key, path))
-  return posix.join(isMark(list[at + 1], '.') || list[at]?.type === 'name' ? '.' : root, path)
+    return { ...as(decided.outcome, decided.named ?? ui), ...decided.commands }
+  }
+  const files = started === null ? null : fileServer(started.line, manifest)
+  if (started && (files === null || files.runs)) return as(run(started))
+  const main = await entry()
+  if (main !== null) return as(run(main))
+  const plain = await plainPage(context, manifest)
+  if (plain === null) return as(files ? page(files.directory, files.spa) : { kind: 'none' })
+  evidence.push(fact(context, 'file', plain.file, 'index.html'))
+  return as(page(plain.directory, files?.spa === true))
+}
+
+const page = (publishDirectory: string, spaFallback: boolean): Outcome => ({
+  kind: 'static',
+  publishDirectory,
+  spaFallback,
+})
+
+interface Known {
+  started: Start | null
+  run: (start: Start, port?: number) => Outcome
+  entry: (environment?: string[]) => Promise<Start | null>
+  evidence: Evidence[]
+  /** What it is named where a script of its own starts it. */
+  custom: { name: string; version: string } | undefined
+  manager: Manager
+}
+
+interface Decided {
+  outcome: Outcome
+  named?: { name: string; version: string } | undefined
+  commands: Pick<Application, 'build' | 'package'>
+}
+
+/** What becomes of a framework's mode with the start that the scripts have. */
+async function decide(context: PlannerContext, manifest: Manifest, found: Found, known: Known): Promise<Decided> {
+  const { mode, framework } = found
+  const { started, run } = known
+  const itsOwn = started !== null && callsServer(framework.servers ?? [], started, manifest)
+  const commands =
+    mode.kind === 'blocked'
+      ? {}
+      : { ...(mode.build ? { build: mode.build } : {}), ...(mode.package ? { package: mode.package } : {}) }
+  if (mode.kind === 'blocked') {
+    if (started && !itsOwn) return { outcome: run(started, portOf(found, started.line)), named: known.custom, commands }
+    return { outcome: { kind: 'blocked', reason: mode.reason }, commands }
+  }
+  if (mode.kind === 'static') {
+    const files = started === null ? null : fileServer(started.line, manifest)
+    if (started && !itsOwn && !mode.instead?.test(started.line) && (files === null || files.runs))
+      return { outcome: run(started, portOf(found, started.line)), named: known.custom, commands: {} }
+    const spaFallback = mode.spa === true || files?.spa === true || usesRouter(context, manifest, found, known.evidence)
+    return { outcome: { kind: 'static', publishDirectory: mode.output, spaFallback }, commands }
+  }
+  const own = mode.start
+    ? { command: runnable(mode.start, known.manager), line: mode.start.join(' '), signal: framework.name }
+    : null
+  if (started) {
+    const replaced =
+      own !== null && ((mode.instead?.test(started.line) ?? false) || (itsOwn && fixesPort(started.line)))
+    if (!replaced) return { outcome: run(started, portOf(found, started.line)), commands }
+  }
+  if (own) return { outcome: run(own, mode.port), commands }
+  const entry = await known.entry(['vite', 'vike'].includes(framework.name) ? ['env', 'NODE_ENV=production'] : [])
+  if (entry) return { outcome: run(entry), commands }
+  return {
+    outcome: mode.missing
+      ? { kind: 'blocked', reason: { ...mode.missing, evidence: known.evidence.slice(0, 5) } }
+      : { kind: 'none' },
+    commands,
+  }
+}
+
+const callsServer = (servers: readonly string[], { line }: Start, manifest: Manifest): boolean =>
+  programs(line, manifest).some(([name]) => servers.includes(name!))
+
+const fixesPort = (line: string): boolean => /^\d+$/.test(flagValue(line, ['-p', '--port']) ?? '')
+
+/** The port of the framework's own server, where this line starts that one. */
+function portOf({ framework, mode }: Found, line: string): number | undefined {
+  const port = mode.kind === 'server' ? mode.port : framework.port
+  if (port === undefined) return undefined
+  if (framework.servers?.some((name) => new RegExp(`(?:^|[\\s/])${name}(?:\\s|$)`).test(line))) return port
+  const start = (mode.kind === 'server' ? mode.start : framework.start) ?? []
+  const own = start[0] === 'node' || start[0] === 'bun' ? entryOf(start.join(' ')) : undefined
+  const entry = entryOf(line)
+  if (own === undefined || entry === undefined) return undefined
+  const plain = (path: string): string => posix.normalize(path).replace(/\/?(?:index)?(?:\.[mc]?js)?$/, '')
+  return plain(own) === plain(entry) ? port : undefined
 }
 
 /** A client router answers every path of a page: the evidence that unknown paths may answer with index.html. */
 function usesRouter(context: PlannerContext, manifest: Manifest, found: Found | null, evidence: Evidence[]): boolean {
-  if (found && found.framework.router !== true) return false
+  if (found && (found.framework.router !== true || (found.mode.kind === 'static' && found.mode.spa === false)))
+    return false
   const router = clientRouters.find((name) => dependencyVersion(manifest, name) !== undefined)
   if (router === undefined) return false
   evidence.push(
     fact(context, 'dependency', 'package.json', `dependencies.${router}`, dependencyVersion(manifest, router)),
   )
   return true
-}
-
-/** A production start: the Procfile's web process, else a start script that is no development server. */
-async function findStart(
-  context: PlannerContext,
-  manifest: Manifest,
-  program: string,
-  evidence: Evidence[],
-  warnings: Reason[],
-): Promise<Start | null> {
-  const procfile = await context.tree.readText('Procfile')
-  const processes = [...(procfile ?? '').matchAll(/^([\w-]+):[ \t]*(.+?)[ \t]*\r?$/gm)]
-  const web = processes.find((one) => one[1] === 'web')?.[2]
-  if (web !== undefined) {
-    const others = processes.map((one) => one[1]!).filter((name) => name !== 'web')
-    evidence.push(fact(context, 'file', 'Procfile', 'web', shown(web)))
-    if (others.length > 0)
-      warnings.push(
-        reason('other-processes', {
-          message: `The Procfile also names ${others.join(', ')}: only web is started.`,
-          evidence: [fact(context, 'file', 'Procfile', others.join(', '))],
-        }),
-      )
-    return { command: web, line: expanded(web, manifest), signal: 'Procfile' }
-  }
-  for (const name of ['start', 'start:prod', 'start:production']) {
-    const script = manifest.scripts[name]
-    if (script === undefined || script.trim() === '') continue
-    const line = expanded(script, manifest)
-    // What starts the packages of a workspace is no start of this one: each of them is looked at by itself.
-    if (isDispatch(line)) continue
-    const seen = fact(context, 'script', 'package.json', `scripts.${name}`, shown(script))
-    evidence.push(seen)
-    if (!isDevelopment(line)) return { command: [program, 'run', name], line, signal: `scripts.${name}`, script: name }
-    warnings.push(reason('development-start', { evidence: [seen] }))
-  }
-  return null
-}
-
-/** `main`, `server.js` or `index.js`, where it opens a server or the package depends on a server framework. */
-async function serverEntry(context: PlannerContext, manifest: Manifest, depends: boolean) {
-  const seen = new Set<string>()
-  for (const name of [manifest.main, 'server.js', 'server.mjs', 'index.js', 'index.mjs']) {
-    if (name === undefined || seen.has(name)) continue
-    seen.add(name)
-    const source = await sourceOf(context, name)
-    if (source === null) continue
-    const here = await context.tree.has(posix.normalize(name))
-    if (!here && manifest.scripts.build === undefined) continue
-    const opens =
-      depends || /^server\.m?js$/.test(name) || (await modules(context, source)).some((one) => opensServer(one.list))
-    if (!opens) continue
-    const signal = name === manifest.main ? 'main' : name
-    return {
-      file: name,
-      evidence: fact(
-        context,
-        signal === 'main' ? 'config' : 'file',
-        signal === 'main' ? 'package.json' : name,
-        signal,
-        name,
-      ),
-    }
-  }
-  return null
 }

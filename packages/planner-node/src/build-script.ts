@@ -1,5 +1,6 @@
+import { isDevelopment } from './development.js'
 import type { Manifest } from './manifest.js'
-import { calls, expanded, isDevelopment } from './scripts.js'
+import { calls, expanded } from './scripts.js'
 
 export interface BuildScript {
   name: string
@@ -20,8 +21,8 @@ const elsewhere =
   /^(?:docker|docker-compose|podman|gh-pages|firebase|netlify|vercel|surge|wrangler|electron-builder|eas)$/
 
 /** Does the line never end, or do something other than write the output? */
-function isUnfit(line: string): boolean {
-  if (isDevelopment(line)) return true
+function isUnfit(line: string, manifest: Manifest): boolean {
+  if (isDevelopment(line, manifest)) return true
   return calls(line).some(([program = '', ...rest]) => {
     if (elsewhere.test(program)) return true
     return rest.some(
@@ -42,7 +43,7 @@ export function buildScript(
     const script = manifest.scripts[name]
     if (script === undefined || script.trim() === '') return null
     const line = expanded(script, manifest)
-    return isUnfit(line) ? null : { name, line }
+    return isUnfit(line, manifest) ? null : { name, line }
   }
   for (const name of names) {
     const found = fit(name)

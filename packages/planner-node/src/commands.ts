@@ -11,7 +11,7 @@ import {
 import type { Application } from './application.js'
 import { type BuildScript, buildScript } from './build-script.js'
 import { direct } from './direct.js'
-import { execOf } from './exec.js'
+import { execOf, runnable } from './exec.js'
 import { ungenerated } from './generate.js'
 import { blockedScripts } from './install-scripts.js'
 import { fact, type Manifest, shown } from './manifest.js'
@@ -57,7 +57,7 @@ export async function commandsOf(
       ? await buildOf(context, manifest, manager, application)
       : nothing
   const build = choose(runtime.buildCommand, built.command)
-  const packaged = choose(runtime.packageCommand, undefined)
+  const packaged = choose(runtime.packageCommand, runtime.startCommand === undefined ? application.package : undefined)
   const release = choose(runtime.releaseCommand, undefined)
   const script = outcome.kind === 'server' ? outcome.script : undefined
   const argv = script === undefined ? null : await direct(context, manifest, manager, script)
@@ -97,11 +97,15 @@ async function buildOf(
   const { runtime } = context.profiles
   const { found, outcome } = application
   // A framework is built by its own program only where it is the one that runs: a custom start knows what it needs.
-  const framework = found !== null && runtime.startCommand === undefined ? found.framework.build : undefined
-  const script = buildScript(manifest, {
-    ...(framework === undefined ? {} : { framework }),
-    output: outcome.kind === 'server' && (await lacksOutput(context, outcome.line)),
-  })
+  const built = found !== null && runtime.startCommand === undefined
+  const framework = built ? (application.build?.argv ?? found.framework.build) : undefined
+  const script =
+    built && application.build
+      ? scriptOf(manifest, application.build.scripts ?? [])
+      : (buildScript(manifest, {
+          ...(framework === undefined ? {} : { framework }),
+          output: outcome.kind === 'server' && (await lacksOutput(context, outcome.line)),
+        }) ?? scriptOf(manifest, built && found.script !== undefined ? [found.script] : []))
   const program = script === null && runtime.publishDirectory === undefined ? framework : undefined
   const evidence: Evidence[] =
     script === null
@@ -114,7 +118,7 @@ async function buildOf(
       ? [manager.program, 'run', script.name]
       : program === undefined
         ? undefined
-        : [...execOf(manager), ...program]
+        : runnable(program, manager)
   const blocked: Reason[] = around.blocked ? [around.blocked] : []
   if (around.command !== undefined && program !== undefined)
     blocked.push(needsScript(context, `what ${context.baseDirectory} needs of the workspace is built first`, program))
@@ -129,6 +133,12 @@ async function buildOf(
   if (command === null && blocked.length === 0)
     blocked.push(needsScript(context, 'prisma generate runs before several builds', ['prisma', 'generate']))
   return { needed, ...(command === null ? {} : { command }), evidence, blocked }
+}
+
+/** The first of these scripts that there is. */
+function scriptOf(manifest: Manifest, names: readonly string[]): BuildScript | null {
+  const name = names.find((one) => (manifest.scripts[one] ?? '').trim() !== '')
+  return name === undefined ? null : { name, line: manifest.scripts[name]! }
 }
 
 async function lacksOutput(context: PlannerContext, line: string): Promise<boolean> {

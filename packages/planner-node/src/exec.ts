@@ -6,3 +6,9 @@ export function execOf({ name }: Pick<PackageManager, 'name'>, { top = false } =
   if (name === 'yarn-berry') return top ? ['yarn', 'run', '-T'] : ['yarn', 'run']
   return name === 'bun' ? ['bun', 'run'] : ['npx', '--no-install']
 }
+
+const programs = new Set(['node', 'bun', 'deno', 'npm', 'env'])
+
+/** An argv as it is run: programs of dependencies are found by the package manager. */
+export const runnable = (argv: readonly string[], manager: Pick<PackageManager, 'name'>): string[] =>
+  programs.has(argv[0]!) ? [...argv] : [...execOf(manager), ...argv]

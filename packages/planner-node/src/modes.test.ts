@@ -87,7 +87,7 @@ const cases: [title: string, files: Files, expected: string][] = [
   [
     'Nuxt 2 is not taken for Nuxt 3',
     { 'package.json': '{"scripts":{"build":"nuxt build"},"dependencies":{"nuxt":"^2.17.0"}}' },
-    'unsupported-framework',
+    'server npx --no-install nuxt start',
   ],
   [
     'SvelteKit with a fallback page',
@@ -108,12 +108,12 @@ const cases: [title: string, files: Files, expected: string][] = [
     'server node build',
   ],
   [
-    'SvelteKit to a directory of its own is not guessed',
+    'SvelteKit to a directory of its own',
     {
       'package.json': svelte('@sveltejs/adapter-node'),
       'svelte.config.js': adapter('@sveltejs/adapter-node', "{ out: 'server' }"),
     },
-    'unsupported-framework',
+    'server node server',
   ],
   [
     'SvelteKit with adapter-auto',

@@ -35,7 +35,7 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
   }
   const { manifest } = read
   const manager = await packageManager(context, manifest)
-  const application = await examine(context, manifest, manager.program)
+  const application = await examine(context, manifest, manager)
   const version = await nodeVersion(context, manifest)
   const { outcome, named } = application
   const tools = await commandsOf(context, manifest, manager, application)
@@ -134,7 +134,7 @@ function artifactOf(context: PlannerContext, manager: PackageManager, { outcome 
 
 type Network = { network: PlanDraft['network']; evidence?: PlanDraft['evidence'][number] } | { reason: Reason }
 
-async function networkOf(context: PlannerContext, { outcome, named }: Application): Promise<Network | null> {
+async function networkOf(context: PlannerContext, { outcome }: Application): Promise<Network | null> {
   if (outcome.kind === 'static') return { network: { internalPort: 80, from: 'planner', honoursPort: true } }
   if (outcome.kind !== 'server') return null
   const { network } = context.profiles
@@ -146,7 +146,7 @@ async function networkOf(context: PlannerContext, { outcome, named }: Applicatio
   if (network.exposure === 'none') return { network: { from: 'none', honoursPort: network.honoursPort ?? true } }
   const { honoured, fixed } = await findPort(context, outcome.line, {
     signal: outcome.signal,
-    ...(named ? { framework: named.name } : {}),
+    ...(outcome.port === undefined ? {} : { own: outcome.port }),
   })
   if (honoured)
     return {

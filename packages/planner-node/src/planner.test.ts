@@ -278,9 +278,12 @@ describe('modes of frameworks that render on a server', () => {
     expect(draft.artifact).toEqual({ kind: 'static-site', publishDirectory, spaFallback: true })
   })
 
-  it('angular that renders on a server needs a start', async () => {
-    const files = angular({ builder: '@angular/build:application', options: { ssr: { entry: 'src/server.ts' } } })
-    expect((await blockedBy(files)).code).toBe('unsupported-framework')
+  it('angular that renders on a server is started from what it is built to', async () => {
+    const draft = await ready(
+      angular({ builder: '@angular/build:application', options: { ssr: { entry: 'src/server.ts' } } }),
+    )
+    expect(draft.commands.start?.command).toEqual(['node', 'dist/shop/server/server.mjs'])
+    expect(draft.network.internalPort).toBe(4000)
   })
 
   it('react-router without server rendering is a page', async () => {
@@ -303,8 +306,12 @@ describe('servers and their port', () => {
 
   it('a static file server that honours PORT', async () => {
     const scripts = { build: 'vite build', start: 'serve -s dist' }
-    const draft = await ready({ 'package.json': site({ scripts }) })
+    const draft = await ready({ 'package.json': site({ scripts, dependencies: { serve: '14' } }) })
     expect(draft.network).toMatchObject({ internalPort: 3000, honoursPort: true })
+    // Where it does not come with the application, what it would serve is served.
+    expect((await ready({ 'package.json': site({ scripts }) })).artifact).toMatchObject({
+      ...{ kind: 'static-site', publishDirectory: 'dist', spaFallback: true },
+    })
   })
 
   const reads: [source: string, port: number][] = [

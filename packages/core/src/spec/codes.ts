@@ -327,6 +327,12 @@ const reasonCodes = {
     'Set runtime.startCommand to run it all the same.',
     { field: 'runtime.startCommand' },
   ),
+  'setting-by-environment': entry(
+    'plan',
+    'plan',
+    'A setting of the framework depends on a variable of the environment.',
+    'Write the setting as a constant, or check the plan against what the variable is when the application is built.',
+  ),
   'development-stage': entry(
     'plan',
     'plan',
@@ -384,6 +390,7 @@ const reasonCodes = {
     'plan',
     'The source holds a token of a package registry.',
     'Revoke the token, and name an environment variable in its place.',
+    { field: 'environment' },
   ),
   'hosting-rules-ignored': entry(
     'plan',

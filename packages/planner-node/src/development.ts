@@ -1,0 +1,111 @@
+import type { Manifest } from './manifest.js'
+import { programs } from './scripts.js'
+
+const always = new Set([
+  ...['nodemon', 'ts-node-dev', 'tsnd', 'node-dev', 'webpack-dev-server', 'live-server', 'lite-server', 'supervisor'],
+  ...['browser-sync', 'browsersync', 'tsc-watch', 'vite-node-dev', 'micro-dev', 'start-storybook', 'docusaurus-start'],
+  ...['lt', 'ngrok', 'electron-vite', 'react-native', 'next-remote-watch', 'netlify', 'vercel', 'budo', 'reload'],
+])
+/** Programs by the arguments with which they are development servers; `''` stands for no subcommand. */
+const subcommands: Record<string, readonly string[]> = {
+  vite: ['', 'dev', 'serve', 'preview', 'optimize'],
+  vp: ['dev', 'preview'],
+  ng: ['serve', 's', 'dev'],
+  gatsby: ['develop', 'serve', 'dev'],
+  astro: ['', 'dev', 'preview', 'start'],
+  docusaurus: ['start', 'serve'],
+  'react-scripts': ['start'],
+  'react-app-rewired': ['start'],
+  craco: ['start'],
+  next: ['', 'dev'],
+  blitz: ['', 'dev'],
+  nuxt: ['', 'dev', 'preview'],
+  nuxi: ['dev', 'preview'],
+  'nuxt-ts': ['', 'dev'],
+  'vue-cli-service': ['serve'],
+  webpack: ['serve', 'watch', 's', 'w'],
+  rspack: ['serve', 'dev', 'preview'],
+  rsbuild: ['', 'dev', 'preview'],
+  rspress: ['dev', 'preview'],
+  nest: ['start'],
+  remix: ['dev', 'vite:dev'],
+  'react-router': ['dev'],
+  vinxi: ['dev'],
+  'solid-start': ['dev'],
+  nitro: ['dev', 'preview'],
+  nitropack: ['dev', 'preview'],
+  expo: ['', 'start', 'run:ios', 'run:android'],
+  ember: ['serve', 'server', 's'],
+  quasar: ['dev', 'serve'],
+  vitepress: ['', 'dev', 'preview', 'serve'],
+  vuepress: ['dev'],
+  'vuepress-vite': ['dev'],
+  'vuepress-webpack': ['dev'],
+  hexo: ['server', 's'],
+  parcel: ['', 'serve', 'watch'],
+  preact: ['watch', 'serve'],
+  gridsome: ['develop'],
+  sapper: ['dev'],
+  observable: ['preview'],
+  slidev: [''],
+  sanity: ['dev', 'start', 'preview'],
+  storybook: ['dev'],
+  umi: ['dev', 'preview'],
+  max: ['dev', 'preview'],
+  stencil: ['serve'],
+  polymer: ['serve'],
+  brunch: ['watch', 'w'],
+  ionic: ['serve'],
+  waku: ['dev'],
+  vike: ['', 'dev', 'preview'],
+  mastra: ['dev'],
+  medusa: ['develop', 'dev'],
+  strapi: ['develop', 'dev'],
+  keystone: ['dev'],
+  rw: ['dev'],
+  redwood: ['dev'],
+  cedar: ['dev'],
+  ace: ['serve', 'dev'],
+  shopify: ['hydrogen', 'app', 'theme'],
+  wrangler: ['dev', 'pages'],
+  meteor: ['', 'run'],
+  serverless: ['offline'],
+  sls: ['offline'],
+  firebase: ['serve', 'emulators:start'],
+  gulp: ['', 'serve', 'watch', 'dev', 'default', 'start'],
+  grunt: ['serve', 'watch', 'dev', 'server'],
+  tsx: ['watch'],
+  wmr: ['', 'start', 'serve'],
+  snowpack: ['', 'dev'],
+  slides: [''],
+}
+
+function isOne([program = '', ...rest]: readonly string[]): boolean {
+  if (always.has(program)) return true
+  const flags = rest.filter((one) => one.startsWith('-'))
+  if (program === 'eleventy' || program === '@11ty/eleventy') return flags.some((f) => /^--(serve|watch)/.test(f))
+  if (['node', 'bun', 'tsx', 'ts-node', 'deno'].includes(program) && flags.some((f) => /^--(watch|hot)/.test(f)))
+    return true
+  if (['tsc', 'rollup', 'webpack', 'babel', 'tsup'].includes(program) && flags.some((f) => /^(?:-w|--watch)/.test(f)))
+    return true
+  if (program === 'esbuild' && flags.some((f) => /^--(?:serve|watch)/.test(f))) return true
+  if (program === 'stencil' && flags.includes('--serve')) return true
+  if (program === 'fastify' && flags.some((f) => f === '-w' || f === '--watch')) return true
+  if (program === 'node' && rest[0] === 'ace') return ['serve', 'dev'].includes(rest[1] ?? '')
+  const first = rest[0]
+  const subcommand = first === undefined || first.startsWith('-') ? '' : first
+  const known = subcommands[program]
+  if (known === undefined) return false
+  if (program === 'parcel' && /\.html$/.test(subcommand)) return true
+  if (program === 'slidev' && !['build', 'export', 'format'].includes(subcommand)) return true
+  // A folder stands where a subcommand may stand.
+  if (
+    ['vite', 'vitepress', 'next'].includes(program) &&
+    !/^(?:build|start|export|lint|telemetry|info|typegen|optimize)?$/.test(subcommand)
+  )
+    return true
+  return known.includes(subcommand)
+}
+
+/** Is the line a development or preview server? Such a one is never a production start. */
+export const isDevelopment = (line: string, manifest: Manifest): boolean => programs(line, manifest).some(isOne)
