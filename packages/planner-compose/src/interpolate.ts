@@ -65,7 +65,7 @@ function value(
     at,
     {
       fixPath: [{ action: 'Give it a value in the .env file beside the Compose file.', example: `${name}=…` }],
-      overridePath: [{ action: 'Set the variable.', profileField: 'environment', example: name }],
+      overridePath: [{ action: 'Set the variable.', profileField: `environment.${name}.value` }],
     },
   )
 }

@@ -76,7 +76,8 @@ describe('each reason that blocks is repaired by what it names', () => {
     const files = { 'compose.yaml': web.replace('example/web', '${IMAGE:?which image}') }
     const reason = await blocked(files)
     expect(reason.message).toContain('the variable IMAGE has no value (which image)')
-    await ready(files, { environment: variable(override(reason, 'environment')?.example ?? '') })
+    expect(override(reason, 'environment.IMAGE.value')).toBeDefined()
+    await ready(files, { environment: variable('IMAGE') })
     await ready({ ...files, '.env': (reason.fixPath[0]?.example ?? '').replace('…', 'example/web') })
   })
 
@@ -84,7 +85,7 @@ describe('each reason that blocks is repaired by what it names', () => {
     const files = { 'compose.yaml': web.replace('3000', '${PORT}') }
     const reason = await blocked(files)
     expect(reason.message).toContain('These variables have no value: PORT.')
-    expect(override(reason, 'environment')?.example).toBe('PORT')
+    expect(override(reason, 'environment.PORT.value')).toBeDefined()
     await ready({ ...files, '.env': 'PORT=3000' })
   })
 
@@ -155,7 +156,7 @@ describe('each warning ends with what it names', () => {
     const files = { 'compose.yaml': web.replace('example/web', 'example/web:1${SUFFIX}') }
     const reason = await warning('compose-variable-unset', files)
     expect(reason?.message).toContain('SUFFIX')
-    const name = reason?.overridePath[0]?.example ?? ''
+    const name = reason?.overridePath[0]?.profileField?.split('.')[1] ?? ''
     expect(await warning('compose-variable-unset', files, { environment: variable(name) })).toBeUndefined()
     expect(await warning('compose-variable-unset', { ...files, '.env': `${name}=` })).toBeUndefined()
   })

@@ -75,7 +75,7 @@ function withUnset({ message, at, ways }: ComposeProblem, unset: readonly string
     ...ways,
     overridePath: [
       ...(ways.overridePath ?? []),
-      ...names.map((name) => ({ action: 'Set the variable.', profileField: 'environment', example: name })),
+      ...names.map((name) => ({ action: 'Set the variable.', profileField: `environment.${name}.value` })),
     ],
   })
 }

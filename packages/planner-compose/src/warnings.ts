@@ -29,7 +29,7 @@ function unsetVariables({ unset }: Project): Reason[] {
       message: `The Compose files ask for ${names.join(', ')}, which ${names.length === 1 ? 'has' : 'have'} no value: nothing stands in the place.`,
       evidence: [fact('config', place.file, 'variables without a value', names)],
       fixPath: [{ action: 'Give a default in the Compose file.', example: `\${${first}:-…}` }],
-      overridePath: names.map((name) => ({ action: 'Set the variable.', profileField: 'environment', example: name })),
+      overridePath: names.map((name) => ({ action: 'Set the variable.', profileField: `environment.${name}.value` })),
     }),
   ]
 }

@@ -1,73 +1,21 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
+import { compiledFrom } from './compiled.js'
+import { constant, readsPort } from './environment.js'
+import { importsOf, leadsTo } from './imports.js'
 import { fact, shown } from './manifest.js'
 import { defaultPort, limits } from './options.js'
+import { resolveFile } from './resolve.js'
 import { entryOf, flagValue } from './scripts.js'
-import { isMark, isName, portOf, type Word, words } from './text.js'
+import { isMark, isName, portOf, valueOf, type Word, words } from './text.js'
+
+export { resolveFile }
 
 export interface PortFound {
   /** PORT is read; this is what the source says without it. */
   honoured?: { port: number; evidence: Evidence }
   /** A number that is listened on whatever PORT says. */
   fixed?: { port: number; evidence: Evidence }
-}
-
-/** Where a default stands after a read of PORT: behind closing brackets and a radix, after `??` or `||`. */
-function defaultAfter(list: Word[], end: number): number | undefined {
-  let i = end
-  while (isMark(list[i], ')') || (isMark(list[i], ',') && list[i + 1]?.value === '10'))
-    i += isMark(list[i], ')') ? 1 : 2
-  if (!isMark(list[i], '??') && !isMark(list[i], '||')) return undefined
-  const next = list[i + 1]
-  return portOf(next) ?? (next?.type === 'name' ? constant(list, next.value) : undefined)
-}
-
-/** The number of `const name = 4000`. */
-function constant(list: Word[], name: string): number | undefined {
-  for (let i = 0; i < list.length - 2; i++)
-    if (isName(list[i], name) && isMark(list[i + 1], '=')) {
-      const port = portOf(list[i + 2])
-      if (port !== undefined) return port
-    }
-  return undefined
-}
-
-/** `{ …, PORT = 3000 } = process.env` with the `=` at `equals`. */
-function destructured(list: Word[], equals: number): { port?: number } | null {
-  if (!isMark(list[equals - 1], '}')) return null
-  for (let i = equals - 2; i >= 0 && !isMark(list[i], '{'); i--) {
-    if (!(isName(list[i], 'PORT') && (isMark(list[i - 1], '{') || isMark(list[i - 1], ',')))) continue
-    const at = isMark(list[i + 1], ':') ? i + 3 : i + 1
-    const port = isMark(list[at], '=') ? portOf(list[at + 1]) : undefined
-    return port === undefined ? {} : { port }
-  }
-  return null
-}
-
-/** Does the code read PORT from the environment, and what stands in for it? */
-export function readsPort(list: Word[]): { port?: number } | null {
-  const imported = list.some((word) => word.type === 'string' && /^(node:)?process$/.test(word.value))
-  let found: { port?: number } | null = null
-  for (let i = 0; i < list.length; i++) {
-    if (!isName(list[i], 'env')) continue
-    const owned = isMark(list[i - 1], '.') && (isName(list[i - 2], 'process') || isName(list[i - 2], 'Bun'))
-    if (!owned && !(imported && !isMark(list[i - 1], '.'))) continue
-    let end = -1
-    if ((isMark(list[i + 1], '.') || isMark(list[i + 1], '?.')) && isName(list[i + 2], 'PORT')) end = i + 3
-    else if (isMark(list[i + 1], '[') && list[i + 2]?.type === 'string' && list[i + 2]?.value === 'PORT') end = i + 4
-    if (end >= 0) {
-      if (isMark(list[end], '=')) continue
-      const port = defaultAfter(list, end)
-      if (port !== undefined) return { port }
-      found ??= {}
-    } else {
-      const equals = owned ? i - 3 : i - 1
-      const taken = isMark(list[equals], '=') ? destructured(list, equals) : null
-      if (taken?.port !== undefined) return taken
-      found ??= taken
-    }
-  }
-  return found
 }
 
 /** The number of `listen(4000)`, `listen({ port: 4000 })` or `serve({ port: 4000 })`. */
@@ -94,22 +42,10 @@ export const opensServer = (list: Word[]): boolean =>
       word.type === 'name' && ['listen', 'createServer', 'serve'].includes(word.value) && isMark(list[i + 1], '('),
   )
 
-const endings = ['', '.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.tsx', '.jsx']
-
-/** A module path as the file it names: as written, with an ending, or as a folder's index. */
-export async function resolveFile(context: PlannerContext, path: string): Promise<string | null> {
-  const clean = posix.normalize(path).replace(/\/$/, '')
-  if (clean.startsWith('..')) return null
-  const typed = clean.replace(/\.([mc]?)js$/, '.$1ts')
-  for (const one of [clean, typed]) {
-    for (const ending of endings) if (await context.tree.has(one + ending)) return one + ending
-    for (const ending of endings.slice(1))
-      if (await context.tree.has(`${one}/index${ending}`)) return `${one}/index${ending}`
-  }
-  return null
-}
-
 const outputs = /^(?:dist|build|out|lib|output|\.output)\//
+
+/** Folders that a build without further settings takes its sources from. */
+const sources = ['src', 'server', 'api', 'backend', 'app', 'lib']
 
 /** Does the path lie in a directory that builds write? */
 export const isOutput = (path: string): boolean => outputs.test(posix.normalize(path))
@@ -118,21 +54,16 @@ export const isOutput = (path: string): boolean => outputs.test(posix.normalize(
 export async function sourceOf(context: PlannerContext, entry: string): Promise<string | null> {
   const path = posix.normalize(entry)
   const own = await resolveFile(context, path)
-  if (own !== null || !outputs.test(path)) return own
-  const rest = path.replace(outputs, '')
-  return (await resolveFile(context, `src/${rest.replace(/^src\//, '')}`)) ?? (await resolveFile(context, rest)) ?? null
-}
-
-function importsOf(list: Word[]): string[] {
-  const out: string[] = []
-  for (let i = 1; i < list.length; i++) {
-    const word = list[i]!
-    if (word.type !== 'string' || !/^\.\.?(?:\/|$)/.test(word.value)) continue
-    const before = list[i - 1]
-    const call = isMark(before, '(') && (isName(list[i - 2], 'require') || isName(list[i - 2], 'import'))
-    if (call || isName(before, 'from') || isName(before, 'import')) out.push(word.value)
+  if (own !== null) return own
+  if (!outputs.test(path)) return compiledFrom(context, path)
+  const rest = path.replace(outputs, '').replace(/\.[mc]?js$/, '')
+  const compiled = await compiledFrom(context, path)
+  if (compiled !== null) return compiled
+  for (const root of sources) {
+    const found = await resolveFile(context, posix.join(root, rest))
+    if (found !== null) return found
   }
-  return out
+  return resolveFile(context, rest)
 }
 
 export interface Module {
@@ -143,13 +74,19 @@ export interface Module {
 /** What was read in a context is read and taken apart once. */
 const known = new WeakMap<PlannerContext, Map<string, Promise<Module[]>>>()
 
-/** An entry file and what it imports by relative path, nearest first. Bounded. */
+/** An entry file and what it imports of its own package, nearest first. Bounded. */
 export function modules(context: PlannerContext, entry: string): Promise<Module[]> {
   const mine = known.get(context) ?? new Map<string, Promise<Module[]>>()
   known.set(context, mine)
   const found = mine.get(entry) ?? readModules(context, entry)
   mine.set(entry, found)
   return found
+}
+
+/** What a process file of PM2 starts. */
+function started(file: string, list: Word[]): string[] {
+  const at = /(?:^|\/)(?:ecosystem|pm2|process)[\w.-]*\.[cm]?js(?:on)?$/.test(file) ? valueOf(list, 'script') : -1
+  return at >= 0 && list[at]?.type === 'string' ? [`./${list[at].value}`] : []
 }
 
 async function readModules(context: PlannerContext, entry: string): Promise<Module[]> {
@@ -162,12 +99,16 @@ async function readModules(context: PlannerContext, entry: string): Promise<Modu
     if (text === null) continue
     const list = words(text)
     out.push({ file, list })
-    for (const path of importsOf(list)) {
-      const next = await resolveFile(context, posix.join(posix.dirname(file), path))
-      if (next === null || seen.has(next) || next.endsWith('.json')) continue
-      seen.add(next)
-      open.push(next)
-    }
+    for (const path of [...importsOf(list), ...started(file, list)])
+      for (const lead of await leadsTo(context, file, path)) {
+        const next = await resolveFile(context, lead)
+        if (next === null) continue
+        if (!seen.has(next) && !next.endsWith('.json')) {
+          seen.add(next)
+          open.push(next)
+        }
+        break
+      }
   }
   return out
 }

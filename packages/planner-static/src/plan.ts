@@ -37,11 +37,21 @@ const networkOf = ({ profiles: { network } }: PlannerContext): PlanDraft['networ
 const holds = async ({ tree }: PlannerContext, directory: string): Promise<boolean> =>
   directory === '.' || (await tree.has(`${directory}/`))
 
-function missingOutput(message: string, evidence: Evidence[], sites: readonly string[]): Reason {
+function missingOutput(
+  message: string,
+  evidence: Evidence[],
+  sites: readonly string[],
+  directory?: string | null,
+): Reason {
   return reason('missing-artifact-output', {
     message,
     evidence,
-    fixPath: [{ action: 'Add the directory with its index.html to the source.', example: 'public/index.html' }],
+    fixPath: [
+      {
+        action: 'Add the directory with its index.html to the source.',
+        example: `${directory ?? 'public'}/index.html`,
+      },
+    ],
     overridePath: [
       {
         action: 'Set the directory with the files.',
@@ -75,7 +85,7 @@ export async function plan(context: PlannerContext, settings: Settings): Promise
     ],
   }
   const blocked = (one: Reason): Blocked => ({ blocked: [one], draft: base })
-  const missing = (message: string): Blocked => blocked(missingOutput(message, base.evidence, sites))
+  const missing = (message: string): Blocked => blocked(missingOutput(message, base.evidence, sites, directory))
 
   const against = (['startCommand', 'dockerfilePath', 'buildTarget'] as const).find(
     (name) => runtime[name] !== undefined,

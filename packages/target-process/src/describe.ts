@@ -55,16 +55,36 @@ function warningsOf(plan: Plan): Reason[] {
   const { network, runtime, volumes, artifact } = plan
   const warnings: Reason[] = []
   const listensAnywhere = network.honoursPort || artifact.kind === 'static-site'
-  if (network.exposure !== 'proxy' || !plan.overlap || !listensAnywhere) warnings.push(reason('no-overlap'))
-  else if (volumes.some((volume) => volume.readOnly !== true)) warnings.push(reason('shared-volume-overlap'))
+  if (network.exposure !== 'proxy' || !plan.overlap || !listensAnywhere)
+    warnings.push(noOverlap(network, listensAnywhere))
+  else if (volumes.some((volume) => volume.readOnly !== true))
+    warnings.push(reason('shared-volume-overlap', way('runtime.overlap', 'false')))
   if (runtime?.family === 'node' && versionFits(process.version, runtime.version) === false)
     warnings.push(
       reason('runtime-version-mismatch', {
         message: `The source asks for Node ${runtime.version}, and this machine runs ${process.version.slice(1)}.`,
         evidence: [{ kind: 'process', signal: 'process.version', value: process.version.slice(1) }],
+        ...way('runtime.runtimeVersion', process.version.slice(1).replace(/\..*/, '')),
       }),
     )
   return warnings
+}
+
+const way = (profileField: string, example: string) => ({
+  overridePath: [{ action: `Set ${profileField}.`, profileField, example }],
+})
+
+/** The field that keeps two releases from serving at once. */
+function noOverlap({ exposure }: Plan['network'], listensAnywhere: boolean): Reason {
+  if (exposure !== 'proxy') return reason('no-overlap', way('network.exposure', 'proxy'))
+  if (!listensAnywhere)
+    return reason('no-overlap', {
+      message: 'The application listens on a fixed port: the old release stops before the new one starts.',
+      fixPath: [{ action: 'Listen where PORT says.', example: 'process.env.PORT ?? 3000' }],
+      ...way('network.honoursPort', 'true'),
+      affectedProfileField: 'network.honoursPort',
+    })
+  return reason('no-overlap', { ...way('runtime.overlap', 'true'), affectedProfileField: 'runtime.overlap' })
 }
 
 function unsupportedOf(plan: Plan, capabilities: TargetCapabilities): Reason[] {

@@ -28,6 +28,26 @@ export function healthPolicy(definition: ResourceSnapshot): HealthPolicy {
   }
 }
 
+/** The field that decides, and what it can be set to. */
+const set = (affectedProfileField: string, example: string) => ({
+  affectedProfileField,
+  overridePath: [{ action: `Set ${affectedProfileField}.`, profileField: affectedProfileField, example }],
+})
+
+/** What may have been meant: without scheme, user, port and path, in lower case. */
+function meantHostname(text: string): string {
+  const host = text
+    .trim()
+    .toLowerCase()
+    .replace(/^[a-z][a-z0-9+.-]*:\/\//, '')
+    .replace(/^[^/@]*@/, '')
+    .replace(/[:/?#].*$/s, '')
+    .replace(/[^a-z0-9._-]+/g, '-')
+  const labels = host.split('.').map((one) => one.slice(0, 63).replace(/^-+|-+$/g, ''))
+  const meant = labels.filter((one) => one !== '').join('.')
+  return meant === '' || meant.length > 253 ? 'app.example.com' : meant
+}
+
 const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 function accessOf(
@@ -44,13 +64,16 @@ function accessOf(
     const labels = (wild ? hostname.slice(2) : hostname).split('.')
     if (hostname.length > 253 || !labels.every((one) => label.test(one)) || (wild && labels.length < 2)) {
       reasons.push(
-        reason('hostname-invalid', { message: `${JSON.stringify(hostname)} is not a hostname in lower case.` }),
+        reason('hostname-invalid', {
+          message: `${JSON.stringify(hostname)} is not a hostname in lower case.`,
+          ...set('access.hostnames', meantHostname(hostname)),
+        }),
       )
     } else if (wild && proxy && !proxy.wildcardHostnames) {
       reasons.push(
         reason('unsupported-access-policy', {
           message: `The proxy of this target serves no wildcard hostnames (${hostname}).`,
-          affectedProfileField: 'access.hostnames',
+          ...set('access.hostnames', `www${hostname.slice(1)}`),
         }),
       )
     }
@@ -60,12 +83,12 @@ function accessOf(
     reasons.push(
       reason('unsupported-access-policy', {
         message: 'The proxy of this target offers no TLS.',
-        affectedProfileField: 'access.tls',
+        ...set('access.tls', 'off'),
       }),
     )
     tls = 'off'
   } else if (access.tls === undefined && tls === 'off' && hostnames.length > 0) {
-    warnings.push(reason('tls-not-offered'))
+    warnings.push(reason('tls-not-offered', set('access.tls', 'off')))
   }
   return {
     hostnames,
@@ -92,24 +115,45 @@ export function assemble(input: {
   const exposure = network.exposure ?? 'proxy'
   const upstreamProtocol = network.upstreamProtocol ?? 'http'
   const access = accessOf(definition, target, warnings, reasons)
-  const blocked = (message: string, affectedProfileField: string) =>
-    reasons.push(reason('unsupported-access-policy', { message, affectedProfileField }))
+  const blocked = (message: string, field: string, ...ways: [field: string, example: string][]) =>
+    reasons.push(
+      reason('unsupported-access-policy', {
+        message,
+        overridePath: ways.map(([profileField, example]) => ({
+          action: `Set ${profileField}.`,
+          profileField,
+          example,
+        })),
+        affectedProfileField: field,
+      }),
+    )
+  const offered = target?.capabilities.exposures.filter((one) => one !== 'proxy' || target.proxy !== null) ?? []
+  const exposures = offered
+    // A port of the machine has to be given with it.
+    .filter((one) => one !== exposure && (one !== 'direct-port' || network.hostPort !== undefined))
+    .map((one): [string, string] => ['network.exposure', one])
+  const hostPort = String(network.internalPort ?? draft.network.internalPort ?? 8080)
   if (upstreamProtocol === 'tcp' && exposure === 'proxy')
-    blocked('TCP cannot be served with exposure proxy; use direct-port.', 'network.upstreamProtocol')
+    blocked(
+      'TCP cannot be served with exposure proxy; use direct-port, with network.hostPort.',
+      'network.upstreamProtocol',
+      ['network.upstreamProtocol', 'http'],
+      ...(network.hostPort === undefined ? [] : [['network.exposure', 'direct-port'] as [string, string]]),
+    )
   if (target !== null && !target.capabilities.exposures.includes(exposure))
-    blocked(`The target ${target.key} offers no exposure ${exposure}.`, 'network.exposure')
+    blocked(`The target ${target.key} offers no exposure ${exposure}.`, 'network.exposure', ...exposures)
   if (target !== null && exposure === 'proxy' && target.proxy === null)
-    blocked(`The target ${target.key} has no proxy.`, 'network.exposure')
+    blocked(`The target ${target.key} has no proxy.`, 'network.exposure', ...exposures)
   if (target?.proxy && exposure === 'proxy' && access.hostnames.length === 0 && !target.proxy.capabilities.resourcePort)
-    blocked('This proxy needs at least one hostname.', 'access.hostnames')
+    blocked('This proxy needs at least one hostname.', 'access.hostnames', ['access.hostnames', 'app.example.com'])
   if (exposure === 'direct-port' && network.hostPort === undefined)
-    blocked('Exposure direct-port needs network.hostPort.', 'network.hostPort')
+    blocked('Exposure direct-port needs network.hostPort.', 'network.hostPort', ['network.hostPort', hostPort])
   const health = healthPolicy(definition)
   if (health.enabled && health.type === 'command' && health.command === undefined) {
     reasons.push(
       reason('unsupported-health-policy', {
         message: 'health.type is command and health.command is missing.',
-        affectedProfileField: 'health.command',
+        ...set('health.command', 'node health.js'),
       }),
     )
   }
@@ -117,7 +161,7 @@ export function assemble(input: {
     reasons.push(
       reason('unsupported-health-policy', {
         message: `The target ${target.key} runs no health commands.`,
-        affectedProfileField: 'health.type',
+        ...set('health.type', upstreamProtocol === 'tcp' ? 'tcp' : 'http'),
       }),
     )
   }
@@ -133,11 +177,18 @@ export function assemble(input: {
       reason('unsupported-health-policy', {
         message: 'Without a port only a health command can be checked.',
         affectedProfileField: 'health.type',
+        overridePath: [
+          ...(definition.health.type === undefined
+            ? [{ action: 'Set a command that checks.', profileField: 'health.command', example: 'node health.js' }]
+            : []),
+          { action: 'Or check that it runs, and no more.', profileField: 'health.enabled', example: 'false' },
+        ],
       }),
     )
   }
   const internalPort = network.internalPort ?? draft.network.internalPort
-  if (exposure !== 'none' && internalPort === undefined) reasons.push(reason('missing-internal-port'))
+  if (exposure !== 'none' && internalPort === undefined)
+    reasons.push(reason('missing-internal-port', set('network.internalPort', '3000')))
   const fromProfile = (
     command: NonNullable<typeof runtime.startCommand> | undefined,
     planned: Plan['commands']['start'],

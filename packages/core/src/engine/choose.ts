@@ -9,6 +9,28 @@ const rank: Record<Basis, number> = { explicit: 0, dockerfile: 1, framework: 2, 
 export const rankOf = ({ planner, claim }: Found, named: string | undefined, sourceKind: string): number =>
   planner.key === named || (claim.basis === 'compose' && sourceKind === 'compose-file') ? 0 : rank[claim.basis]
 
+const elsewhere = ({ claim }: Found) => ({ action: `Deploy to a target that runs ${claim.artifactKind}.` })
+
+/** An explicit claim that the target cannot run: other claims that it can are what may be asked for instead. */
+function unsupported(
+  message: string,
+  one: Found,
+  found: readonly Found[],
+  { artifactKinds }: { artifactKinds: readonly ArtifactKind[] },
+): Reason {
+  const others = found.filter((other) => other !== one && artifactKinds.includes(other.claim.artifactKind))
+  return reason('unsupported-runtime-target', {
+    message,
+    evidence: one.claim.evidence.slice(0, 5),
+    fixPath: [elsewhere(one)],
+    overridePath: others.map(({ planner }) => ({
+      action: 'Set runtime.planner to one whose artifact it runs.',
+      profileField: 'runtime.planner',
+      example: planner.key,
+    })),
+  })
+}
+
 export interface Choice {
   winner: Found | null
   candidates: Candidate[]
@@ -26,6 +48,7 @@ export function choose(
   const warnings: Reason[] = []
   const reasons: Reason[] = []
   const lost = new Map<Found, string>()
+  const setAside: { one: Found; message: string }[] = []
   let open = [...found]
   const drop = (one: Found, why: string) => {
     lost.set(one, why)
@@ -37,8 +60,8 @@ export function choose(
     if (target === null || target.artifactKinds.includes(one.claim.artifactKind)) continue
     const message = `The target ${target.key} cannot run ${one.claim.artifactKind} (planner ${one.planner.key}).`
     if (one.planner.key === named || one.claim.basis === 'explicit')
-      reasons.push(reason('unsupported-runtime-target', { message }))
-    else warnings.push(reason('planner-not-for-target', { message }))
+      reasons.push(unsupported(message, one, found, target))
+    else setAside.push({ one, message })
     drop(one, message)
   }
   if (reasons.length === 0 && open.length === 0 && found.length > 0) {
@@ -46,6 +69,14 @@ export function choose(
       reasons.push(
         reason('unsupported-runtime-family', {
           message: `The planner ${named} does not claim this source.`,
+          overridePath: [
+            ...found.map(({ planner }) => ({
+              action: 'Set runtime.planner to one that claims it.',
+              profileField: 'runtime.planner',
+              example: planner.key,
+            })),
+            { action: 'Remove runtime.planner: the strongest claim wins.', profileField: 'runtime.planner' },
+          ],
           affectedProfileField: 'runtime.planner',
         }),
       )
@@ -53,6 +84,7 @@ export function choose(
       reasons.push(
         reason('unsupported-runtime-target', {
           message: `The target cannot run what was found: ${found.map((one) => one.claim.artifactKind).join(', ')}.`,
+          fixPath: [elsewhere(found[0]!)],
         }),
       )
   }
@@ -73,6 +105,21 @@ export function choose(
       }),
     )
     winner = null
+  }
+  for (const { one, message } of setAside) {
+    const keys = winner === null ? [] : [winner.planner.key]
+    warnings.push(
+      reason('planner-not-for-target', {
+        message,
+        evidence: one.claim.evidence.slice(0, 5),
+        fixPath: [elsewhere(one)],
+        overridePath: keys.map((example) => ({
+          action: 'Set runtime.planner: then this is what was meant.',
+          profileField: 'runtime.planner',
+          example,
+        })),
+      }),
+    )
   }
   const candidates = found.map((one): Candidate => {
     const { basis, supportTier, evidence } = one.claim

@@ -11,9 +11,10 @@ import type { SourceIdentity } from '../spec/source.js'
 import type { Target } from '../spec/target.js'
 import { assemble } from './assemble.js'
 import { choose } from './choose.js'
+import { custom } from './custom.js'
 import { toAppaloftError } from './errors.js'
 import type { Runtime } from './runtime.js'
-import { type Detected, detectClaims } from './search.js'
+import { type Detected, detectClaims, plannerFailed } from './search.js'
 import { deadline } from './timing.js'
 
 export interface PlanInput {
@@ -89,7 +90,11 @@ export async function detect(runtime: Runtime, input: PlanInput): Promise<Detect
             },
       signal,
     })
-    const detected = await detectClaims(runtime.planners, tree, explicit, contextAt)
+    const claimed = await detectClaims(runtime.planners, tree, explicit, contextAt)
+    const detected =
+      claimed.found.length + claimed.reasons.length > 0
+        ? claimed
+        : await detectClaims([custom], tree, claimed.baseDirectory, contextAt)
     const contexts = new Map<string, PlannerContext>()
 
     return {
@@ -119,12 +124,27 @@ export async function detect(runtime: Runtime, input: PlanInput): Promise<Detect
           message: failed.message,
           phase: failed.phase ?? 'detect',
           fixPath: [{ action: failed.recoveryHint }],
+          ...overridesOf(failed),
         }),
       ],
     }
   } finally {
     expiry.clear()
   }
+}
+
+/** What the error knows of what may have been meant. Taken away, the field leaves the choice to the engine. */
+function overridesOf({ code, details }: AppaloftError): { overridePath?: Reason['overridePath'] } {
+  const field = { 'git-ref-not-found': 'source.gitRef' }[code as string] ?? 'source.baseDirectory'
+  const known = code === 'git-ref-not-found' ? details.defaultBranch : details.meant
+  const entries: Reason['overridePath'] = []
+  if (typeof known === 'string')
+    entries.push({ action: `Set ${field} to one that exists.`, profileField: field, example: known })
+  if (code === 'git-ref-not-found' && typeof details.gitRef === 'string')
+    entries.push({ action: `Remove ${field}: the default branch is taken.`, profileField: field })
+  if (code === 'base-directory-not-found' || code === 'base-directory-escapes-source')
+    entries.push({ action: `Remove ${field}: the application is searched for.`, profileField: field })
+  return entries.length === 0 ? {} : { overridePath: entries }
 }
 
 const sourceTimeout = (seconds: number) =>
@@ -154,7 +174,16 @@ export async function planDetected(runtime: Runtime, input: PlanInput, found: De
   if (named !== undefined && !runtime.planners.some((one) => one.key === named)) {
     reasons.push(
       reason('unsupported-runtime-family', {
-        message: `There is no planner ${named}.`,
+        message: `There is no planner ${named}; there are: ${runtime.planners.map(({ key }) => key).join(', ')}.`,
+        fixPath: [{ action: `Add the planner ${named} to the composition.` }],
+        overridePath: [
+          ...(found.detected?.found ?? []).map(({ planner }) => ({
+            action: 'Set runtime.planner to one that claims the source.',
+            profileField: 'runtime.planner',
+            example: planner.key,
+          })),
+          { action: 'Remove runtime.planner: the strongest claim wins.', profileField: 'runtime.planner' },
+        ],
         affectedProfileField: 'runtime.planner',
       }),
     )
@@ -164,7 +193,22 @@ export async function planDetected(runtime: Runtime, input: PlanInput, found: De
       fixPath: [{ action: 'Name the folder of the application.' }],
       overridePath: [],
     }
-    const unknown = { message: 'No planner recognises this source.' }
+    const unknown = {
+      message: 'No planner recognises this source.',
+      fixPath: [{ action: 'Add a Dockerfile, for a target that runs containers.', example: 'Dockerfile' }],
+      overridePath: [
+        {
+          action: 'Set how the application starts; the machine must have what that needs.',
+          profileField: 'runtime.startCommand',
+          example: 'python app.py --port $PORT',
+        },
+        {
+          action: 'Or set the directory of files to serve.',
+          profileField: 'runtime.publishDirectory',
+          example: '.',
+        },
+      ],
+    }
     reasons.push(reason('unsupported-runtime-family', found.identity?.files === 0 ? empty : unknown))
   }
   if (winner !== null && reasons.length === 0 && found.contextAt !== null && found.identity !== null) {
@@ -183,8 +227,9 @@ export async function planDetected(runtime: Runtime, input: PlanInput, found: De
       }
     } catch (error) {
       input.signal.throwIfAborted()
+      const { key } = winner.planner
       const message = error instanceof Error ? error.message : String(error)
-      reasons.push(reason('planner-failed', { message: `The planner ${winner.planner.key} threw: ${message}` }))
+      reasons.push(plannerFailed(key, `The planner ${key} threw: ${message}`, found.detected?.found ?? []))
     }
   }
   let described: ReturnType<Target['describe']> = {
@@ -254,6 +299,15 @@ async function routeConflicts(runtime: Runtime, plan: Plan): Promise<Reason[]> {
         reason('route-conflict', {
           message: `${hostname}${plan.access.pathPrefix} belongs to the live release of ${other.id}.`,
           evidence: [{ kind: 'resource', signal: hostname, value: other.id }],
+          fixPath: [{ action: `Remove ${other.id}, or deploy it under another hostname.` }],
+          overridePath: [
+            { action: 'Set other hostnames.', profileField: 'access.hostnames', example: `new.${hostname}` },
+            {
+              action: 'Or serve it below a path of its own.',
+              profileField: 'access.pathPrefix',
+              example: `/${plan.resourceId.replace(/^res_/, '')}`,
+            },
+          ],
         }),
       )
     }

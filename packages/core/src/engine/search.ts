@@ -37,22 +37,41 @@ function decides(found: readonly Found[], { profiles, source, target }: PlannerC
   return open.some((one) => rank(one) === best && !weak(one.claim))
 }
 
+/** Names what else claims the source: that is what can be used meanwhile. */
+export function plannerFailed(key: string, message: string, found: readonly Found[]): Reason {
+  const others = found.filter(({ planner }) => planner.key !== key)
+  return reason('planner-failed', {
+    message,
+    fixPath: [{ action: `Report it to the author of the planner ${key}, or take the planner out.` }],
+    overridePath: others.map(({ planner }) => ({
+      action: 'Set runtime.planner to another one that claims the source.',
+      profileField: 'runtime.planner',
+      example: planner.key,
+    })),
+  })
+}
+
 async function ask(
   planners: readonly Planner[],
   context: PlannerContext,
 ): Promise<{ found: Found[]; reasons: Reason[] }> {
   const found: Found[] = []
-  const reasons: Reason[] = []
+  const failed: { planner: Planner; message: string }[] = []
+  const named = context.profiles.runtime.planner
   for (const planner of planners) {
     try {
       const claim = await planner.detect(context)
       if (claim !== null) found.push({ planner, claim })
     } catch (error) {
       context.signal.throwIfAborted()
-      const message = error instanceof Error ? error.message : String(error)
-      reasons.push(reason('planner-failed', { message: `The planner ${planner.key} threw in detect: ${message}` }))
+      // Where another one is named, this one has no say.
+      if (named !== undefined && named !== planner.key) continue
+      failed.push({ planner, message: error instanceof Error ? error.message : String(error) })
     }
   }
+  const reasons = failed.map(({ planner, message }) =>
+    plannerFailed(planner.key, `The planner ${planner.key} threw in detect: ${message}`, found),
+  )
   return { found, reasons }
 }
 
@@ -103,6 +122,9 @@ export async function detectClaims(
                 value: claim.reason,
               })),
             ),
+            fixPath: [
+              { action: 'Keep one application in the source, or deploy each with a base directory of its own.' },
+            ],
             overridePath: candidates.map((example) => ({
               action: 'Set source.baseDirectory.',
               profileField: 'source.baseDirectory',

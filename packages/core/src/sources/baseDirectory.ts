@@ -40,6 +40,7 @@ export async function resolveBaseDirectory(tree: SourceTree, baseDirectory: stri
     throw new AppaloftError('base-directory-escapes-source', {
       phase: 'detect',
       message: `The base directory ${JSON.stringify(baseDirectory)} lies outside the source.`,
+      details: await meant(tree, baseDirectory),
     })
   }
   if (path === '') return '.'
@@ -47,7 +48,22 @@ export async function resolveBaseDirectory(tree: SourceTree, baseDirectory: stri
     throw new AppaloftError('base-directory-not-found', {
       phase: 'detect',
       message: `The source has no directory ${JSON.stringify(path)}.`,
+      details: await meant(tree, path),
     })
   }
   return path
+}
+
+/** The directory that may have been meant: of the same name in another case or elsewhere near the root. */
+async function meant(tree: SourceTree, path: string): Promise<{ meant?: string }> {
+  const wanted = path.replace(/\/+$/, '').split('/').at(-1)?.toLowerCase()
+  const below = async (directory: string) =>
+    (await tree.list(directory)).flatMap(({ name, type }) =>
+      type === 'directory' ? [directory === '.' ? name : `${directory}/${name}`] : [],
+    )
+  const near = (await below('.')).slice(0, 100)
+  for (const one of [...near, ...(await Promise.all(near.map(below))).flat()]) {
+    if (one.split('/').at(-1)?.toLowerCase() === wanted) return { meant: one }
+  }
+  return {}
 }

@@ -18,7 +18,8 @@ export interface ResolvedRef {
 /** Asks the remote where a ref stands: a full name, a branch or a tag, in this order; without one its default branch. */
 export async function resolveRef(git: Git, wanted: string | undefined): Promise<ResolvedRef> {
   const names = wanted === undefined ? ['HEAD'] : candidates(wanted)
-  const patterns = names.flatMap((name) => (name === 'HEAD' ? [name] : [name, `${name}^{}`]))
+  // HEAD is asked for too: where the ref does not exist, the default branch is what may have been meant.
+  const patterns = ['HEAD', ...names.flatMap((name) => (name === 'HEAD' ? [] : [name, `${name}^{}`]))]
   const output = await runGit(git, ['ls-remote', '--symref', '--quiet', '--', git.remote.url, ...patterns])
   const commits = new Map<string, string>()
   let head: string | undefined
@@ -37,7 +38,7 @@ export async function resolveRef(git: Git, wanted: string | undefined): Promise<
   const where = git.remote.shown ?? JSON.stringify(git.remote.name)
   if (wanted === undefined) throw detectError('git-ref-not-found', `${where} has no default branch; it may be empty.`)
   throw detectError('git-ref-not-found', `${where} has no branch or tag ${JSON.stringify(wanted)}.`, {
-    details: { gitRef: wanted },
+    details: { gitRef: wanted, ...(head === undefined ? {} : { defaultBranch: head.replace(/^refs\/heads\//, '') }) },
     ...(/^[0-9a-f]{7,39}$/.test(wanted)
       ? { recoveryHint: 'Write a commit id in full: a part of it cannot be asked for.' }
       : {}),

@@ -390,7 +390,6 @@ const reasonCodes = {
     'plan',
     'The source holds a token of a package registry.',
     'Revoke the token, and name an environment variable in its place.',
-    { field: 'environment' },
   ),
   'hosting-rules-ignored': entry(
     'plan',

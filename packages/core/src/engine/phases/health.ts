@@ -135,5 +135,10 @@ async function warnOfDefault(attempt: Attempt, { plan }: ReleaseRecord, { status
   const { health } = plan
   if (!health.defaulted || health.type !== 'http' || status === undefined || (status >= 200 && status <= 299)) return
   const message = `No health check is defined, and / answered ${status}.`
-  await attempt.warn(reason('health-policy-defaulted', { phase: 'verify', message }))
+  const fixPath = [{ action: 'Answer / with 200 when the application is well.' }]
+  const overridePath = [
+    { action: 'Set the path that tells whether it is well.', profileField: 'health.path', example: '/health' },
+    { action: 'Or say that this answer is right.', profileField: 'health.expectedStatus', example: String(status) },
+  ]
+  await attempt.warn(reason('health-policy-defaulted', { phase: 'verify', message, fixPath, overridePath }))
 }

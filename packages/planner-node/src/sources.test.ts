@@ -1,0 +1,156 @@
+import { isBlocked, type PlannerContext } from '@appaloft/core/spec'
+import { memoryTree } from '@appaloft/testkit'
+import { describe, expect, it } from 'vitest'
+import { node } from './index.js'
+
+type Files = Record<string, string>
+
+async function portOf(files: Files): Promise<number | string> {
+  const tree = memoryTree({ 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
+  const context: PlannerContext = {
+    tree,
+    root: tree,
+    baseDirectory: '.',
+    source: { kind: 'local-folder', path: '.' },
+    profiles: { runtime: {}, network: {}, health: undefined, access: {}, environment: {}, volumes: [], binds: [] },
+    target: null,
+    signal: new AbortController().signal,
+  }
+  const claim = await node().detect(context)
+  const draft = await node().plan(context, claim!)
+  return isBlocked(draft) ? draft.blocked.map((one) => one.code).join() : (draft.network.internalPort ?? 'none')
+}
+
+const app = (scripts: Record<string, string>, more: object = {}) =>
+  JSON.stringify({ scripts, dependencies: { express: '^5.0.0' }, ...more })
+const listens = (port: number) => `import express from 'express'\nexpress().listen(process.env.PORT ?? ${port})\n`
+
+describe('the source of a built start file', () => {
+  it.each<[string, number, Files]>([
+    [
+      'the input of a bundler in the build script',
+      4110,
+      {
+        'package.json': app({
+          build: 'vite build && esbuild backend/main.ts --bundle --platform=node --format=esm --outdir=dist',
+          start: 'NODE_ENV=production node dist/main.js',
+        }),
+        'backend/main.ts': listens(4110),
+        'src/main.ts': "document.title = 'page'\n",
+      },
+    ],
+    [
+      'the only input, whatever the output is called',
+      4120,
+      {
+        'package.json': app({ build: 'ncc build source/app.ts -o out', start: 'node out/index.js' }),
+        'source/app.ts': listens(4120),
+      },
+    ],
+    [
+      'a build file that calls the bundler',
+      4130,
+      {
+        'package.json': app({ build: 'tsx tools/build.ts', start: 'node dist/index.cjs' }),
+        'tools/build.ts': "await build({ entryPoints: ['site/index.ts'], outfile: 'dist/index.cjs' })\n",
+        'site/index.ts': listens(4130),
+      },
+    ],
+    [
+      'the configuration of a bundler',
+      4140,
+      {
+        'package.json': app({ build: 'tsup', start: 'node lib/http.mjs' }),
+        'tsup.config.ts': "export default { entry: { http: 'modules/http.ts' }, outDir: 'lib' }\n",
+        'modules/http.ts': listens(4140),
+      },
+    ],
+    [
+      'a TypeScript project that the build script names',
+      4150,
+      {
+        'package.json': app({
+          build: 'next build && tsc --project node/tsconfig.json',
+          start: 'node compiled/boot.js',
+        }),
+        'node/tsconfig.json': '{\n  // output\n  "compilerOptions": { "outDir": "../compiled", },\n}\n',
+        'node/boot.ts': listens(4150),
+      },
+    ],
+    [
+      'a TypeScript project with a root of its own',
+      4160,
+      {
+        'package.json': app({ build: 'tsc', start: 'node dist/source/http/start.js' }),
+        'tsconfig.json': '{ "compilerOptions": { "outDir": "./dist", "rootDir": "." } }',
+        'source/http/start.ts': listens(4160),
+      },
+    ],
+    [
+      'what a process file of PM2 starts',
+      4170,
+      {
+        'package.json': app({ start: 'pm2-runtime start ecosystem.config.js' }),
+        'ecosystem.config.js': "module.exports = { apps: [{ name: 'web', script: 'bin/web.js' }] }\n",
+        'bin/web.js': "require('express')().listen(process.env.PORT || 4170)\n",
+      },
+    ],
+  ])('%s', async (_, port, files) => {
+    expect(await portOf(files)).toBe(port)
+  })
+
+  it('is not taken for one that another tool builds', async () => {
+    expect(
+      await portOf({
+        'package.json': app({ build: 'esbuild a/one.ts b/two.ts --outdir=dist', start: 'node dist/three.js' }),
+        'a/one.ts': listens(4200),
+        'b/two.ts': listens(4300),
+      }),
+    ).toBe('missing-internal-port')
+  })
+})
+
+describe('imports by name', () => {
+  const settings =
+    "import { z } from 'zod'\nexport const env = z.object({ PORT: z.coerce.number().default(4410) }).parse(process.env)\n"
+  const entry = (from: string) =>
+    `import express from 'express'\nimport { env } from '${from}'\nexpress().listen(env.PORT)\n`
+  it.each<[string, string, Files]>([
+    [
+      'paths of tsconfig.json',
+      '~/settings',
+      { 'tsconfig.json': '{ "compilerOptions": { "paths": { "~/*": ["./src/*"] } } }' },
+    ],
+    ['a base folder', 'settings', { 'tsconfig.json': '{ "compilerOptions": { "baseUrl": "src" } }' }],
+    [
+      'one exact path',
+      'env',
+      { 'tsconfig.json': '{ "compilerOptions": { "baseUrl": ".", "paths": { "env": ["src/settings"] } } }' },
+    ],
+  ])('%s', async (_, from, more) => {
+    const files = {
+      'package.json': app({ start: 'tsx src/index.ts' }),
+      'src/index.ts': entry(from),
+      'src/settings.ts': settings,
+    }
+    expect(await portOf({ ...files, ...more })).toBe(4410)
+  })
+
+  it('imports of package.json', async () => {
+    const manifest = app(
+      { start: 'node src/index.js' },
+      { type: 'module', imports: { '#settings/*': { types: './types/*.d.ts', default: './src/*.js' } } },
+    )
+    const files = { 'package.json': manifest, 'src/index.js': entry('#settings/env'), 'src/env.js': settings }
+    expect(await portOf({ ...files, 'types/env.d.ts': 'export const env: unknown\n' })).toBe(4410)
+  })
+
+  it('nothing where no setting says so', async () => {
+    const files = {
+      'package.json': app({ start: 'tsx src/index.ts' }),
+      'src/index.ts': entry('~/settings'),
+      'src/settings.ts': settings,
+    }
+    expect(await portOf(files)).toBe('missing-internal-port')
+  })
+})
