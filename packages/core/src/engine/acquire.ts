@@ -4,7 +4,7 @@ import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
 import type { Attempt } from './attempt.js'
-import { holderGone, takeLease } from './fences.js'
+import { holderGone, takeLease, watchOwnLease } from './fences.js'
 
 type Change = NonNullable<AcquireLease['with']>
 
@@ -39,6 +39,7 @@ export async function acquireResource(attempt: Attempt): Promise<DeploymentRecor
       continue
     }
     if (other.order > record.order) throw supersededBy(other.id)
+    await watchOwnLease(runtime, lease)
     if (holderGone(runtime, lease)) {
       if ((await runtime.recover(other.id, attempt.id)) === null) await runtime.pause(100, attempt.signal)
       continue

@@ -1,7 +1,7 @@
 import { silent } from '../secrets/index.js'
 import type { DeploymentRecord, Failure } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
-import { attemptLeaseKey, type Lease, resourceLeaseKey } from '../spec/lease.js'
+import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
 import { align } from './align.js'
 import { Attempt } from './attempt.js'
@@ -26,7 +26,7 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
   if (record === null || isTerminal(record.status)) return null
   const target = targetOf(runtime, record.target)
   const own = await store.readLease(attemptLeaseKey(deploymentId))
-  if (own !== null && !holderGone(runtime, own) && !(await standsStill(runtime, record, own))) return null
+  if (own !== null && !holderGone(runtime, own)) return null
   const winner = record.supersededBy === undefined ? null : await store.getDeployment(record.supersededBy)
   // Its end belongs to who took its place, or to who recovers that one.
   if (winner !== null && !isTerminal(winner.status)) return null
@@ -63,14 +63,6 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
   } finally {
     await attempt.end()
   }
-}
-
-/** Both leases of an attempt are beaten together: who has watched the one of the resource need not watch the other as long again. */
-async function standsStill(runtime: Runtime, { resourceId, target }: DeploymentRecord, own: Lease): Promise<boolean> {
-  const other = await runtime.store.readLease(resourceLeaseKey(resourceId, target))
-  const same =
-    other?.holder?.engineId === own.holder?.engineId && other?.holder?.deploymentId === own.holder?.deploymentId
-  return same && other !== null && holderGone(runtime, other)
 }
 
 /** The lease of resource and target, where the attempt had it, and with it the ends of those whose place it had taken. */
