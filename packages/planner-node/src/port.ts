@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
 import { compiledFrom } from './compiled.js'
+import { elsewhere } from './elsewhere.js'
 import { constant, readsPort } from './environment.js'
 import { importsOf, leadsTo } from './imports.js'
 import { fact, shown } from './manifest.js'
@@ -33,6 +34,15 @@ export function listensOn(list: Word[]): number | undefined {
     }
   }
   return undefined
+}
+
+/** `export default app`, or an object with `fetch` and without a port. */
+const exportsServer = (list: Word[]): boolean => {
+  const at = list.findIndex((word, i) => isName(word, 'export') && isName(list[i + 1], 'default'))
+  const value = list[at + 2]
+  if (at < 0 || value === undefined) return false
+  if (!isMark(value, '{')) return value.type === 'name' && list.some((word) => /^(?:hono|elysia)$/i.test(word.value))
+  return valueOf(list.slice(at + 2), 'port', 1) < 0 && list.slice(at + 2).some((word) => isName(word, 'fetch'))
 }
 
 /** Does the code open a server? */
@@ -137,6 +147,9 @@ export async function findPort(
   options: { own?: number; signal: string },
 ): Promise<PortFound> {
   const text = line.trim()
+  const there = await elsewhere(context, text)
+  if (there === 'outside') return {}
+  if (there !== null) return findPort(there.context, there.line, { signal: options.signal })
   const variable = /\$(?:PORT\b|\{PORT(?::?-(\d+))?\})/.exec(text)
   if (variable)
     return {
@@ -168,6 +181,9 @@ export async function findPort(
       return {
         honoured: { port: read.port, evidence: fact(context, 'source-text', file, 'process.env.PORT', read.port) },
       }
+    // bun serves what an entry file exports, and asks PORT where to listen.
+    if (file === start && /(?:^|\s)bun\s/.test(text) && exportsServer(list))
+      return { honoured: { port: defaultPort, evidence: fact(context, 'source-text', file, 'export default') } }
     if (read) without ??= { port: defaultPort, evidence: fact(context, 'source-text', file, 'process.env.PORT') }
     const number = listensOn(list)
     if (number !== undefined) fixed ??= { port: number, evidence: fact(context, 'source-text', file, 'listen', number) }

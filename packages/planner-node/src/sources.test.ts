@@ -6,7 +6,7 @@ import { node } from './index.js'
 type Files = Record<string, string>
 
 async function portOf(files: Files): Promise<number | string> {
-  const tree = memoryTree({ 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
+  const tree = memoryTree('bun.lock' in files ? files : { 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
   const context: PlannerContext = {
     tree,
     root: tree,
@@ -152,5 +152,41 @@ describe('imports by name', () => {
       'src/settings.ts': settings,
     }
     expect(await portOf(files)).toBe('missing-internal-port')
+  })
+})
+
+describe('a start that goes to another folder', () => {
+  const backend = (line: string): Files => ({
+    'backend/package.json': app({ start: line }),
+    'backend/server.js': "require('express')().listen(process.env.PORT || 4510)\n",
+    'backend/src/server.ts': listens(4520),
+    'backend/tsconfig.json': '{ "compilerOptions": { "outDir": "dist", "rootDir": "src" } }',
+  })
+  it.each<[string, string, number]>([
+    ['cd backend && node server.js', '', 4510],
+    ['cd backend && npm start', 'node server.js', 4510],
+    ['npm start --prefix backend', 'node server.js', 4510],
+    ['npm --prefix=backend run start', 'NODE_ENV=production node dist/server.js', 4520],
+    ['yarn --cwd backend start', 'node dist/server.js', 4520],
+    ['cd ./backend; node server.js', '', 4510],
+  ])('%s', async (start, line, port) => {
+    expect(await portOf({ 'package.json': app({ start }), ...backend(line) })).toBe(port)
+  })
+
+  it('outside the source is no evidence', async () => {
+    const files = { 'package.json': app({ start: 'cd ../other && node server.js' }), 'server.js': listens(4600) }
+    expect(await portOf(files)).toBe('missing-internal-port')
+  })
+})
+
+describe('what bun serves', () => {
+  it.each<[string, string, number | string]>([
+    ['an exported application', "import { Hono } from 'hono'\nconst app = new Hono()\nexport default app\n", 3000],
+    ['an exported handler', 'export default { fetch: () => new Response() }\n', 3000],
+    ['a handler with a port of its own', 'export default { port: 4700, fetch() {} }\n', 'missing-internal-port'],
+    ['anything else', 'const settings = {}\nexport default settings\n', 'missing-internal-port'],
+  ])('%s', async (_, source, port) => {
+    const files = { 'package.json': app({ start: 'bun src/index.ts' }), 'src/index.ts': source, 'bun.lock': '{}' }
+    expect(await portOf(files)).toBe(port)
   })
 })
