@@ -1,6 +1,6 @@
 import { isBlocked, type PlannerContext, type Profiles, type SourceTree } from '@appaloft/core/spec'
 import { expect, it } from 'vitest'
-import { deno } from './index.js'
+import { python } from './index.js'
 
 const nothing: Profiles = {
   runtime: {},
@@ -32,34 +32,37 @@ function context(files: Record<string, string>, profiles: Partial<Profiles>): Pl
 
 async function plan(files: Record<string, string>, profiles: Partial<Profiles> = {}) {
   const given = context(files, profiles)
-  const claim = await deno().detect(given)
-  return claim && deno().plan(given, claim)
+  const claim = await python().detect(given)
+  return claim && python().plan(given, claim)
 }
-const serving = "Deno.serve({ port: Number(Deno.env.get('PORT')) }, () => new Response('hello'))"
+const procfile = 'release: ./migrate\nweb: gunicorn app:app --bind 0.0.0.0:$PORT\n'
 
 it('leaves what is not its own', async () => {
-  expect(await plan({ 'main.ts': serving })).toBeNull()
+  expect(await plan({ Procfile: procfile })).toBeNull()
 })
 
-it('starts main.ts on the port that the source takes from PORT', async () => {
-  expect(await plan({ 'deno.json': '{}', 'main.ts': serving })).toMatchObject({
+it('starts the web process on the port that its command takes from PORT', async () => {
+  expect(await plan({ 'requirements.txt': 'gunicorn', Procfile: procfile })).toMatchObject({
     artifact: { kind: 'workspace' },
-    commands: { start: { command: expect.arrayContaining(['deno', 'main.ts']), from: 'planner' } },
+    commands: {
+      install: { command: expect.arrayContaining(['requirements.txt']), from: 'planner' },
+      start: { command: expect.stringMatching(/ gunicorn app:app --bind 0\.0\.0\.0:\$PORT$/), from: 'planner' },
+    },
     network: { internalPort: 8000, from: 'planner', honoursPort: true },
   })
 })
 
 it('takes what the profile says before what it found', async () => {
-  const profiles = { runtime: { startCommand: 'deno task start' }, network: { internalPort: 4000 } }
-  expect(await plan({ 'deno.json': '{}' }, profiles)).toMatchObject({
-    commands: { start: { command: 'deno task start', from: 'profile' } },
+  const profiles = { runtime: { startCommand: 'python app.py' }, network: { internalPort: 4000 } }
+  expect(await plan({ 'requirements.txt': '', Procfile: procfile }, profiles)).toMatchObject({
+    commands: { start: { command: 'python app.py', from: 'profile' } },
     network: { internalPort: 4000, from: 'profile', honoursPort: false },
   })
 })
 
 it.each([
-  ['missing-start-intent', { 'deno.json': '{}' }],
-  ['missing-internal-port', { 'deno.json': '{}', 'main.ts': 'Deno.serve(() => new Response())' }],
+  ['missing-start-intent', { 'requirements.txt': '' }],
+  ['missing-internal-port', { 'requirements.txt': '', Procfile: 'web: python app.py' }],
 ])('blocks with %s rather than guess', async (code, files) => {
   const result = await plan(files)
   expect(result && isBlocked(result) && result.blocked[0].code).toBe(code)
