@@ -118,6 +118,16 @@ export const warningCases: Case[] = [
     ],
   },
   {
+    code: 'setting-by-environment',
+    situation: {
+      files: applicationWith(
+        { scripts: { build: 'next build', start: 'next start' }, dependencies: { next: '15.1.0', react: '19.0.0' } },
+        { 'next.config.mjs': "export default { output: process.env.STATIC ? 'export' : undefined }\n" },
+      ),
+    },
+    fixes: [withFiles({ 'next.config.mjs': "export default { output: 'export' }\n" })],
+  },
+  {
     code: 'hosting-rules-ignored',
     situation: { files: { 'index.html': '', _redirects: '/a /b 301\n' } },
     fixes: [[without('_redirects')]],
