@@ -55,7 +55,26 @@ async function webpack(project: Project): Promise<Mode> {
   const set = config?.path('output.path') ?? { state: 'absent' }
   if (flag === undefined && set.state === 'computed') return noOutput(config!.file, 'output.path')
   if (set.state === 'known') project.see(config!.file, 'output.path', set.value)
-  return page(project, flag ?? (set.state === 'known' ? String(set.value) : 'dist'))
+  if (flag !== undefined) return page(project, flag)
+  if (config === null) return page(project, 'dist')
+  const written = set.state === 'known' ? inFolder(config, String(set.value)) : await shared(project, config)
+  return page(project, written ?? 'dist')
+}
+
+/** A path of a configuration is relative to the folder that the configuration lies in. */
+const inFolder = (config: Config, path: string): string => posix.join(posix.dirname(config.file), path)
+
+/** The directory that another file says, out of which this one is merged. */
+async function shared(project: Project, config: Config): Promise<string | undefined> {
+  const text = (await project.text(config.file)) ?? ''
+  for (const [, path] of text.matchAll(/(?:require\(|from\s+)\s*["'](\.[^"'\n]*)["']/g)) {
+    const other = await project.configOf(inFolder(config, path!))
+    const set = other?.path('output.path') ?? { state: 'absent' }
+    if (set.state !== 'known') continue
+    project.see(other!.file, 'output.path', set.value)
+    return inFolder(other!, String(set.value))
+  }
+  return undefined
 }
 
 const rsbuildOutput = (config: Config | null, project: Project): string | null => {

@@ -96,7 +96,7 @@ export const nextFamily: readonly Framework[] = [
     output: 'out',
     start: ['next', 'start'],
     port: 3000,
-    servers: ['next'],
+    servers: ['next', 'refine'],
     mode,
   },
 ]

@@ -109,7 +109,7 @@ export const remixFamily: readonly Framework[] = [
     output: 'build/client',
     start: ['react-router-serve', './build/server/index.js'],
     port: 3000,
-    servers: ['react-router-serve', 'react-router', 'vite'],
+    servers: ['react-router-serve', 'react-router', 'vite', 'refine'],
     mode: reactRouter,
   },
   {
@@ -122,7 +122,7 @@ export const remixFamily: readonly Framework[] = [
     output: 'build/client',
     start: ['remix-serve', './build/server/index.js'],
     port: 3000,
-    servers: ['remix-serve', 'remix', 'vite'],
+    servers: ['remix-serve', 'remix', 'vite', 'refine'],
     mode: async (project) => {
       const mode = await remix(project)
       const vite = await project.configOf('vite.config')

@@ -84,7 +84,7 @@ export const vite: Framework = {
   files: ['index.html'],
   build: ['vite', 'build'],
   output: 'dist',
-  servers: ['vite'],
+  servers: ['vite', 'refine'],
   router: true,
   mode,
 }

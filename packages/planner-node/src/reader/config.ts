@@ -85,7 +85,8 @@ export class Config {
     const views = value.args
       .map((one) => again(this.#evaluator.evaluate(one, value.scope)))
       .filter((one) => one.type === 'object' || one.type === 'either')
-    if (views.length === 0) return unknown()
+    // What wraps nothing adds its own settings to none.
+    if (views.length === 0) return value.args.length === 0 ? { ...value, type: 'object', entries: [] } : unknown()
     const name = value.callee.type === 'import' ? value.callee.key : ''
     const order = merging.has(name) ? views : views.reverse()
     return { type: 'object', scope: value.scope, entries: order.map((spread) => ({ spread })) }
