@@ -64,7 +64,7 @@ export async function examine(
   const library = libraries.find(([name]) => dependencyVersion(manifest, name) !== undefined)
   const evidence: Evidence[] = []
   const warnings: Reason[] = []
-  if (found)
+  if (found?.version)
     evidence.push(fact(context, 'dependency', 'package.json', `dependencies.${found.dependency}`, found.version))
   if (library)
     evidence.push(

@@ -1,6 +1,6 @@
 import { isDevelopment } from './development.js'
 import type { Manifest } from './manifest.js'
-import { calls, expanded } from './scripts.js'
+import { calls, expanded, programs } from './scripts.js'
 
 export interface BuildScript {
   name: string
@@ -31,6 +31,28 @@ function isUnfit(line: string, manifest: Manifest): boolean {
   })
 }
 
+const packers = new Set([
+  ...[
+    'tsup',
+    'unbuild',
+    'tsc',
+    'vue-tsc',
+    'rollup',
+    'tsdown',
+    'microbundle',
+    'bunchee',
+    'father',
+    'babel',
+    'swc',
+    'vite',
+  ],
+  ...['rimraf', 'rm', 'del-cli', 'shx', 'ng-packagr', 'stencil', 'preconstruct', 'bob', 'api-extractor', 'esbuild'],
+])
+
+/** Does the line do nothing but pack a library, without the program of the framework? */
+const packs = (line: string, manifest: Manifest, program: string): boolean =>
+  programs(line, manifest).every(([one]) => one !== program && packers.has(one!))
+
 /**
  * The script of package.json that builds for production. Where none has a known name: the one that calls the framework's own build, and
  * with `output` one that compiles.
@@ -45,17 +67,19 @@ export function buildScript(
     const line = expanded(script, manifest)
     return isUnfit(line, manifest) ? null : { name, line }
   }
+  const own =
+    framework === undefined
+      ? undefined
+      : Object.keys(manifest.scripts)
+          .filter((name) => /build|generate|export/.test(name))
+          .map(fit)
+          .find((one) => one !== null && calls(one.line).some((argv) => framework.every((word, i) => argv[i] === word)))
   for (const name of names) {
     const found = fit(name)
-    if (found !== null) return found
+    // The site of a library has a script of its own beside the one that builds the library.
+    if (found !== null) return own && packs(found.line, manifest, framework![0]!) ? own : found
   }
-  if (framework !== undefined) {
-    const own = Object.keys(manifest.scripts)
-      .filter((name) => /build|generate|export/.test(name))
-      .map(fit)
-      .find((one) => one !== null && calls(one.line).some((argv) => framework.every((word, i) => argv[i] === word)))
-    if (own) return own
-  }
+  if (own) return own
   if (output)
     for (const name of compilers) {
       const found = fit(name)

@@ -26,7 +26,8 @@ const endings = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts', '.json', '.jsonc'
 export async function recognise(context: PlannerContext, manifest: Manifest): Promise<Found | null> {
   for (const framework of frameworks) {
     const dependency = framework.packages.find((name) => dependencyVersion(manifest, name) !== undefined)
-    if (dependency === undefined && !(framework.name === 'meteor' && (await context.tree.has('.meteor/')))) continue
+    const named = dependency !== undefined || (framework.outside === true && isCalled(framework, manifest))
+    if (!named && !(framework.name === 'meteor' && (await context.tree.has('.meteor/')))) continue
     context.signal.throwIfAborted()
     const version = dependency === undefined ? '' : dependencyVersion(manifest, dependency)!
     const script = scriptOf(framework, manifest)
@@ -65,16 +66,18 @@ async function isUsed(
   // The root of a workspace holds dependencies of its packages.
   const root = manifest.workspaces || (await tree.has('pnpm-workspace.yaml'))
   if (framework.files === 'dependency' && !root) return true
-  const lines = Object.values(manifest.scripts)
-  if (
-    framework.programs?.some((program) =>
-      lines.some((line) => programs(line, manifest).some(([first]) => first === program)),
-    )
-  )
-    return true
+  if (isCalled(framework, manifest)) return true
   if (framework.files === 'dependency') return false
   for (const file of framework.files ?? []) if (await tree.has(file)) return true
   return false
+}
+
+/** Does a script call one of the framework's programs? */
+function isCalled(framework: Framework, manifest: Manifest): boolean {
+  const lines = Object.values(manifest.scripts)
+  return (framework.programs ?? []).some((program) =>
+    lines.some((line) => programs(line, manifest).some(([first]) => first === program)),
+  )
 }
 
 /** The script that builds the application: the usual one, else one that calls what builds the framework. */

@@ -7,6 +7,7 @@ const wrappers = new Set([
   'env',
   'npx',
   'bunx',
+  'pnpx',
   'exec',
   'dotenv',
   'dotenvx',
@@ -42,7 +43,11 @@ function commands(line: string): string[][] {
 
 /** The programs of a shell line with their arguments, without the wrappers and assignments before them. */
 export function calls(line: string): string[][] {
-  return commands(line).map((argv) => argv.slice(programAt(argv)))
+  return commands(line).map((argv) => {
+    const [program, ...rest] = argv.slice(programAt(argv))
+    // `npx serve@latest`
+    return program === undefined ? [] : [program.replace(/(?<=[^/@])@[^/@]+$/, ''), ...rest]
+  })
 }
 
 const runner = /^(?:npm|pnpm|yarn|bun)$/
@@ -64,7 +69,7 @@ function scriptsOf(argv: readonly string[], manifest: Manifest): string[] {
   if (!['run-s', 'run-p', 'npm-run-all', 'npm-run-all2', 'concurrently', 'wireit'].includes(program)) return []
   const names = Object.keys(manifest.scripts)
   return words.flatMap((word) => {
-    const name = word.replace(/^(?:npm|pnpm|yarn|bun)(?:[: ]run)?[: ]/, '')
+    const name = word.replace(/^(?:npm|pnpm|yarn|bun)(?:[: ]run)?[: ]/, '').split(' ')[0]!
     if (!name.endsWith('*')) return names.includes(name) ? [name] : []
     return names.filter((one) => one.startsWith(name.replace(/\*+$/, '')))
   })

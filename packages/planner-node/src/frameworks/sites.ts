@@ -122,6 +122,12 @@ const preset = (
 
 /** Frameworks of pages that are written once: in order, what owns a bundler before it. */
 export const sites: readonly Framework[] = [
+  preset('public', ['hugo-bin', 'hugo-extended'], ['hugo'], ['hugo', '--gc'], {
+    name: 'hugo',
+    outside: true,
+    files: ['hugo.toml', 'hugo.yaml'],
+    flags: ['--destination', '-d'],
+  }),
   preset('public', ['gatsby'], ['gatsby'], ['gatsby', 'build'], { configs: ['gatsby-config'] }),
   preset('build', ['@docusaurus/core'], ['docusaurus'], ['docusaurus', 'build'], {
     name: 'docusaurus',

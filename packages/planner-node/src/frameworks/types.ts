@@ -78,6 +78,8 @@ export interface Framework {
   packages: readonly string[]
   /** Programs whose call in a script shows that it is used, and which build it. */
   programs?: readonly string[]
+  /** Its program comes with no package: a script that calls it shows that it is used. */
+  outside?: boolean
   /** Configuration files without their ending, or with it. */
   configs?: readonly string[]
   /** What else shows that it is used: files, or with a slash at the end directories. Empty: the dependency alone does. */
