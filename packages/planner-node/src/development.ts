@@ -42,6 +42,8 @@ const subcommands: Record<string, readonly string[]> = {
   'vuepress-vite': ['dev'],
   'vuepress-webpack': ['dev'],
   hexo: ['server', 's'],
+  hugo: ['server', 'serve'],
+  jekyll: ['serve', 's'],
   parcel: ['', 'serve', 'watch'],
   preact: ['watch', 'serve'],
   gridsome: ['develop'],
@@ -80,6 +82,14 @@ const subcommands: Record<string, readonly string[]> = {
   slides: [''],
 }
 
+/** With these a program that is not known shows what is being worked on. */
+const unsure = /^(?:dev|develop|serve|watch|preview)$/
+/** Whose first word is a file or a script. */
+const running = new Set([
+  ...['node', 'bun', 'deno', 'ts-node', 'babel-node', 'npm', 'pnpm', 'yarn', 'make', 'sh', 'bash', 'python', 'python3'],
+  ...['pm2', 'pm2-runtime', 'forever', 'cd', 'echo', 'caddy', 'php', 'docker'],
+])
+
 function isOne([program = '', ...rest]: readonly string[]): boolean {
   if (always.has(program)) return true
   const flags = rest.filter((one) => one.startsWith('-'))
@@ -95,7 +105,7 @@ function isOne([program = '', ...rest]: readonly string[]): boolean {
   const first = rest[0]
   const subcommand = first === undefined || first.startsWith('-') ? '' : first
   const known = subcommands[program]
-  if (known === undefined) return false
+  if (known === undefined) return unsure.test(subcommand) && !running.has(program)
   if (program === 'parcel' && /\.html$/.test(subcommand)) return true
   if (program === 'slidev' && !['build', 'export', 'format'].includes(subcommand)) return true
   // A folder stands where a subcommand may stand.

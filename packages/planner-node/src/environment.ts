@@ -16,10 +16,15 @@ function afterRead(list: Word[], end: number): number {
   }
 }
 
-/** What stands in for a value that ends at `end`: behind `??` or `||`, in the other branch of `… ? … : 4000`, or given to a name. */
+/** What stands in for a value that ends at `end`: behind `??` or `||`, in the other branch of `… ? … : 4000`, or last in a list of tries. */
 function defaultAfter(list: Word[], end: number): number | undefined {
   const i = afterRead(list, end)
   if (isMark(list[i], '??') || isMark(list[i], '||')) return numberAt(list, i + 1)
+  if (isMark(list[i], ',')) {
+    let at = i
+    while (isMark(list[at], ',') && isMark(list[at + 2], ',')) at += 2
+    return isMark(list[at + 2], ']') ? numberAt(list, at + 1) : undefined
+  }
   if (!isMark(list[i], '?')) return undefined
   let level = 0
   for (let at = i + 1; at < Math.min(i + 30, list.length); at++) {

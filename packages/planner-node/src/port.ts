@@ -7,7 +7,7 @@ import { importsOf, leadsTo } from './imports.js'
 import { fact, shown } from './manifest.js'
 import { defaultPort, limits } from './options.js'
 import { resolveFile } from './resolve.js'
-import { entryOf, flagValue } from './scripts.js'
+import { callsProgram, entryOf, flagValue } from './scripts.js'
 import { isMark, isName, portOf, valueOf, type Word, words } from './text.js'
 
 export { resolveFile }
@@ -131,12 +131,18 @@ const honouring: readonly [RegExp, number][] = [
   [/(?:^|\s)(?:remix-serve|react-router-serve)\s/, 3000],
   [/(?:^|\s)vinxi start/, 3000],
   [/(?:^|\s)fastify start(?:\s|$)/, 3000],
-  [/(?:^|[\s/])(?:serve|micro|probot run)(?:\s|$)/, 3000],
-  [/(?:^|[\s/])http-server(?:\s|$)/, 8080],
-  [/(?:^|[\s/])sirv(?:\s|$)/, 8080],
-  [/(?:^|[\s/])srvx(?:\s|$)/, 3000],
-  [/(?:^|[\s/])listhen(?:\s|$)/, 3000],
+  [/(?:^|\s)probot run(?:\s|$)/, 3000],
 ]
+/** The same of programs that need no subcommand. */
+const listening: Record<string, number> = {
+  serve: 3000,
+  micro: 3000,
+  'http-server': 8080,
+  sirv: 8080,
+  srvx: 3000,
+  listhen: 3000,
+}
+
 /**
  * What proves the port of a server that is started by `line` (a shell line or a joined argv): the line itself, a framework's own server,
  * or an entry file that reads PORT.
@@ -161,8 +167,8 @@ export async function findPort(
   const flag = Number(flagValue(text, ['-p', '--port', '-l']) ?? /(?:^|\s)PORT=(\d+)\s/.exec(text)?.[1])
   if (Number.isInteger(flag) && flag >= 1 && flag <= 65_535)
     return { fixed: { port: flag, evidence: { kind: 'script', signal: options.signal, value: shown(text) } } }
-  const known = honouring.find(([pattern]) => pattern.test(text))
-  const port = options.own ?? known?.[1]
+  const known = honouring.find(([pattern]) => pattern.test(text))?.[1]
+  const port = options.own ?? known ?? Object.entries(listening).find(([program]) => callsProgram(text, program))?.[1]
   if (port !== undefined)
     return {
       honoured: {

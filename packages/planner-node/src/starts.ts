@@ -89,7 +89,9 @@ export async function serverEntry(
     const here = await context.tree.has(posix.normalize(name))
     if (!here && (manifest.scripts.build === undefined || !isOutput(name))) continue
     const named = name === manifest.main
-    if (!/^server\.[mc]?js$/.test(name) && !(await opens(context, source, depends && named))) continue
+    // What a script starts again after each change is started once in production.
+    const known = name === started || /^server\.[mc]?js$/.test(name)
+    if (!known && !(await opens(context, source, depends && named))) continue
     const where = named
       ? { kind: 'config', file: 'package.json', signal: 'main' }
       : { kind: 'file', file: name, signal: name }

@@ -1,0 +1,132 @@
+import { isBlocked, type PlannerContext } from '@appaloft/core/spec'
+import { memoryTree } from '@appaloft/testkit'
+import { describe, expect, it } from 'vitest'
+import { node } from './index.js'
+
+type Files = Record<string, string>
+
+/** What is planned, in one line: blocked codes, a folder that is served, or a start and its port; behind it the build. */
+async function planned(files: Files): Promise<string> {
+  const tree = memoryTree({ 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
+  const context: PlannerContext = {
+    tree,
+    root: tree,
+    baseDirectory: '.',
+    source: { kind: 'local-folder', path: '.' },
+    profiles: { runtime: {}, network: {}, health: undefined, access: {}, environment: {}, volumes: [], binds: [] },
+    target: null,
+    signal: new AbortController().signal,
+  }
+  const claim = await node().detect(context)
+  if (claim === null) return 'not claimed'
+  const draft = await node().plan(context, claim)
+  if (isBlocked(draft)) return draft.blocked.map((one) => one.code).join()
+  const line = (one: { command: string | readonly string[] } | undefined) => [one?.command ?? '-'].flat().join(' ')
+  const what =
+    draft.artifact.kind === 'static-site'
+      ? `serves ${draft.artifact.publishDirectory}`
+      : `${line(draft.commands.start)} :${draft.network.internalPort}`
+  return `${what} < ${line(draft.commands.build)}`
+}
+
+const manifest = (
+  scripts: Record<string, string>,
+  dependencies: Record<string, string> = {},
+  more: Record<string, unknown> = {},
+) => JSON.stringify({ scripts, dependencies, ...more })
+
+describe('starts that only look like ones', () => {
+  it.each([
+    ['a serve command of a program that is not known', 'xyz serve', 'missing-start-intent'],
+    ['a watcher of a program that is not known', 'xyz watch src', 'missing-start-intent'],
+    ['a program that is known to serve files', 'serve -l $PORT', 'npm run start :3000 < -'],
+  ])('%s', async (_, start, expected) => {
+    const given = manifest({ start }, { express: '^5.0.0', serve: '^14.0.0' })
+    expect(await planned({ 'package.json': given })).toBe(expected)
+  })
+
+  it('what is started again after each change is started once, also where nothing proves a port', async () => {
+    const files = { 'worker.js': 'setInterval(() => {}, 1000)\n' }
+    const given = manifest({ start: 'nodemon worker.js' }, { nodemon: '^3.0.0' })
+    expect(await planned({ 'package.json': given, ...files })).toBe('missing-internal-port')
+    expect(await planned({ 'package.json': given })).toBe('missing-start-intent')
+  })
+
+  it('a server of files by version beside an export', async () => {
+    const given = manifest({ build: 'next build', start: 'npx serve@latest out' }, { next: '^15.0.0' })
+    const files = { 'next.config.ts': "export default { output: 'export' }\n", 'app/page.tsx': '' }
+    expect(await planned({ 'package.json': given, ...files })).toBe('serves out < npm run build')
+  })
+})
+
+describe('configurations that are put together', () => {
+  it('a wrapper of nothing', async () => {
+    const given = manifest({ build: 'next build', start: 'next start' }, { next: '^14.0.0', nextra: '^2.0.0' })
+    const config = "const wrap = require('nextra')({ theme: 'nextra-theme-docs' })\nmodule.exports = wrap()\n"
+    const files = { 'next.config.js': config, 'pages/index.mdx': '' }
+    expect(await planned({ 'package.json': given, ...files })).toBe('npm run start :3000 < npm run build')
+  })
+
+  const webpack = manifest(
+    { build: 'webpack --config tools/production.js' },
+    { webpack: '^5.0.0', 'html-webpack-plugin': '^5.0.0' },
+  )
+  const merged =
+    "const { merge } = require('webpack-merge')\nmodule.exports = merge(require('./shared'), { mode: 'production' })\n"
+  it.each([
+    ["module.exports = { output: { path: path.resolve(__dirname, '../www') } }\n", 'serves www < npm run build'],
+    ['module.exports = {}\n', 'serves dist < npm run build'],
+  ])('webpack from a file beside: %s', async (shared, expected) => {
+    expect(await planned({ 'package.json': webpack, 'tools/production.js': merged, 'tools/shared.js': shared })).toBe(
+      expected,
+    )
+  })
+
+  it('a directory relative to the folder of the configuration', async () => {
+    const config =
+      "const path = require('path')\nmodule.exports = { output: { path: path.join(__dirname, '..', 'site') } }\n"
+    expect(await planned({ 'package.json': webpack, 'tools/production.js': config })).toBe(
+      'serves site < npm run build',
+    )
+  })
+
+  it('a command line that wraps the framework’s', async () => {
+    const scripts = { dev: 'refine dev', build: 'refine build', start: 'refine start' }
+    const next = {
+      'package.json': manifest(scripts, { next: '^14.0.0' }),
+      'src/app/page.tsx': '',
+      'next.config.mjs': '',
+    }
+    expect(await planned(next)).toBe('npm run start :3000 < npm run build')
+    const vite = { 'package.json': manifest(scripts, { vite: '^5.0.0' }), 'vite.config.ts': '', 'index.html': '' }
+    expect(await planned(vite)).toBe('serves dist < npm run build')
+  })
+})
+
+describe('which script builds', () => {
+  const site = { 'docs/.vitepress/config.ts': 'export default {}\n', 'docs/index.md': '' }
+  it.each([
+    ['the site of a library has a script of its own', 'rimraf dist && tsup', 'npm run site:build'],
+    ['one that goes on to the site', 'tsup && npm run site:build', 'npm run build'],
+    ['one that cannot be seen through', 'node tools/all.js', 'npm run build'],
+  ])('%s', async (_, build, expected) => {
+    const given = manifest({ build, 'site:build': 'vitepress build docs' }, { vitepress: '^1.0.0', tsup: '^8.0.0' })
+    expect(await planned({ 'package.json': given, ...site })).toBe(`serves docs/.vitepress/dist < ${expected}`)
+  })
+
+  it('scripts run side by side with arguments', async () => {
+    const scripts = { build: 'run-p check "bundle {@}" --', bundle: 'vite build', check: 'vue-tsc --build' }
+    const files = { 'vite.config.ts': 'export default {}\n', 'index.html': '' }
+    expect(await planned({ 'package.json': manifest(scripts, { vite: '^6.0.0' }), ...files })).toBe(
+      'serves dist < npm run build',
+    )
+  })
+
+  it('Hugo beside a package.json', async () => {
+    const scripts = { start: 'hugo server -D', build: 'hugo --minify --destination www' }
+    const files = { 'hugo.toml': "baseURL = 'https://example.org/'\n", 'content/_index.md': '' }
+    expect(await planned({ 'package.json': manifest(scripts, { postcss: '^8.0.0' }), ...files })).toBe(
+      'serves www < npm run build',
+    )
+  })
+})
