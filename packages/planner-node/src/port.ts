@@ -62,8 +62,10 @@ export const isOutput = (path: string): boolean => outputs.test(posix.normalize(
 
 /** The source of a start file: itself where it exists, else what it is compiled from. */
 export async function sourceOf(context: PlannerContext, entry: string): Promise<string | null> {
-  const path = posix.normalize(entry)
-  if (path === '.') return fromMain(context)
+  const named = posix.normalize(entry).replace(/(?<=.)\/$/, '')
+  if (named === '.') return fromMain(context)
+  // Of a folder Node runs the index.
+  const path = outputs.test(`${named}/`) && !named.includes('/') ? posix.join(named, 'index.js') : named
   const own = await resolveFile(context, path)
   if (own !== null) return own
   if (!outputs.test(path)) return compiledFrom(context, path)
