@@ -15,7 +15,6 @@ import { observe } from './observe.js'
 import { detect, planDetected } from './planning.js'
 import { readModel } from './read-model.js'
 import { recovery } from './recovery.js'
-import { knownSecrets, shownPreview } from './redaction.js'
 import { byPromotion } from './retention.js'
 import { targetOf } from './runtime.js'
 import { refuse } from './verbs.js'
@@ -42,9 +41,7 @@ export function createDeployments(engine: Engine): Deployments {
         ...(request.gitRef ? { gitRef: request.gitRef } : {}),
         ...(request.commitSha ? { commitSha: request.commitSha } : {}),
       }
-      const { preview } = await planDetected(runtime, planInput, await detect(runtime, planInput))
-      const given = typeof request.resource === 'string' ? {} : (request.resource.environment ?? {})
-      return shownPreview(await knownSecrets(runtime, definition.id, given), preview)
+      return (await planDetected(runtime, planInput, await detect(runtime, planInput))).preview
     },
 
     create: (input, options) => create(engine, input, options),

@@ -110,6 +110,8 @@ export interface InstanceState {
   restarts: number
   /** Ports on which its processes were seen listening; absent where the target cannot tell. */
   listening?: number[]
+  /** Ports on which it listens for itself alone: on the loopback of a network of its own, where nobody else comes in. */
+  listeningLocally?: number[]
   /** The port that the target expects it to listen on. */
   expectedPort?: number
   outOfMemory?: boolean

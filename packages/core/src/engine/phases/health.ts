@@ -111,15 +111,22 @@ interface Missed {
 async function giveUp(attempt: Attempt, { outcome, state, port, attempts, last }: Missed): Promise<void> {
   const expected = state.instances.flatMap((one) => one.expectedPort ?? [])
   const listening = [...new Set(state.instances.flatMap((one) => one.listening ?? []))]
-  const elsewhere = outcome.refused === true && listening.length > 0 && !listening.some((one) => expected.includes(one))
+  const locally = [...new Set(state.instances.flatMap((one) => one.listeningLocally ?? []))]
+  // A relay before the release may take a connection that nobody waits for: what is seen inside decides.
+  const unheard = outcome.status === undefined && !outcome.ok && state.instances.some(isUnheard)
+  const refused = outcome.refused === true || unheard
+  const heard = [...listening, ...locally]
+  const elsewhere = refused && heard.length > 0 && !listening.some((one) => expected.includes(one))
   if (!elsewhere && !last) return
   const lastLogs = await runtimeLogs(attempt)
   if (outcome.ok) {
     const evidence = [seen('process', state.state, 'process')]
     fail(attempt, 'process', 'start-failed', `It answers, and is ${state.state}.`, attempts, evidence, { lastLogs })
   }
-  if (!outcome.refused) fail(attempt, 'health', outcome.code, outcome.message, attempts, outcome.evidence, { lastLogs })
-  const where = listening.length > 0 ? `it listens on ${listening.join(', ')}` : 'it listens on no port'
+  if (!refused) fail(attempt, 'health', outcome.code, outcome.message, attempts, outcome.evidence, { lastLogs })
+  const alone = locally.length > 0 ? `on ${locally.join(', ')} for itself alone (127.0.0.1): listen on 0.0.0.0` : ''
+  const open = listening.length > 0 ? `on ${listening.join(', ')}` : ''
+  const where = `it listens ${[open, alone].filter((one) => one !== '').join(', and ') || 'on no port'}`
   fail(
     attempt,
     'health',
@@ -127,9 +134,12 @@ async function giveUp(attempt: Attempt, { outcome, state, port, attempts, last }
     `Nothing answers on the release's port ${expected.join(', ') || port}; ${where}.`,
     attempts,
     [...outcome.evidence, seen('expected-port', expected, 'process'), seen('listening', listening, 'process')],
-    { expected, listening, lastLogs },
+    { expected, listening, ...(locally.length > 0 ? { listeningLocally: locally } : {}), lastLogs },
   )
 }
+
+const isUnheard = ({ expectedPort, listening }: RunningState['instances'][number]): boolean =>
+  expectedPort !== undefined && listening !== undefined && !listening.includes(expectedPort)
 
 async function warnOfDefault(attempt: Attempt, { plan }: ReleaseRecord, { status }: Outcome): Promise<void> {
   const { health } = plan
