@@ -4,7 +4,15 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import {
+  type SiteCase,
+  siteCases,
+  siteEncodings,
+  siteFiles,
+  siteForbidden,
+  siteRanges,
+  spaCases,
+} from '@appaloft/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serveSite } from './site.js'
 
@@ -26,18 +34,9 @@ async function serve(root: string, spaFallback: boolean): Promise<number> {
 
 beforeAll(async () => {
   for (const site of ['plain', 'spa', 'bare']) {
-    put(`${site}/index.html`, `<h1>${site}`)
-    put(`${site}/about/index.html`, '<h1>about')
-    put(`${site}/page.html`, '<h1>page')
-    put(`${site}/digits.txt`, '0123456789')
-    put(`${site}/.env`, 'SECRET=1')
-    put(`${site}/.well-known/security.txt`, 'mailto:')
-    put(`${site}/app.js`, 'console.log(1)')
-    put(`${site}/app.js.br`, brotliCompressSync('console.log(1)'))
-    put(`${site}/app.js.gz`, gzipSync('console.log(1)'))
-    put(`${site}/a b/ü.txt`, 'named')
+    const files = siteFiles(site, { notFound: site !== 'bare' })
+    for (const [path, content] of Object.entries(files)) put(`${site}/${path}`, content)
   }
-  for (const site of ['plain', 'spa']) put(`${site}/404.html`, '<h1>nothing here')
   put('secret.txt', 'outside')
   port.plain = await serve('plain', false)
   port.spa = await serve('spa', true)
@@ -79,46 +78,17 @@ function ask(
 }
 
 describe('files', () => {
-  it.each([
-    ['the directory index', '/', 200, '<h1>plain', 'text/html'],
-    ['an exact file', '/digits.txt', 200, '0123456789', 'text/plain'],
-    ['the index of a folder, with a slash', '/about/', 200, '<h1>about', 'text/html'],
-    ['the index of a folder, without', '/about', 200, '<h1>about', 'text/html'],
-    ['a page without its ending', '/page', 200, '<h1>page', 'text/html'],
-    ['a query', '/digits.txt?v=2', 200, '0123456789', 'text/plain'],
-    ['an escaped name', '/a%20b/%C3%BC.txt', 200, 'named', 'text/plain'],
-    ['.well-known', '/.well-known/security.txt', 200, 'mailto:', 'text/plain'],
-    ['a script', '/app.js', 200, 'console.log(1)', 'text/javascript'],
-    ['a missing file', '/missing.css', 404, '<h1>nothing here', 'text/html'],
-    ['a missing page', '/missing', 404, '<h1>nothing here', 'text/html'],
-    ['a dot file', '/.env', 404, '<h1>nothing here', 'text/html'],
-    ['an escaped dot file', '/%2eenv', 404, '<h1>nothing here', 'text/html'],
-    ['a path out of the folder', '/../secret.txt', 404, '<h1>nothing here', 'text/html'],
-    ['an escaped path out of the folder', '/%2e%2e/secret.txt', 404, '<h1>nothing here', 'text/html'],
-    ['a doubly escaped one', '/%252e%252e/secret.txt', 404, '<h1>nothing here', 'text/html'],
-    ['one with backslashes', '/..%5csecret.txt', 404, '<h1>nothing here', 'text/html'],
-    ['a path out of a folder', '/about/../../secret.txt', 404, '<h1>nothing here', 'text/html'],
-    ['a broken escape', '/%E0%A4%A', 404, '<h1>nothing here', 'text/html'],
-    ['a NUL', '/digits.txt%00.html', 404, '<h1>nothing here', 'text/html'],
-  ])('%s', async (_what, path, status, body, type) => {
-    const answer = await ask('plain', path)
-    expect([answer.status, answer.body]).toEqual([status, body])
+  const check = async (site: keyof typeof port, { path, status, body, type }: SiteCase) => {
+    const answer = await ask(site, path)
+    expect([answer.status, answer.body]).toEqual([[status].flat()[0], body])
     expect(answer.headers['content-type']).toMatch(new RegExp(`^${type}`))
-  })
+  }
+  it.each(siteCases)('$title', (one) => check('plain', one))
+  it.each(spaCases)('as a single-page application $title', (one) => check('spa', one))
 
   it('without a 404.html the answer is a plain one', async () => {
     const answer = await ask('bare', '/missing')
     expect([answer.status, answer.body]).toEqual([404, 'Not found\n'])
-  })
-
-  it.each([
-    ['an unknown page is the index', '/users/7', 200, '<h1>spa'],
-    ['a file that exists is itself', '/digits.txt', 200, '0123456789'],
-    ['a missing file with an ending stays missing', '/assets/old.js', 404, '<h1>nothing here'],
-    ['a dot file stays hidden', '/.env', 404, '<h1>nothing here'],
-  ])('as a single-page application %s', async (_what, path, status, body) => {
-    const answer = await ask('spa', path)
-    expect([answer.status, answer.body]).toEqual([status, body])
   })
 })
 
@@ -131,7 +101,7 @@ describe('requests', () => {
     expect([missing.status, missing.body]).toEqual([404, ''])
   })
 
-  it.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
+  it.each(siteForbidden)('%s is not allowed', async (method) => {
     const answer = await ask('plain', '/', { method })
     expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, HEAD'])
   })
@@ -146,11 +116,7 @@ describe('requests', () => {
   })
 
   it.each([
-    ['bytes=2-4', 206, '234', 'bytes 2-4/10'],
-    ['bytes=7-', 206, '789', 'bytes 7-9/10'],
-    ['bytes=-3', 206, '789', 'bytes 7-9/10'],
-    ['bytes=-30', 206, '0123456789', 'bytes 0-9/10'],
-    ['bytes=8-99', 206, '89', 'bytes 8-9/10'],
+    ...siteRanges,
     ['bytes=10-', 416, '', 'bytes */10'],
     ['bytes=-0', 416, '', 'bytes */10'],
     ['bytes=0-0', 200, '0123456789', undefined],
@@ -171,13 +137,7 @@ describe('requests', () => {
     expect((await ask('plain', '/digits.txt', { headers: same })).body).toBe('234')
   })
 
-  it.each([
-    ['br, gzip', 'br'],
-    ['gzip', 'gzip'],
-    ['gzip, br;q=0', 'gzip'],
-    ['identity', undefined],
-    ['', undefined],
-  ])('of the precompressed files the one that %j takes', async (accepted, encoding) => {
+  it.each(siteEncodings)('of the precompressed files the one that %j takes', async (accepted, encoding) => {
     const answer = await ask('plain', '/app.js', { headers: { 'accept-encoding': accepted } })
     expect([answer.status, answer.headers['content-encoding']]).toEqual([200, encoding])
     expect(answer.headers['content-type']).toMatch(/^text\/javascript/)

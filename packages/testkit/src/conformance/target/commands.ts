@@ -29,7 +29,9 @@ export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
           .find((text) => text.startsWith('names='))
           ?.slice(6)
           .split(',') ?? []
-      const strange = names.filter((name) => !/^(PATH|HOME|LANG|TZ|TMPDIR|GIVEN|APPALOFT_\w+_ID)$/.test(name))
+      const strange = names.filter(
+        (name) => !/^(PATH|HOME|LANG|TZ|TMPDIR|HOSTNAME|(NODE|YARN)_VERSION|GIVEN|APPALOFT_\w+_ID)$/.test(name),
+      )
       assert.deepEqual(strange, [])
       assert.deepEqual(await stage.target.list('res_web'), [])
     }),

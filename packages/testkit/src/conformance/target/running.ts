@@ -113,7 +113,8 @@ export const runningCases: readonly ConformanceCase<TargetFactory>[] = [
       assert.equal(value('APPALOFT_RELEASE_ID'), input.releaseId)
       assert.match(value('PORT') ?? '', /^\d+$/)
       assert.equal(value('APPALOFT_TEST_CANARY'), '')
-      const allowed = /^(PATH|HOME|LANG|TZ|TMPDIR|PORT|GIVEN|APPALOFT_(DEPLOYMENT|RELEASE|RESOURCE)_ID)$/
+      const allowed =
+        /^(PATH|HOME|LANG|TZ|TMPDIR|HOSTNAME|(NODE|YARN)_VERSION|PORT|GIVEN|APPALOFT_(DEPLOYMENT|RELEASE|RESOURCE)_ID)$/
       const strange = (value('names') ?? '').split(',').filter((name) => !allowed.test(name))
       assert.deepEqual(strange, [])
     }),
