@@ -85,7 +85,10 @@ async function nodeTree(folder, parts) {
   for (const name of ['npm', 'npx'])
     symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(folder, 'usr/bin', name))
   await call('chown', ['-R', '1000:1000', join(folder, 'home/node')])
-  return [`ENV ${path}`, `ENV NODE_EXTRA_CA_CERTS=${bundle}`, 'CMD ["node"]']
+  // By npm's own settings: a variable would be seen by everything that runs.
+  mkdirSync(join(folder, 'usr/etc'), { recursive: true })
+  if (existsSync(bundle)) writeFileSync(join(folder, 'usr/etc/npmrc'), `cafile=${bundle}\n`)
+  return [`ENV ${path}`, 'CMD ["node"]']
 }
 
 function npmFolder() {
@@ -114,6 +117,8 @@ async function caddyTree(folder, parts) {
   cpSync(caddy, join(folder, 'usr/bin/caddy'))
   for (const one of ['config/caddy', 'data/caddy', 'etc/caddy', 'srv'])
     mkdirSync(join(folder, one), { recursive: true })
+  if (existsSync('/etc/mime.types')) cpSync('/etc/mime.types', join(folder, 'etc/mime.types'))
+  else writeFileSync(join(folder, 'etc/mime.types'), 'text/plain txt text\n')
   writeFileSync(join(folder, 'etc/caddy/Caddyfile'), ':80 {\n\troot * /srv\n\tfile_server\n}\n')
   if ((await attempt('ldd', [caddy])) !== null) await copyLibraries(folder, caddy)
   const start = '["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]'

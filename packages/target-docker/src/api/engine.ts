@@ -1,0 +1,126 @@
+import type { Readable } from 'node:stream'
+import type { EngineAddress } from './address.js'
+import { EngineClient, EngineError } from './client.js'
+import * as schemas from './schemas.js'
+
+export interface Call {
+  signal?: AbortSignal | undefined
+}
+
+type Filters = Record<string, string[]>
+
+/** The calls of the engine's API that are used, one method each. Names of containers go where ids go. */
+export class Engine {
+  readonly client: EngineClient
+
+  constructor(readonly address: EngineAddress) {
+    this.client = new EngineClient(address)
+  }
+
+  version = (call: Call = {}) => this.client.json('/version', schemas.versionSchema, call)
+  info = (call: Call = {}) => this.client.json('/info', schemas.infoSchema, call)
+
+  /** All, whatever their state. */
+  containers = (label: string[], call: Call = {}) => {
+    const query = { all: true, filters: { label } satisfies Filters }
+    return this.client.json('/containers/json', schemas.containerListSchema, { ...call, query })
+  }
+
+  container = (name: string, call: Call = {}) =>
+    orNull(this.client.json(`/containers/${name}/json`, schemas.containerSchema, call))
+
+  create = async (name: string, body: object, call: Call = {}) =>
+    (
+      await this.client.json('/containers/create', schemas.createdSchema, {
+        ...call,
+        method: 'POST',
+        query: { name },
+        body,
+      })
+    ).Id
+
+  start = (name: string, call: Call = {}) => this.#post(`/containers/${name}/start`, call)
+  /** @param seconds whole ones */
+  stop = (name: string, seconds: number, call: Call = {}) =>
+    this.#post(`/containers/${name}/stop`, call, { t: seconds })
+  kill = (name: string, signal: string, call: Call = {}) => this.#post(`/containers/${name}/kill`, call, { signal })
+  rename = (name: string, to: string, call: Call = {}) => this.#post(`/containers/${name}/rename`, call, { name: to })
+  update = (name: string, body: object, call: Call = {}) => this.#post(`/containers/${name}/update`, call, {}, body)
+
+  /** With its anonymous volumes. */
+  remove = (name: string, call: Call = {}) =>
+    this.client.text(`/containers/${name}`, { ...call, method: 'DELETE', query: { force: true, v: true } })
+
+  logs = (
+    name: string,
+    options: { follow: boolean; tail?: number | undefined },
+    call: Call = {},
+  ): Promise<Readable> => {
+    const query = { stdout: true, stderr: true, follow: options.follow, tail: options.tail }
+    return this.client.stream(`/containers/${name}/logs`, { ...call, query })
+  }
+
+  putArchive = (name: string, path: string, archive: Buffer, call: Call = {}) =>
+    this.client.text(`/containers/${name}/archive`, { ...call, method: 'PUT', query: { path }, body: archive })
+
+  /** Is there something at this path in the container's file system? */
+  holds = async (name: string, path: string, call: Call = {}): Promise<boolean> => {
+    const answer = await orNull(
+      this.client.stream(`/containers/${name}/archive`, { ...call, method: 'HEAD', query: { path } }),
+    )
+    answer?.resume()
+    return answer !== null
+  }
+
+  /** Runs a command inside; its output as a stream of frames. */
+  exec = async (name: string, body: object, call: Call = {}): Promise<{ id: string; output: Readable }> => {
+    const settings = { ...call, method: 'POST' as const, body: { AttachStdout: true, AttachStderr: true, ...body } }
+    const { Id: id } = await this.client.json(`/containers/${name}/exec`, schemas.createdSchema, settings)
+    const output = await this.client.stream(`/exec/${id}/start`, {
+      ...call,
+      method: 'POST',
+      body: { Detach: false, Tty: false },
+    })
+    return { id, output }
+  }
+
+  execExit = async (id: string, call: Call = {}) =>
+    (await this.client.json(`/exec/${id}/json`, schemas.execSchema, call)).ExitCode
+
+  image = (name: string, call: Call = {}) => orNull(this.client.json(`/images/${name}/json`, schemas.imageSchema, call))
+  images = (label: string[], call: Call = {}) =>
+    this.client.json('/images/json', schemas.imageListSchema, {
+      ...call,
+      query: { filters: { label } satisfies Filters },
+    })
+  tag = (image: string, repo: string, tag: string, call: Call = {}) =>
+    this.#post(`/images/${image}/tag`, call, { repo, tag })
+  /** Takes one name from an image; the image goes with its last one. */
+  untag = (name: string, call: Call = {}) => orNull(this.client.text(`/images/${name}`, { ...call, method: 'DELETE' }))
+  /** Its digest as the registry has it now. */
+  distribution = (name: string, headers: Record<string, string>, call: Call = {}) =>
+    this.client.json(`/distribution/${name}/json`, schemas.distributionSchema, { ...call, headers })
+  /** JSON values, one after the other, while it goes on. */
+  pull = (name: string, headers: Record<string, string>, call: Call = {}): Promise<Readable> =>
+    this.client.stream('/images/create', { ...call, method: 'POST', query: { fromImage: name }, headers })
+
+  volumes = async (label: string[], call: Call = {}) => {
+    const query = { filters: { label } satisfies Filters }
+    return (await this.client.json('/volumes', schemas.volumeListSchema, { ...call, query })).Volumes
+  }
+  /** Of a name that is there already, what is there. */
+  createVolume = (body: object, call: Call = {}) =>
+    this.client.json('/volumes/create', schemas.volumeSchema, { ...call, method: 'POST', body })
+  removeVolume = (name: string, call: Call = {}) =>
+    orNull(this.client.text(`/volumes/${name}`, { ...call, method: 'DELETE' }))
+
+  #post = (path: string, call: Call, query: Record<string, string | number> = {}, body?: object) =>
+    this.client.text(path, { ...call, method: 'POST', query, ...(body === undefined ? {} : { body }) })
+}
+
+/** Where there is no such thing, null. */
+export const orNull = <T>(asked: Promise<T>): Promise<T | null> =>
+  asked.catch((error: unknown) => {
+    if (error instanceof EngineError && error.status === 404) return null
+    throw error
+  })

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+
+// Of what the engine answers, the fields that are used. More may come, and versions differ in the rest.
+
+const labels = z
+  .record(z.string(), z.string())
+  .nullish()
+  .transform((value) => value ?? {})
+
+export const containerSummarySchema = z.object({
+  Id: z.string(),
+  /** Each with a slash before it. */
+  Names: z.array(z.string()),
+  State: z.string(),
+  Labels: labels,
+})
+export const containerListSchema = z.array(containerSummarySchema)
+
+export const containerSchema = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Image: z.string(),
+  RestartCount: z.number(),
+  State: z.object({
+    Status: z.string(),
+    OOMKilled: z.boolean(),
+    Pid: z.number(),
+    ExitCode: z.number(),
+    Error: z.string(),
+    StartedAt: z.string(),
+  }),
+  Config: z.object({ Labels: labels }),
+  HostConfig: z.object({
+    PortBindings: z
+      .record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable())
+      .nullish()
+      .transform((value) => value ?? {}),
+  }),
+})
+export type Container = z.infer<typeof containerSchema>
+
+export const imageSchema = z.object({
+  Id: z.string(),
+  RepoTags: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? []),
+  RepoDigests: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? []),
+  Config: z
+    .object({
+      Env: z
+        .array(z.string())
+        .nullish()
+        .transform((value) => value ?? []),
+      Entrypoint: z
+        .array(z.string())
+        .nullish()
+        .transform((value) => value ?? []),
+      Cmd: z
+        .array(z.string())
+        .nullish()
+        .transform((value) => value ?? []),
+      User: z
+        .string()
+        .nullish()
+        .transform((value) => value ?? ''),
+      WorkingDir: z
+        .string()
+        .nullish()
+        .transform((value) => value ?? ''),
+    })
+    .nullish()
+    .transform((value) => value ?? { Env: [], Entrypoint: [], Cmd: [], User: '', WorkingDir: '' }),
+})
+export type Image = z.infer<typeof imageSchema>
+
+export const imageListSchema = z.array(
+  z.object({
+    Id: z.string(),
+    RepoTags: z
+      .array(z.string())
+      .nullish()
+      .transform((value) => value ?? []),
+    Labels: labels,
+    Created: z.number(),
+  }),
+)
+
+export const volumeSchema = z.object({ Name: z.string(), Labels: labels })
+export const volumeListSchema = z.object({
+  Volumes: z
+    .array(volumeSchema)
+    .nullish()
+    .transform((value) => value ?? []),
+})
+
+export const versionSchema = z.object({ Version: z.string(), ApiVersion: z.string() })
+export const infoSchema = z.object({
+  DockerRootDir: z.string(),
+  OperatingSystem: z.string(),
+  Architecture: z.string(),
+  Warnings: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? []),
+})
+export const createdSchema = z.object({ Id: z.string() })
+export const execSchema = z.object({ ExitCode: z.number().nullable() })
+export const distributionSchema = z.object({ Descriptor: z.object({ digest: z.string() }) })

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto'
+import { statfs } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import process from 'node:process'
+import { AppaloftError, type BuildInput, type BuildResult, type Host, type ReleaseRecord } from '@appaloft/core/spec'
+import { LineSplitter } from '../api/lines.js'
+import type { Image } from '../api/schemas.js'
+import type { Parts } from '../containers/start.js'
+import { checkMark } from '../marks.js'
+import { label } from '../names.js'
+import { provide } from '../registry/pull.js'
+import { type BuildxInput, buildx } from './buildx.js'
+import { dockerfileFor } from './dockerfile.js'
+import { buildFailure } from './failure.js'
+import type { BuildEvent } from './rawjson.js'
+import { type BuildVariables, inputsArgument, safePath } from './words.js'
+
+export interface BuildParts extends Parts {
+  host: Host
+}
+
+/** Pulls or builds, or finds what the same inputs gave before. */
+export async function build(parts: BuildParts, input: BuildInput): Promise<BuildResult> {
+  const { engine, names } = parts
+  const { plan, resourceId, signal, token } = input
+  await checkMark(engine, names, resourceId, token, signal)
+  if (plan.artifact.kind === 'image') return await pullImage(parts, input, plan.artifact.image)
+  const variables = variablesOf(input)
+  const generated = dockerfileFor(plan, parts.settings, variables)
+  const inputs = createHash('sha256')
+    .update(JSON.stringify([input.inputsDigest, generated]))
+    .digest('hex')
+  const found = input.noCache ? undefined : await builtBefore(parts, resourceId, inputs, signal)
+  if (found !== undefined) return { artifact: found, cached: true }
+  if (input.sourceDirectory === null)
+    throw new AppaloftError('unsupported-runtime-target', { message: 'A source without files cannot be built.' })
+  await checkSpace(parts, signal)
+  await sweep(parts, resourceId, signal)
+  const labels = names.labels({ resourceId }, 'build', { [label.inputs]: inputs })
+  const result = await buildx({ ...common(parts, input, variables), ...sourceOf(input, generated), labels })
+  signal.throwIfAborted()
+  if ('failed' in result) throw buildFailure(result.failed, plan, parts.settings.cli)
+  // Not kept where a newer holder has taken over meanwhile: without a name it is swept.
+  await checkMark(engine, names, resourceId, token, signal)
+  const { repo, tag, name } = names.image(
+    resourceId,
+    `b-${inputs.slice(0, 24)}-${result.image.replace(/^sha256:/, '').slice(0, 12)}`,
+  )
+  await engine.tag(result.image, repo, tag, { signal })
+  return { artifact: { image: result.image, name }, cached: false }
+}
+
+const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
+  name,
+  name.toLowerCase(),
+])
+
+function variablesOf({ environment, secretNames }: BuildInput): BuildVariables {
+  const all = Object.keys(environment).sort()
+  return {
+    plain: all.filter((name) => !secretNames.includes(name)),
+    secret: all.filter((name) => secretNames.includes(name)),
+  }
+}
+
+function common(parts: BuildParts, input: BuildInput, { plain, secret }: BuildVariables) {
+  const values = (wanted: readonly string[]) =>
+    Object.fromEntries(wanted.map((name) => [name, input.environment[name] ?? '']))
+  const through = proxyVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+  return {
+    engine: parts.engine,
+    host: parts.host,
+    cli: parts.settings.cli,
+    env: process.env,
+    signal: input.signal,
+    args: { ...Object.fromEntries(through), ...values(plain), ...ownArguments(input) },
+    secrets: values(secret),
+    noCache: input.noCache,
+    onEvent: logged(input),
+  }
+}
+
+const ownArguments = ({ plan: { artifact }, inputsDigest }: BuildInput): Record<string, string> =>
+  artifact.kind === 'dockerfile' ? (artifact.buildArgs ?? {}) : { [inputsArgument]: inputsDigest }
+
+function sourceOf(input: BuildInput, generated: string | null): Pick<BuildxInput, 'context' | 'dockerfile' | 'target'> {
+  const source = input.sourceDirectory ?? ''
+  const { artifact } = input.plan
+  // Nothing is left out: what the source ignores is not in this copy of it.
+  if (artifact.kind !== 'dockerfile') return { context: source, dockerfile: { text: generated ?? '', ignore: '' } }
+  const context = safePath(artifact.context)
+  return {
+    context: join(source, context),
+    dockerfile: { path: posix.relative(context, safePath(artifact.dockerfilePath)) },
+    target: artifact.buildTarget,
+  }
+}
+
+/** What commands print becomes the build's log. Of a Dockerfile of the user's the steps are told too. */
+function logged({ plan, log }: BuildInput): (event: BuildEvent) => void {
+  const own = plan.artifact.kind === 'dockerfile'
+  const splitters = new Map<string, LineSplitter>()
+  return (event) => {
+    if (event.type === 'output') {
+      const key = `${event.step}/${event.stream}`
+      const splitter = splitters.get(key) ?? new LineSplitter((text) => log({ stream: event.stream, text }))
+      splitters.set(key, splitter)
+      splitter.push(event.data)
+      return
+    }
+    if (event.type === 'step-succeeded' || event.type === 'step-failed') {
+      for (const stream of ['stdout', 'stderr'] as const) {
+        splitters.get(`${event.step}/${stream}`)?.end()
+        splitters.delete(`${event.step}/${stream}`)
+      }
+    }
+    if (!own || event.type === 'message' || !/^\[(?!internal)/.test(event.name)) return
+    if (event.type === 'step-started') log({ stream: 'stdout', text: event.name })
+    else if (event.type === 'step-succeeded' && event.cached)
+      log({ stream: 'stdout', text: `${event.name}: unchanged` })
+  }
+}
+
+async function builtBefore({ engine, names }: Parts, resourceId: string, inputs: string, signal: AbortSignal) {
+  const found = await engine.images([...names.ofResource(resourceId, 'build'), `${label.inputs}=${inputs}`], { signal })
+  const prefix = names.image(resourceId, '').name
+  const [newest] = found
+    .flatMap(({ Id: image, RepoTags: tags, Created: created }) =>
+      tags.filter((tag) => tag.startsWith(prefix)).map((name) => ({ image, name, created })),
+    )
+    .sort((a, b) => b.created - a.created)
+  return newest === undefined ? undefined : { image: newest.image, name: newest.name }
+}
+
+/** Images that a build made and nobody named: its attempt was aborted or overtaken. */
+async function sweep({ engine, names }: Parts, resourceId: string, signal: AbortSignal): Promise<void> {
+  for (const { Id: id, RepoTags: tags } of await engine.images(names.ofResource(resourceId, 'build'), { signal }))
+    if (tags.every((tag) => tag === '<none>:<none>')) await engine.untag(id, { signal }).catch(() => undefined)
+}
+
+async function pullImage(parts: BuildParts, input: BuildInput, reference: string): Promise<BuildResult> {
+  const { engine, names, settings, host } = parts
+  const { signal, resourceId, token, log } = input
+  await checkSpace(parts, signal)
+  const { image, digest, pulled } = await provide({ engine, settings, host, env: process.env, signal, log }, reference)
+  await checkMark(engine, names, resourceId, token, signal)
+  // A name of ours keeps it, when the registry's tag moves on to another.
+  const { repo, tag, name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
+  await engine.tag(image.Id, repo, tag, { signal })
+  return {
+    artifact: { image: image.Id, name, reference, ...(digest === undefined ? {} : { digest }), pulled },
+    cached: !pulled,
+  }
+}
+
+/** The image that a release runs. Errors: `release-not-found`. */
+export async function imageOf({ engine }: Parts, release: ReleaseRecord, signal: AbortSignal): Promise<Image> {
+  const { image, digest } = release.artifact
+  if (typeof image !== 'string')
+    throw new AppaloftError('release-not-found', { message: 'The release names no image of this target.' })
+  const found =
+    (await engine.image(image, { signal })) ??
+    (typeof digest === 'string' ? await engine.image(digest, { signal }) : null)
+  if (found !== null) return found
+  throw new AppaloftError('release-not-found', {
+    message: 'The image of this release is no longer on the engine.',
+    recoveryHint: 'Redeploy the resource: that builds or pulls it anew.',
+  })
+}
+
+const failBytes = 64 * 1024 * 1024
+
+/** Before anything is fetched: a full disk half-way leaves more behind. Only where the engine's disk is one of this machine's. */
+async function checkSpace({ engine }: Parts, signal: AbortSignal): Promise<void> {
+  if (engine.address.kind !== 'unix') return
+  const { DockerRootDir: root } = await engine.info({ signal })
+  const disk = await statfs(root).catch(() => null)
+  if (disk === null || disk.bavail * disk.bsize >= failBytes) return
+  throw new AppaloftError('disk-full', {
+    message: `The disk of the Docker Engine has ${Math.floor((disk.bavail * disk.bsize) / 1024 / 1024)} MiB left.`,
+    details: { folder: root },
+  })
+}

@@ -1,0 +1,92 @@
+import { AppaloftError, type Command, type ErrorCode, type Plan } from '@appaloft/core/spec'
+import { isDiskFull, pullError, pullFaultOf } from '../registry/faults.js'
+import { type Failed, notThere } from './buildx.js'
+import { missingProgram, Signs } from './signs.js'
+import { emptyExitCode } from './site.js'
+
+/** Which command a stage of a generated Dockerfile runs, and how its failure is called. */
+const stages: Record<string, { code: ErrorCode; command: (plan: Plan) => Command | undefined }> = {
+  install: { code: 'install-failed', command: ({ commands }) => commands.install?.command },
+  production: { code: 'install-failed', command: ({ commands }) => commands.install?.command },
+  build: { code: 'build-failed', command: ({ commands }) => commands.build?.command },
+  package: { code: 'package-failed', command: ({ commands }) => commands.package?.command },
+}
+
+/** What is wrong, by what BuildKit and the commands said. */
+export function buildFailure({ step, lines, error, exitCode }: Failed, plan: Plan, cli: string): AppaloftError {
+  const details = {
+    ...(exitCode === null ? {} : { exitCode }),
+    lastLogs: lines,
+    ...(step === null ? {} : { step: step.slice(0, 500) }),
+  }
+  if (
+    /cannot connect to the docker daemon|error during connect|failed to dial|connection refused.*docker\.sock/i.test(
+      error,
+    )
+  )
+    return new AppaloftError('runtime-backend-unavailable', { message: 'The Docker Engine does not answer.', details })
+  if (/is not a docker command|unknown command.*buildx|unknown flag: --progress/i.test(error)) return notThere(cli)
+  const signs = new Signs()
+  for (const line of lines) signs.see(line)
+  if (signs.diskFull || isDiskFull(error))
+    return new AppaloftError('disk-full', { details: { ...details, engine: error.slice(0, 1000) } })
+  const image = imageOf(step, error)
+  if (exitCode === null && image !== null) return pullError(pullFaultOf(error), image, error)
+  const stage = /^\[(\w+)\s+\d+\/\d+\]/.exec(step ?? '')?.[1] ?? ''
+  const known = stages[stage]
+  const code = known?.code ?? 'build-failed'
+  const { artifact } = plan
+  if (artifact.kind === 'static-site' && stage === 'publish' && (exitCode === emptyExitCode || exitCode === null)) {
+    const { publishDirectory } = artifact
+    const what = exitCode === null ? 'does not exist' : 'is empty'
+    return new AppaloftError('publish-directory-missing', {
+      message: `The publish directory ${publishDirectory} ${what} after the build.`,
+      details: { publishDirectory },
+    })
+  }
+  const missing = exitCode === null ? null : missingProgram(exitCode, lines)
+  if (missing !== null)
+    return new AppaloftError('command-not-found', {
+      message: `The command ${missing} does not exist in the image that builds.`,
+      details: { ...details, command: missing },
+      recoveryHint: 'Choose a base image that has the tool, or change the command.',
+    })
+  if (exitCode === 137)
+    return new AppaloftError('out-of-memory', {
+      message: 'A build command was killed, as happens when memory runs out.',
+      details,
+    })
+  if (code === 'install-failed' && signs.outOfStep !== null)
+    return new AppaloftError('lockfile-out-of-step', { details: { ...details, lastLogs: signs.outOfStep } })
+  if (code === 'install-failed' && signs.registry !== null)
+    return new AppaloftError(code, { ...registryFaults[signs.registry], details })
+  const command = known?.command(plan)
+  const name = command === undefined ? (step ?? 'build') : typeof command === 'string' ? command : command.join(' ')
+  const how = exitCode === null ? `: ${error.slice(0, 500)}` : ` ended with exit code ${exitCode}.`
+  return new AppaloftError(code, {
+    message: `${command === undefined ? 'The step' : 'The command'} ${name.slice(0, 200)}${how}`,
+    details: { ...details, ...(plan.artifact.kind === 'dockerfile' ? { profileField: 'runtime.dockerfilePath' } : {}) },
+  })
+}
+
+const registryFaults = {
+  unreachable: {
+    category: 'network' as const,
+    retriable: true,
+    message: 'The install could not reach the package registry from the build.',
+    recoveryHint: 'Check the network of the engine’s builds, and the registry and proxy settings; then retry.',
+  },
+  refused: {
+    category: 'credentials' as const,
+    message: 'The package registry did not let the install in.',
+    recoveryHint: 'Give the build valid credentials for the registry, as a secret variable of build scope.',
+  },
+}
+
+/** The image whose pull or look-up failed. */
+function imageOf(step: string | null, error: string): string | null {
+  const named =
+    /load metadata for (\S+)/.exec(step ?? '')?.[1] ?? /(?:FROM|pull(?:ing)?) (\S+@sha256\S+|\S+)/.exec(step ?? '')?.[1]
+  if (named !== undefined) return named
+  return /failed to solve: (\S+?): (?:failed to|pull access|.*not found)/.exec(error)?.[1] ?? null
+}

@@ -1,0 +1,147 @@
+import type { CallOptions, InstanceState, OwnedThing, Reach, RunningRef, RunningState } from '@appaloft/core/spec'
+import type { Engine } from '../api/engine.js'
+import type { Container } from '../api/schemas.js'
+import type { Names } from '../names.js'
+import { containersOf, instancesOf } from './find.js'
+import type { Listeners, Listening } from './listening.js'
+
+/** So long after its start a release that listens nowhere is nothing to look into. */
+const youngMs = 1_000
+
+export const stateOf = (status: string): InstanceState['state'] => {
+  if (status === 'running' || status === 'paused') return 'running'
+  if (status === 'created') return 'starting'
+  if (status === 'restarting') return 'restarting'
+  return status === 'exited' || status === 'dead' || status === 'removing' ? 'exited' : 'unknown'
+}
+
+/** What the kernel says by an exit code above 128. */
+const signals: Record<number, string> = {
+  129: 'SIGHUP',
+  130: 'SIGINT',
+  132: 'SIGILL',
+  134: 'SIGABRT',
+  135: 'SIGBUS',
+  136: 'SIGFPE',
+  137: 'SIGKILL',
+  139: 'SIGSEGV',
+  141: 'SIGPIPE',
+  143: 'SIGTERM',
+}
+
+export async function inspect(
+  engine: Engine,
+  names: Names,
+  listeners: Listeners,
+  ref: RunningRef,
+  { signal }: CallOptions = {},
+): Promise<RunningState> {
+  const seen = await lookAt(engine, names, listeners, ref, signal)
+  if (seen.length === 0) return { state: 'absent', instances: [] }
+  const instances = seen.map(({ container, listening }) => instanceOf(container, listening))
+  return { state: together(instances), instances }
+}
+
+interface Seen {
+  container: Container
+  listening: Listening | null
+}
+
+async function lookAt(
+  engine: Engine,
+  names: Names,
+  listeners: Listeners,
+  ref: RunningRef,
+  signal: AbortSignal | undefined,
+): Promise<Seen[]> {
+  const found = await instancesOf(engine, names, ref, signal)
+  const looked = await Promise.all(
+    found.map(async ({ id }): Promise<Seen | null> => {
+      const container = await engine.container(id, { signal })
+      if (container === null) return null
+      const { Pid: pid, StartedAt: startedAt, Status: status } = container.State
+      const age = Date.now() - Date.parse(startedAt)
+      const young = age >= 0 && age < youngMs
+      const listening = status === 'running' && pid > 0 ? await listeners.of(engine, id, pid, { young, signal }) : null
+      return { container, listening }
+    }),
+  )
+  return looked.filter((one) => one !== null)
+}
+
+function instanceOf(
+  { Id: id, State: state, RestartCount: restarts, HostConfig }: Container,
+  listening: Listening | null,
+): InstanceState {
+  const running = stateOf(state.Status) === 'running'
+  const ended = stateOf(state.Status) === 'exited' || stateOf(state.Status) === 'restarting'
+  const [expected] = Object.keys(HostConfig.PortBindings)
+  const signal = ended ? signals[state.ExitCode] : undefined
+  return {
+    id: id.slice(0, 12),
+    state: stateOf(state.Status),
+    restarts,
+    ...(running && state.Pid > 0 ? { pid: state.Pid } : {}),
+    ...(ended ? { exitCode: state.ExitCode } : {}),
+    ...(signal === undefined ? {} : { signal }),
+    ...(listening === null
+      ? {}
+      : {
+          listening: listening.open,
+          ...(listening.loopback.length > 0 ? { listeningLocally: listening.loopback } : {}),
+        }),
+    ...(expected === undefined ? {} : { expectedPort: Number.parseInt(expected, 10) }),
+    ...(state.OOMKilled ? { outOfMemory: true } : {}),
+    ...(Date.parse(state.StartedAt) > 0 ? { startedAt: state.StartedAt } : {}),
+  }
+}
+
+function together(instances: readonly Pick<InstanceState, 'state'>[]): RunningState['state'] {
+  const has = (...states: InstanceState['state'][]) => instances.some((one) => states.includes(one.state))
+  if (has('unknown')) return 'unknown'
+  if (has('exited')) return 'exited'
+  return has('starting', 'restarting') ? 'starting' : 'running'
+}
+
+/** At the machine's loopback, whatever port the release's has there. */
+export async function reach(
+  engine: Engine,
+  names: Names,
+  ref: RunningRef,
+  port: number,
+  { signal }: CallOptions = {},
+): Promise<Reach> {
+  const addresses: Reach['probe'] = []
+  const found = await instancesOf(engine, names, ref, signal)
+  for (const container of await Promise.all(found.map(({ id }) => engine.container(id, { signal })))) {
+    if (container === null || stateOf(container.State.Status) === 'exited') continue
+    const bindings = Object.entries(container.HostConfig.PortBindings)
+    const [, given] = bindings.find(([name]) => Number.parseInt(name, 10) === port) ?? bindings[0] ?? []
+    const hostPort = Number(given?.[0]?.HostPort ?? Number.NaN)
+    if (Number.isInteger(hostPort) && hostPort > 0)
+      addresses.push({ kind: 'tcp', host: machineOf(engine), port: hostPort })
+  }
+  return { probe: addresses, upstream: addresses }
+}
+
+/** Releases are published on the loopback of the machine on which the engine runs: it must be this one. */
+const machineOf = ({ address }: Engine): string => (address.kind === 'unix' ? '127.0.0.1' : address.host)
+
+export async function list(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  { signal }: CallOptions = {},
+): Promise<OwnedThing[]> {
+  const things = new Map<string, { ref: RunningRef; states: InstanceState['state'][] }>()
+  for (const { ref, state } of await containersOf(engine, names, resourceId, signal)) {
+    const key = `${ref.deploymentId}/${ref.releaseId}`
+    const thing = things.get(key) ?? { ref, states: [] }
+    thing.states.push(stateOf(state))
+    things.set(key, thing)
+  }
+  return [...things.values()].map(({ ref, states }) => ({
+    ...ref,
+    state: together(states.map((state) => ({ state }))),
+  }))
+}

@@ -1,0 +1,102 @@
+import { AppaloftError, type FenceOptions } from '@appaloft/core/spec'
+import { EngineError } from './api/client.js'
+import { type Engine, orNull } from './api/engine.js'
+import { label, type Names, renamed, tokenOf } from './names.js'
+
+/*
+ * The engine compares nothing for us, but of two that create a volume of one name the first decides its labels. So the holder that comes
+ * after the token N claims the volume `…fence.after.N`, and the highest token among a resource's claims is its mark. Containers have the
+ * token of the mark in their names.
+ */
+
+interface Claim {
+  name: string
+  token: number
+  owner: string
+}
+
+async function claims(engine: Engine, names: Names, resourceId: string, signal?: AbortSignal): Promise<Claim[]> {
+  const volumes = await engine.volumes(names.ofResource(resourceId, 'fence'), { signal })
+  return volumes
+    .map(({ Name: name, Labels: labels }) => ({
+      name,
+      token: Number(labels[label.token]),
+      owner: labels[label.owner] ?? '',
+    }))
+    .filter((one) => Number.isSafeInteger(one.token))
+    .sort((a, b) => b.token - a.token)
+}
+
+/** The mark of a resource: 0 where none was raised. */
+export async function readMark(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  signal?: AbortSignal,
+): Promise<number> {
+  return (await claims(engine, names, resourceId, signal))[0]?.token ?? 0
+}
+
+/** Refuses a token below the mark. @returns the mark */
+export async function checkMark(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  token: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  const mark = await readMark(engine, names, resourceId, signal)
+  if (token < mark) throw fenced(token, mark)
+  return mark
+}
+
+export const fenced = (token: number, mark?: number) =>
+  new AppaloftError('fenced', {
+    message: `The token ${token} lies below the fence${mark === undefined ? '' : ` ${mark}`}.`,
+    details: { token, ...(mark === undefined ? {} : { mark }) },
+  })
+
+export async function raiseMark(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  token: number,
+  { expected, owner, signal }: FenceOptions,
+): Promise<void> {
+  const [present] = await claims(engine, names, resourceId, signal)
+  const mark = present?.token ?? 0
+  if (mark === token && present?.owner === owner) return await takeContainers(engine, names, resourceId, token, signal)
+  if (mark !== expected || token <= expected) throw fenced(token, mark)
+  const name = names.fence(resourceId, expected)
+  const labels = names.labels({ resourceId }, 'fence', { [label.token]: String(token), [label.owner]: owner })
+  const made = await engine.createVolume({ Name: name, Labels: labels }, { signal })
+  if (made.Labels[label.token] !== String(token) || made.Labels[label.owner] !== owner) throw fenced(token)
+  // Claimed after a mark that was already passed and swept: the higher claim says so.
+  const all = await claims(engine, names, resourceId, signal)
+  if (all[0]?.name !== name) {
+    await engine.removeVolume(name, { signal })
+    throw fenced(token, all[0]?.token)
+  }
+  await takeContainers(engine, names, resourceId, token, signal)
+  for (const former of all.slice(1)) await engine.removeVolume(former.name, { signal }).catch(() => undefined)
+}
+
+/** From here on a former holder finds nothing under the names that it knows. */
+async function takeContainers(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  token: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const {
+    Names: [slashed = ''],
+  } of await engine.containers(names.ofResource(resourceId), { signal })) {
+    const name = slashed.slice(1)
+    if (Number.isNaN(tokenOf(name)) || tokenOf(name) >= token) continue
+    await orNull(engine.rename(name, renamed(name, token), { signal })).catch((error: unknown) => {
+      // It is just being removed.
+      if (!(error instanceof EngineError) || error.status !== 409) throw error
+    })
+  }
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import type { RunningRef } from '@appaloft/core/spec'
+
+/*
+ * Everything of ours carries labels, which alone say what is ours. The names of containers end in the token of the last holder of the
+ * resource: a new one renames them, and what a former one still does finds nothing under the name that it knows.
+ */
+
+const label = {
+  scope: 'appaloft.scope',
+  resource: 'appaloft.resource',
+  deployment: 'appaloft.deployment',
+  release: 'appaloft.release',
+  /** `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`. */
+  role: 'appaloft.role',
+  index: 'appaloft.index',
+  inputs: 'appaloft.inputs',
+  token: 'appaloft.token',
+  owner: 'appaloft.owner',
+} as const
+
+export { label }
+
+export type Role = 'instance' | 'command' | 'build' | 'volume' | 'fence'
+
+export class Names {
+  constructor(readonly scope: string) {}
+
+  /** Filters for everything of a resource. */
+  ofResource(resourceId: string, role?: Role): string[] {
+    const all = [`${label.scope}=${this.scope}`, `${label.resource}=${resourceId}`]
+    return role === undefined ? all : [...all, `${label.role}=${role}`]
+  }
+
+  ofRelease(ref: RunningRef, role?: Role): string[] {
+    return [
+      ...this.ofResource(ref.resourceId, role),
+      `${label.deployment}=${ref.deploymentId}`,
+      `${label.release}=${ref.releaseId}`,
+    ]
+  }
+
+  labels(ref: { resourceId: string } & Partial<RunningRef>, role: Role, more: Record<string, string> = {}) {
+    return {
+      [label.scope]: this.scope,
+      [label.resource]: ref.resourceId,
+      ...(ref.deploymentId === undefined ? {} : { [label.deployment]: ref.deploymentId }),
+      ...(ref.releaseId === undefined ? {} : { [label.release]: ref.releaseId }),
+      [label.role]: role,
+      ...more,
+    }
+  }
+
+  /** @param part an instance's number, or `run` */
+  container(ref: RunningRef, part: number | 'run', token: number): string {
+    return `appaloft.${this.scope}.${ref.resourceId}.${ref.deploymentId}.${releaseWord(ref)}.${part}.t${token}`
+  }
+
+  volume(resourceId: string, name: string): string {
+    return `appaloft.${this.scope}.${resourceId}.${name}`
+  }
+
+  /** Of the holder that came after the one with the token `expected`. */
+  fence(resourceId: string, expected: number): string {
+    return `appaloft.${this.scope}.${resourceId}.fence.after.${expected}`
+  }
+
+  /** Of what was built of these inputs. A tag has 128 characters at most. */
+  image(resourceId: string, word: string): { repo: string; tag: string; name: string } {
+    const repo = `appaloft/${this.scope}`
+    const tag = `${resourceId}.${word}`
+    return { repo, tag, name: `${repo}:${tag}` }
+  }
+}
+
+/** A rollback runs a former release in a new attempt: both are in the name, the release shortened. */
+const releaseWord = ({ releaseId }: RunningRef) => createHash('sha256').update(releaseId).digest('hex').slice(0, 8)
+
+/** The same name for another holder. */
+export const renamed = (name: string, token: number): string => name.replace(/\.t\d+$/, `.t${token}`)
+export const tokenOf = (name: string): number => Number(/\.t(\d+)$/.exec(name)?.[1] ?? Number.NaN)

@@ -1,0 +1,145 @@
+import {
+  AppaloftError,
+  type Host,
+  type ImageReference,
+  isImageReferenceFault,
+  type LogLine,
+  parseImageReference,
+} from '@appaloft/core/spec'
+import { EngineError } from '../api/client.js'
+import type { Engine } from '../api/engine.js'
+import type { Image } from '../api/schemas.js'
+import type { Settings } from '../options.js'
+import { loginFor, loginHeader } from './credentials.js'
+import { type PullFault, pullError, pullFaultOf } from './faults.js'
+
+export interface PullPlace {
+  engine: Engine
+  settings: Settings
+  host: Host
+  env: Readonly<Record<string, string | undefined>>
+  signal: AbortSignal
+  log(line: LogLine): void
+}
+
+export interface Pulled {
+  image: Image
+  /** `repository@sha256:…` where a registry has it. */
+  digest?: string
+  /** It was not there before: its name by digest goes when the release goes. */
+  pulled: boolean
+}
+
+/** An image that is on the engine afterwards, as the policy says. Errors: those of `pullError`. */
+export async function provide(place: PullPlace, text: string): Promise<Pulled> {
+  const reference = parseImageReference(text)
+  if (isImageReferenceFault(reference)) throw new AppaloftError('image-reference-invalid', { message: reference.fault })
+  const { engine, settings, signal } = place
+  const present = await engine.image(reference.canonical, { signal })
+  const { pull } = settings
+  const asks = pull === 'always' || (pull === 'newer' && reference.digest === undefined)
+  if (present !== null && !asks) return { image: present, ...digestOf(present, reference), pulled: false }
+  if (pull === 'never')
+    throw new AppaloftError('image-not-found', {
+      message: `The image ${text} is not on the engine, and the pull policy is never.`,
+      details: { image: text },
+    })
+  try {
+    return await fetched(place, reference)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (present === null || pull === 'always' || !AppaloftError.isInstance(error) || error.code === 'disk-full')
+      throw error
+    place.log({ stream: 'stderr', text: `${error.message} What the engine has of it is used.` })
+    return { image: present, ...digestOf(present, reference), pulled: false }
+  }
+}
+
+/** Asks the registry for the digest, and pulls by it: what is recorded is what runs. */
+async function fetched(place: PullPlace, reference: ImageReference): Promise<Pulled> {
+  const { engine, signal, log } = place
+  const { canonical, registry } = reference
+  const login = await loginFor(registry, { hook: place.settings.credentials, env: place.env, host: place.host, signal })
+  const headers = loginHeader(login, registry)
+  const digest =
+    reference.digest ??
+    (
+      await engine.distribution(canonical, headers, { signal }).catch(async (error: unknown) => {
+        throw await told(error, reference, login, signal)
+      })
+    ).Descriptor.digest
+  const name = `${registry}/${reference.repository}@${digest}`
+  const there = await engine.image(name, { signal })
+  if (there !== null) return { image: there, digest: name, pulled: false }
+  log({ stream: 'stdout', text: `Pulling ${name}` })
+  await pulling(engine, name, headers, reference, signal)
+  const image = await engine.image(name, { signal })
+  if (image === null)
+    throw new AppaloftError('image-pull-failed', { message: `The image ${canonical} was pulled and is not there.` })
+  return { image, digest: name, pulled: true }
+}
+
+async function pulling(
+  engine: Engine,
+  name: string,
+  headers: Record<string, string>,
+  reference: ImageReference,
+  signal: AbortSignal,
+): Promise<void> {
+  const stream = await engine.pull(name, headers, { signal }).catch(async (error: unknown) => {
+    throw await told(error, reference, null, signal)
+  })
+  let rest = ''
+  let failed: string | null = null
+  for await (const chunk of stream) {
+    rest += String(chunk)
+    const lines = rest.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) failed = errorIn(line) ?? failed
+  }
+  signal.throwIfAborted()
+  failed = errorIn(rest) ?? failed
+  if (failed !== null) throw pullError(pullFaultOf(failed), reference.canonical, failed)
+}
+
+function errorIn(line: string): string | null {
+  if (line.trim() === '') return null
+  try {
+    const { error } = JSON.parse(line) as { error?: unknown }
+    return typeof error === 'string' ? error : null
+  } catch {
+    return null
+  }
+}
+
+async function told(error: unknown, reference: ImageReference, login: unknown, signal: AbortSignal): Promise<unknown> {
+  if (!(error instanceof EngineError)) return error
+  let fault: PullFault = pullFaultOf(error.message)
+  // Many registries answer alike for a name and for a tag that they do not know.
+  if (fault === 'tag' && (await knowsName(reference, signal)) === false) fault = 'name'
+  if (fault === 'name' && login !== null && /denied/.test(error.message)) fault = 'credentials'
+  return pullError(fault, reference.canonical, error.message)
+}
+
+/** Asked without credentials, which is enough where the answer was that there is no such thing. Null: cannot be told. */
+async function knowsName({ registry, repository }: ImageReference, signal: AbortSignal): Promise<boolean | null> {
+  const local = /^(?:localhost|127\.|\[::1\])/.test(registry)
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(3_000)])
+  for (const scheme of local ? ['http', 'https'] : ['https']) {
+    const answer = await fetch(`${scheme}://${registry}/v2/${repository}/tags/list`, {
+      signal: limit,
+      redirect: 'error',
+    }).catch(() => null)
+    if (answer === null) continue
+    await answer.body?.cancel().catch(() => undefined)
+    return answer.status === 404 ? false : answer.ok ? true : null
+  }
+  return null
+}
+
+function digestOf(image: Image, { registry, repository }: ImageReference): { digest?: string } {
+  const hub = registry === 'docker.io' ? [repository, repository.replace(/^library\//, '')] : []
+  const names = [`${registry}/${repository}`, ...hub]
+  const digest = image.RepoDigests.find((one) => names.includes(one.split('@')[0] ?? ''))
+  return digest === undefined ? {} : { digest }
+}

@@ -1,0 +1,244 @@
+import { join } from 'node:path'
+import process from 'node:process'
+import { localHost } from '@appaloft/core/host'
+import { AppaloftError, type CallOptions, type Proxy, type Target, type TargetCapabilities } from '@appaloft/core/spec'
+import { findEngine } from './api/address.js'
+import { EngineError } from './api/client.js'
+import { Engine, orNull } from './api/engine.js'
+import { build, imageOf } from './build/build.js'
+import { exec } from './containers/exec.js'
+import { everythingOf, type Found, instancesOf } from './containers/find.js'
+import { inspect, list, reach } from './containers/inspect.js'
+import { Listeners } from './containers/listening.js'
+import { logs } from './containers/logs.js'
+import { runCommand, startRelease } from './containers/start.js'
+import { describe } from './describe.js'
+import { discard } from './discard.js'
+import { fromEngine } from './errors.js'
+import { checkMark, fenced, raiseMark, readMark } from './marks.js'
+import { Names, tokenOf } from './names.js'
+import { type DockerOptions, type Settings, scopePattern } from './options.js'
+import { probe } from './probe.js'
+
+const defaultGraceSeconds = 10
+
+const capabilitiesOf = (proxy: Proxy | null, settings: Settings): TargetCapabilities => ({
+  artifactKinds: ['image', 'dockerfile', 'workspace', 'static-site'],
+  exposures: proxy === null ? ['direct-port', 'none'] : ['proxy', 'direct-port', 'none'],
+  overlap: true,
+  network: 'own',
+  upstreamProtocols: ['http', 'tcp'],
+  healthCommand: true,
+  replicas: true,
+  limits: true,
+  volumes: true,
+  binds: true,
+  exec: true,
+  clearEnvironment:
+    settings.secrets === 'files'
+      ? 'files below /run/secrets of the container, which whoever may use the engine can read'
+      : 'the engine’s configuration of the container, which whoever may use the engine can read',
+  fencing: 'name',
+})
+
+/** The image of a language that its makers publish: `node:22-slim`. */
+function usualImage({ family, version }: { family: string; version: string }): string {
+  const numbers = /\d+(?:\.\d+)*/.exec(version)?.[0]
+  // A lower bound alone is no wish for that very version, and a newer major may break what was tried with it.
+  const tag = numbers ?? (family === 'node' ? '22' : 'latest')
+  return ['node', 'python', 'ruby'].includes(family) ? `${family}:${tag}-slim` : `${family}:${tag}`
+}
+
+function settingsOf(options: DockerOptions): Settings {
+  const { scope = 'main', ports = { from: 20_000, to: 32_767 } } = options
+  const faults = [
+    ...(scopePattern.test(scope)
+      ? []
+      : ['The scope of a Docker target is made of small letters, digits and dashes, at most 20.']),
+    ...(ports.from >= 1024 && ports.to <= 65_535 && ports.to - ports.from >= 9
+      ? []
+      : ['The ports of a Docker target are at least ten, from 1024 to 65535.']),
+  ]
+  if (faults.length > 0) throw new AppaloftError('invalid-composition', { message: faults.join(' ') })
+  return {
+    cli: options.cli ?? 'docker',
+    scope,
+    pull: options.pull ?? 'newer',
+    credentials: options.credentials ?? {},
+    secrets: options.secrets ?? 'environment',
+    baseImage: options.baseImage ?? usualImage,
+    siteImage: options.siteImage ?? 'caddy:2-alpine',
+    ports,
+    logBytes: options.logs?.bytes ?? 10 * 1024 * 1024,
+    logFiles: options.logs?.files ?? 3,
+  }
+}
+
+/** Runs releases as containers of a Docker Engine, through its API; BuildKit builds them. Nothing is kept but on the engine. */
+export function dockerTarget(options: DockerOptions = {}): Target {
+  const settings = settingsOf(options)
+  const proxy = options.proxy ?? null
+  const capabilities = capabilitiesOf(proxy, settings)
+  const names = new Names(settings.scope)
+  const host = localHost()
+  const listeners = new Listeners()
+  let engine: Promise<Engine> | undefined
+
+  const find = (): Promise<Engine> => {
+    engine ??= findEngine(options, process.env).then((address) => new Engine(address))
+    // What was wrong may have been mended when it is asked again.
+    engine.catch(() => {
+      engine = undefined
+    })
+    return engine
+  }
+  /** Errors that leave this object are the SDK's. */
+  const safely = async <T>(call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> => {
+    try {
+      call.signal?.throwIfAborted()
+      return await act(await find())
+    } catch (error) {
+      throw fromEngine(error, call.signal)
+    }
+  }
+  /**
+   * Containers under the names that they have for a holder of this token; then the mark is compared. Whoever raises it afterwards renames
+   * them, so that what is done under these names finds nothing.
+   */
+  const held = async (
+    found: Promise<Found[]>,
+    engine: Engine,
+    ref: { resourceId: string },
+    token: number,
+    call: CallOptions,
+  ) => {
+    const containers = await found
+    await checkMark(engine, names, ref.resourceId, token, call.signal)
+    for (const { name } of containers) if (tokenOf(name) > token) throw fenced(token, tokenOf(name))
+    return containers
+  }
+  const stop = async (engine: Engine, found: readonly Found[], seconds: number, call: CallOptions) => {
+    await Promise.all(
+      found
+        .filter((one) => !['exited', 'dead', 'created'].includes(one.state))
+        .map((one) => orNull(engine.stop(one.name, Math.ceil(seconds), call))),
+    )
+  }
+
+  return {
+    specVersion: 1,
+    key: options.key ?? 'docker',
+    capabilities,
+    proxy,
+
+    async open({ stateDir }) {
+      await proxy?.open?.(options.proxyContext?.(stateDir) ?? { stateDir: join(stateDir, 'docker') })
+    },
+
+    describe: (plan, previous) => describe(plan, capabilities, settings, previous),
+
+    mark: (resourceId, call = {}) => safely(call, (engine) => readMark(engine, names, resourceId, call.signal)),
+
+    fence: (resourceId, token, call) => safely(call, (engine) => raiseMark(engine, names, resourceId, token, call)),
+
+    probe: (call = {}) => probe(find, settings, host, call),
+
+    build: (input) => safely(input, (engine) => build({ engine, names, settings, host }, input)),
+
+    upload: (input) =>
+      safely(
+        input,
+        async (engine) => void (await checkMark(engine, names, input.resourceId, input.token, input.signal)),
+      ),
+
+    run: (input, command) =>
+      safely(input, async (engine) => {
+        await checkMark(engine, names, input.resourceId, input.token, input.signal)
+        return await runCommand(
+          { engine, names, settings },
+          input,
+          await imageOf({ engine, names, settings }, input.release, input.signal),
+          command,
+        )
+      }),
+
+    start: (input) =>
+      safely(input, async (engine) => {
+        const parts = { engine, names, settings }
+        await checkMark(engine, names, input.resourceId, input.token, input.signal)
+        await startRelease(parts, input, await imageOf(parts, input.release, input.signal))
+      }),
+
+    exec: (ref, command, call = {}) => safely(call, (engine) => exec(engine, names, ref, command, call)),
+
+    inspect: (ref, call = {}) => safely(call, (engine) => inspect(engine, names, listeners, ref, call)),
+
+    async *logs(ref, call = {}) {
+      try {
+        yield* logs(await find(), names, ref, call)
+      } catch (error) {
+        if (call.signal?.aborted !== true) throw fromEngine(error, call.signal)
+      }
+    },
+
+    stop: (ref, token, call = {}) =>
+      safely(call, async (engine) => {
+        const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
+        await stop(engine, found, call.graceSeconds ?? defaultGraceSeconds, call)
+      }),
+
+    restart: (ref, token, call = {}) =>
+      safely(call, async (engine) => {
+        const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
+        if (found.length === 0)
+          throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
+        for (const { name } of found) await engine.start(name, call)
+      }),
+
+    remove: (ref, token, call = {}) =>
+      safely(call, async (engine) => {
+        const found = await held(everythingOf(engine, names, ref, call.signal), engine, ref, token, call)
+        await stop(
+          engine,
+          found.filter((one) => one.role === 'instance'),
+          defaultGraceSeconds,
+          call,
+        )
+        for (const { name } of found) await removed(engine, name, call)
+      }),
+
+    discard: (release, token, call) =>
+      safely(call, (engine) => discard({ engine, names, settings }, release, token, call)),
+
+    list: (resourceId, call = {}) => safely(call, (engine) => list(engine, names, resourceId, call)),
+
+    reach: (ref, port, call = {}) => safely(call, (engine) => reach(engine, names, ref, port, call)),
+
+    promoted: (input) =>
+      safely(input, async (engine) => {
+        const found = await held(instancesOf(engine, names, input, input.signal), engine, input, input.token, input)
+        // From now on it comes back after a crash, and with the engine.
+        for (const { name } of found)
+          await engine.update(name, { RestartPolicy: { Name: 'unless-stopped' } }, { signal: input.signal })
+      }),
+
+    async close() {
+      await proxy?.close?.()
+      await host.close()
+      const known = await engine?.catch(() => undefined)
+      known?.client.close()
+      engine = undefined
+    },
+  }
+}
+
+/** It may be gone, or on its way. */
+async function removed(engine: Engine, name: string, call: CallOptions): Promise<void> {
+  try {
+    await orNull(engine.remove(name, call))
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.status !== 409) throw error
+    for (let tries = 0; tries < 500 && (await engine.container(name, call)) !== null; tries += 1)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
