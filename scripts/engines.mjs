@@ -1,5 +1,6 @@
 // Runs a command with the engines of the tests, and ends them after it: `node scripts/engines.mjs npx vitest run --project int`
 import { spawn } from 'node:child_process'
+import { provideCaddy } from './engines/caddy.mjs'
 import { startEngines } from './engines/index.mjs'
 
 const [, , file, ...args] = process.argv
@@ -12,9 +13,10 @@ if (engines.env === null) {
   console.error(`There is no engine: ${engines.why}.`)
   process.exit(1)
 }
+const caddy = await provideCaddy()
 // They end after the command, which has the signal too.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined)
-const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...engines.env } })
+const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...engines.env, ...caddy.env } })
 process.exitCode = await new Promise((resolve) => {
   child.on('error', () => resolve(127))
   child.on('exit', (code) => resolve(code ?? 1))

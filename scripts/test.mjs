@@ -1,6 +1,7 @@
 // `npm test`: everything that has to hold, from a fresh clone on. Nothing but Node may be needed to start it.
 //   --only lint,unit   some of the steps     --soak   the long tests, beside the integration tests
 import { parseArgs } from 'node:util'
+import { provideCaddy } from './engines/caddy.mjs'
 import { startEngines } from './engines/index.mjs'
 import { install } from './lib/install.mjs'
 import { run } from './lib/run.mjs'
@@ -24,8 +25,10 @@ const withEngines = async (projects, env) => {
   console.log('Engines for the tests:')
   const engines = await startEngines()
   if (engines.env === null) console.log(`  none: ${engines.why}`)
+  const caddy = await provideCaddy()
+  console.log(caddy.env === null ? `  no Caddy: ${caddy.why}` : `  Caddy: ${caddy.env.APPALOFT_TEST_CADDY}`)
   try {
-    const result = await tests(projects, { ...env, ...engines.env })
+    const result = await tests(projects, { ...env, ...engines.env, ...caddy.env })
     if (engines.env !== null) return result
     const without = `the tests with a Docker Engine: ${engines.why}`
     if (!ci) return { ...result, notRun: without }

@@ -83,7 +83,7 @@ export async function examine(
     evidence,
     warnings,
     outcome,
-    ...(named === undefined ? {} : { named }),
+    ...(named === undefined || outcome.kind === 'none' ? {} : { named }),
   })
 
   if (runtime.startCommand !== undefined && runtime.publishDirectory !== undefined)
@@ -199,17 +199,19 @@ async function decide(context: PlannerContext, manifest: Manifest, found: Found,
     const spaFallback = mode.spa === true || files?.spa === true || usesRouter(context, manifest, found, known.evidence)
     return { outcome: { kind: 'static', publishDirectory: mode.output, spaFallback }, commands }
   }
+  // Vite builds for a server that the application brings along.
+  const named = framework.name === 'vite' && !itsOwn ? known.custom : undefined
   const own = mode.start
     ? { command: runnable(mode.start, known.manager), line: mode.start.join(' '), signal: framework.name }
     : null
   if (started) {
     const replaced =
       own !== null && ((mode.instead?.test(started.line) ?? false) || (itsOwn && fixesPort(started.line)))
-    if (!replaced) return { outcome: run(started, portOf(found, started.line)), commands }
+    if (!replaced) return { outcome: run(started, portOf(found, started.line)), named, commands }
   }
-  if (own) return { outcome: run(own, mode.port), commands }
+  if (own) return { outcome: run(own, mode.port), named, commands }
   const entry = await known.entry(['vite', 'vike'].includes(framework.name) ? ['env', 'NODE_ENV=production'] : [])
-  if (entry) return { outcome: run(entry), commands }
+  if (entry) return { outcome: run(entry), named, commands }
   return {
     outcome: mode.missing
       ? { kind: 'blocked', reason: { ...mode.missing, evidence: known.evidence.slice(0, 5) } }

@@ -4,6 +4,7 @@ import { looseJson } from './loose.js'
 import { readManifest } from './manifest.js'
 import { limits } from './options.js'
 import { resolveFile } from './resolve.js'
+import { calls } from './scripts.js'
 import { words } from './text.js'
 
 const source = /\.[mc]?[jt]sx?$/
@@ -21,6 +22,8 @@ const configs = [
   'build',
   'esbuild',
 ]
+/** What such a program is handed is a tool that builds. */
+const runtimes = /^(?:node|bun|deno|tsx|ts-node|babel-node|esno|jiti)$/
 const stem = (path: string): string => posix.basename(path).replace(source, '')
 const object = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
@@ -33,21 +36,31 @@ const path = (value: unknown): string | undefined => (typeof value === 'string' 
 export async function compiledFrom(context: PlannerContext, entry: string): Promise<string | null> {
   const read = await readManifest(context.tree)
   if (read === null || 'broken' in read) return null
-  const lines = Object.entries(read.manifest.scripts)
-    .filter(([name]) => building.test(name))
-    .map(([, line]) => line)
-  const named = lines.flatMap((line) => line.split(/[\s='"]+/))
-  return (await fromBundler(context, entry, named)) ?? (await fromTypeScript(context, entry, named))
+  const lines = Object.entries(read.manifest.scripts).filter(([name]) => building.test(name))
+  const argvs = lines.flatMap(([name, line]) => calls(line).map((argv) => ({ argv, starts: /^start|prod/.test(name) })))
+  const named = argvs.flatMap(({ argv }) => argv.flatMap((word) => word.split('=')))
+  return (await fromBundler(context, entry, argvs)) ?? (await fromTypeScript(context, entry, named))
 }
 
-async function fromBundler(context: PlannerContext, entry: string, named: string[]): Promise<string | null> {
+interface Call {
+  argv: string[]
+  /** It belongs to a script that starts the application. */
+  starts: boolean
+}
+
+async function fromBundler(context: PlannerContext, entry: string, argvs: Call[]): Promise<string | null> {
   const inputs = new Set<string>()
   const tools = new Set<string>()
-  for (const word of named.filter((one) => source.test(one)).slice(0, limits.patterns)) {
-    const file = await resolveFile(context, word)
-    if (file === null) continue
-    if (bundlers.test(file)) tools.add(file)
-    else inputs.add(file)
+  for (const { argv, starts } of argvs.slice(0, limits.patterns)) {
+    const runs = runtimes.test(argv[0]!) && argv[1] !== 'build'
+    if (runs && starts) continue
+    for (const word of argv.slice(1).flatMap((one) => one.split('='))) {
+      if (!source.test(word)) continue
+      const file = await resolveFile(context, word)
+      if (file === null) continue
+      if (runs || bundlers.test(file)) tools.add(file)
+      else inputs.add(file)
+    }
   }
   for (const name of configs) {
     const file = await resolveFile(context, name)

@@ -1,10 +1,19 @@
 import type { Claim, PlannerContext } from '@appaloft/core/spec'
 import { examine } from './application.js'
-import { fact, readManifest } from './manifest.js'
+import { fact, otherManifest, readManifest } from './manifest.js'
 
 /** Claims a tree with a package.json that is, or is meant to be, an application. */
 export async function detect(context: PlannerContext): Promise<Claim | null> {
   const read = await readManifest(context.tree)
+  const other = read === null ? await otherManifest(context.tree) : undefined
+  if (other !== undefined)
+    return {
+      basis: 'generic',
+      supportTier: 'requires-override',
+      reason: `There is a ${other} in place of a package.json.`,
+      evidence: [fact(context, 'file', other, other)],
+      artifactKind: 'workspace',
+    }
   if (read === null) return null
   const { runtime } = context.profiles
   // Who names Compose files means them: the planner for these says what else contradicts them.

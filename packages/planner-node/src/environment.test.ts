@@ -20,6 +20,8 @@ describe('PORT read from the environment', () => {
     ['const { HOST, PORT = 8500 } = process.env', 8500],
     ["import { env } from 'node:process'; listen(env.PORT ?? 8600)", 8600],
     ['Bun.serve({ port: Bun.env.PORT ?? 3300 })', 3300],
+    ['listen(process.env.PORT || process.env.APP_PORT || 3360)', 3360],
+    ["const port = Number(process.env['PORT'] ?? process.env['HTTP_PORT'] ?? '3370')", 3370],
     ['const port = [argv.port, process.env.PORT, 3350].find(Boolean)', 3350],
   ])('%s', (source, port) => {
     expect(read(source)).toEqual({ port })

@@ -19,7 +19,11 @@ function afterRead(list: Word[], end: number): number {
 /** What stands in for a value that ends at `end`: behind `??` or `||`, in the other branch of `… ? … : 4000`, or last in a list of tries. */
 function defaultAfter(list: Word[], end: number): number | undefined {
   const i = afterRead(list, end)
-  if (isMark(list[i], '??') || isMark(list[i], '||')) return numberAt(list, i + 1)
+  if (isMark(list[i], '??') || isMark(list[i], '||')) {
+    const next = environmentAt(list, i + 1)
+    // `process.env.PORT || process.env.APP_PORT || 4000`
+    return next < 0 ? numberAt(list, i + 1) : defaultAfter(list, next)
+  }
   if (isMark(list[i], ',')) {
     let at = i
     while (isMark(list[at], ',') && isMark(list[at + 2], ',')) at += 2
@@ -34,6 +38,12 @@ function defaultAfter(list: Word[], end: number): number | undefined {
     else if (isMark(word, ':') && level === 0) return numberAt(list, at + 1)
   }
   return undefined
+}
+
+/** Where a read of another variable of the environment that begins at `start` ends; -1 where there is none. */
+function environmentAt(list: Word[], start: number): number {
+  if (!(isName(list[start], 'process') && isMark(list[start + 1], '.') && isName(list[start + 2], 'env'))) return -1
+  return isMark(list[start + 3], '[') ? start + 6 : start + 5
 }
 
 /** A number, as such, in the brackets of a conversion, or by the name of a constant. */

@@ -15,11 +15,11 @@ export function runsBefore(manifest: Manifest, names: readonly string[], pattern
   for (let name = open.pop(); name !== undefined && seen.size < 200; name = open.pop()) {
     if (seen.has(name)) continue
     seen.add(name)
-    const line = manifest.scripts[name]
+    const line = manifest.scripts[name]?.slice(0, 4096)
     if (line === undefined) continue
     if (pattern.test(line)) return true
     const called = /\b(?:npm|pnpm|yarn|bun)\s+(?:--?[\w-]+\s+)*(?:run(?:-script)?\s+)?(?:--?[\w-]+\s+)*([\w:./-]+)/g
-    for (const match of line.slice(0, 4096).matchAll(called)) open.push(match[1]!, `pre${match[1]}`, `post${match[1]}`)
+    for (const match of line.matchAll(called)) open.push(match[1]!, `pre${match[1]}`, `post${match[1]}`)
     const several = /\b(?:run-s|run-p|npm-run-all2?)\s+([^&|;]+)/.exec(line)
     if (several) open.push(...several[1]!.split(/\s+/).filter((one) => !one.startsWith('-')))
   }

@@ -41,7 +41,7 @@ async function allowedBy(context: PlannerContext, manager: PackageManager, base:
   const { root } = context
   const at = (name: string): string => posix.join(manager.installDirectory, name)
   const npmrc = at('.npmrc')
-  const ignored = /^\s*ignore-scripts\s*=\s*true\s*$/m.test((await readSettings(root, npmrc)) ?? '')
+  const ignored = /^[ \t]*ignore-scripts[ \t]*=[ \t]*true[ \t]*\r?$/m.test((await readSettings(root, npmrc)) ?? '')
   if (ignored && manager.name !== 'yarn-berry' && manager.name !== 'bun')
     return {
       only: () => false,

@@ -9,7 +9,7 @@ export function looseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    if (text.length > limits.sourceBytes) return undefined
+    if (text.length > limits.looseCharacters) return undefined
   }
   const out: string[] = []
   for (const { type, value, ...rest } of jsTokens(text)) {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
 import semver from 'semver'
+import { isRange, linesIn } from './lines.js'
 import { isObject, type Manifest, readManifest } from './manifest.js'
 import { readSettings, upwards, type Workspace, yamlObject } from './workspace.js'
 
@@ -29,8 +30,7 @@ export function parseField(text: string): Omit<Named, 'evidence'> | null {
   if (written.includes('://')) return { family }
   const exact = semver.valid(written)
   if (exact !== null && /^\d/.test(written)) return { family, version: exact }
-  if (semver.validRange(written) !== null && written.length <= 64)
-    return { family, version: written, fault: 'it names a range' }
+  if (isRange(written)) return { family, version: written, fault: 'it names a range' }
   if (family === 'yarn' && /^(?:berry|stable|latest|canary)$/.test(written))
     return { family, berry: true, fault: 'it names a tag' }
   return { family, fault: 'what it names is no version' }
@@ -97,7 +97,7 @@ function wishesIn({ json, engines, scripts }: Manifest, file: string): Wish[] {
   const out: Wish[] = []
   const add = (family: Family, signal: string, version: unknown, value = version) => {
     const text = typeof version === 'string' ? version.trim().split('+')[0]! : ''
-    const told = text !== '' && text !== '*' && semver.validRange(text) !== null && text.length <= 64
+    const told = text !== '' && text !== '*' && isRange(text)
     const evidence = { kind: 'config', file, signal, value: String(value ?? family).slice(0, 200) }
     out.push({ family, ...(told ? { version: text } : {}), evidence })
   }
@@ -109,12 +109,12 @@ function wishesIn({ json, engines, scripts }: Manifest, file: string): Wish[] {
   for (const family of ['pnpm', 'yarn', 'bun', 'npm'] as const) {
     const range = engines[family]
     // `please-use-pnpm` says which one not to use.
-    if (range !== undefined && semver.validRange(range) !== null) add(family, `engines.${family}`, range)
+    if (range !== undefined && isRange(range)) add(family, `engines.${family}`, range)
   }
   if (isObject(json.volta))
     for (const family of families)
       if (typeof json.volta[family] === 'string') add(family, `volta.${family}`, json.volta[family])
-  const only = /\bonly-allow(?:@\S+)?\s+(npm|pnpm|yarn|bun)\b/.exec(scripts.preinstall ?? '')
+  const only = /\bonly-allow(?:@[\w.-]+)?\s+(npm|pnpm|yarn|bun)\b/.exec(scripts.preinstall ?? '')
   if (only) add(only[1] as Family, 'scripts.preinstall', undefined, only[0])
   return out
 }
@@ -141,7 +141,7 @@ async function filesIn({ root }: PlannerContext, directory: string): Promise<Wis
       if (families.includes(family as Family))
         out.push({
           family: family as Family,
-          ...(semver.validRange(version) === null ? {} : { version }),
+          ...(isRange(version) ? { version } : {}),
           evidence: { kind: 'tool', file, signal: name, value: `${family} ${version}`.slice(0, 200) },
         })
   }
@@ -150,7 +150,7 @@ async function filesIn({ root }: PlannerContext, directory: string): Promise<Wis
 
 /** The tools of `.tool-versions` and of the `[tools]` table of mise's file, each with the first version it lists. */
 export function toolsOf(text: string, file: string): [tool: string, version: string][] {
-  const lines = text.split(/\r?\n|\r/).map((line) => line.replace(/\s*#.*$/, '').trim())
+  const lines = linesIn(text)
   if (file === '.tool-versions')
     return lines.flatMap((line): [string, string][] => {
       const [tool, version] = line.split(/\s+/)

@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext, SourceTree } from '@appaloft/core/spec'
+import { limits } from './options.js'
 
 /** What of a package.json decides anything here. */
 export interface Manifest {
@@ -46,6 +47,18 @@ export async function readManifest(tree: SourceTree, path = 'package.json'): Pro
   return manifestOf(json)
 }
 
+/** What only pnpm reads in place of a package.json. */
+export async function otherManifest(tree: SourceTree): Promise<string | undefined> {
+  for (const name of ['package.json5', 'package.yaml']) if (await tree.has(name)) return name
+  return undefined
+}
+
+/** A longer script is none that anybody wrote; it is not searched to its end. */
+function short(scripts: Record<string, string>): Record<string, string> {
+  for (const [name, line] of Object.entries(scripts)) scripts[name] = line.slice(0, limits.scriptCharacters)
+  return scripts
+}
+
 /** What a file says, once it is read. */
 export function manifestOf(json: unknown): ManifestResult {
   if (!isObject(json)) return { broken: 'it is not a JSON object' }
@@ -53,7 +66,7 @@ export function manifestOf(json: unknown): ManifestResult {
   const volta = strings(json.volta).node
   return {
     manifest: {
-      scripts: strings(json.scripts),
+      scripts: short(strings(json.scripts)),
       dependencies: strings(json.optionalDependencies, json.dependencies),
       devDependencies: strings(json.devDependencies),
       ...(typeof json.main === 'string' && json.main !== '' ? { main: json.main } : {}),

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
 import semver from 'semver'
+import { isRange, linesIn } from './lines.js'
 import { toolsOf } from './manager-field.js'
 import { isObject, type Manifest, readManifest } from './manifest.js'
 import { readSettings, upwards, yamlObject } from './workspace.js'
@@ -20,8 +21,7 @@ export function normalVersion(text: string): string | null {
   if (anyVersion.test(written)) return '*'
   const named = /^(?:lts[/-])?([a-z]+)$/i.exec(written)
   if (named) return ltsNames[named[1]!.toLowerCase()] ?? null
-  if (written.length > 200 || semver.validRange(written.replace(/(^|\s|\|)v(?=\d)/g, '$1'), { loose: true }) === null)
-    return null
+  if (!isRange(written.replace(/(^|\s|\|)v(?=\d)/g, '$1'))) return null
   return written.replace(/(^|[\s|<>=~^])v(?=\d)/g, '$1').replace(/\s+/g, ' ')
 }
 
@@ -31,12 +31,7 @@ interface Wanted {
 }
 
 /** The first line that says something: comments, a byte-order mark and other systems' line ends aside. */
-const firstLine = (text: string): string =>
-  text
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\r|\n/)
-    .map((line) => line.replace(/#.*/, '').trim())
-    .find((line) => line !== '') ?? ''
+const firstLine = (text: string): string => linesIn(text).find((line) => line !== '') ?? ''
 
 async function ofFile(context: PlannerContext, directory: string, name: string): Promise<Wanted | null> {
   const file = posix.join(directory, name)
@@ -90,7 +85,7 @@ async function extended(context: PlannerContext, manifest: Manifest, file: strin
 async function ofPnpm(context: PlannerContext, directory: string): Promise<Wanted[]> {
   const npmrc = posix.join(directory, '.npmrc')
   const settings = posix.join(directory, 'pnpm-workspace.yaml')
-  const line = /^\s*use-node-version\s*=\s*["']?([^"'\s;#]+)/m.exec(
+  const line = /^[ \t]*use-node-version[ \t]*=[ \t]*["']?([^"'\s;#]+)/m.exec(
     (await readSettings(context.root, npmrc)) ?? '',
   )?.[1]
   const value = yamlObject(await readSettings(context.root, settings)).useNodeVersion

@@ -59,7 +59,9 @@ async function locksOf(
     above.length === 0 &&
     workspace.kind === 'pnpm' &&
     (yamlObject(await readSettings(root, workspace.file)).sharedWorkspaceLockfile === false ||
-      /^shared-workspace-lockfile\s*=\s*false/m.test((await readSettings(root, `${workspace.directory}/.npmrc`)) ?? ''))
+      /^[ \t]*shared-workspace-lockfile[ \t]*=[ \t]*false/m.test(
+        (await readSettings(root, `${workspace.directory}/.npmrc`)) ?? '',
+      ))
   return parted
     ? { directory: workspace.directory, locks: ownLocks, stray: [] }
     : { directory: workspace.directory, locks: above, stray: ownLocks }

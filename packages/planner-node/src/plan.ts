@@ -10,7 +10,7 @@ import {
 } from '@appaloft/core/spec'
 import { type Application, examine } from './application.js'
 import { commandsOf } from './commands.js'
-import { fact, type Manifest, readManifest, shown } from './manifest.js'
+import { fact, type Manifest, otherManifest, readManifest, shown } from './manifest.js'
 import { nodeVersion } from './node-version.js'
 import { type PackageManager, packageManager } from './package-manager.js'
 import { findPort, isOutput, resolveFile } from './port.js'
@@ -22,13 +22,18 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
   const read = await readManifest(context.tree)
   const file = fact(context, 'file', 'package.json', 'package.json')
   if (read === null || 'broken' in read) {
-    const why = read === null ? 'it does not exist' : read.broken
+    const other = read === null ? await otherManifest(context.tree) : undefined
+    const absent =
+      other === undefined
+        ? 'it does not exist'
+        : `${other} stands in its place, which npm, Node and this planner do not read`
+    const why = read === null ? absent : read.broken
     return {
       blocked: [
         reason('source-unreadable', {
           message: `${file.file} cannot be read: ${why}.`,
           evidence: [file],
-          fixPath: [{ action: `Mend ${file.file}.` }],
+          fixPath: [{ action: other === undefined ? `Mend ${file.file}.` : `Write ${other} as package.json.` }],
         }),
       ],
     }

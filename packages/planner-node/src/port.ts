@@ -4,7 +4,7 @@ import { compiledFrom } from './compiled.js'
 import { elsewhere } from './elsewhere.js'
 import { constant, readsPort } from './environment.js'
 import { importsOf, leadsTo } from './imports.js'
-import { fact, shown } from './manifest.js'
+import { fact, readManifest, shown } from './manifest.js'
 import { defaultPort, limits } from './options.js'
 import { resolveFile } from './resolve.js'
 import { callsProgram, entryOf, flagValue } from './scripts.js'
@@ -62,7 +62,10 @@ export const isOutput = (path: string): boolean => outputs.test(posix.normalize(
 
 /** The source of a start file: itself where it exists, else what it is compiled from. */
 export async function sourceOf(context: PlannerContext, entry: string): Promise<string | null> {
-  const path = posix.normalize(entry)
+  const named = posix.normalize(entry).replace(/(?<=.)\/$/, '')
+  if (named === '.') return fromMain(context)
+  // Of a folder Node runs the index.
+  const path = outputs.test(`${named}/`) && !named.includes('/') ? posix.join(named, 'index.js') : named
   const own = await resolveFile(context, path)
   if (own !== null) return own
   if (!outputs.test(path)) return compiledFrom(context, path)
@@ -73,7 +76,18 @@ export async function sourceOf(context: PlannerContext, entry: string): Promise<
     const found = await resolveFile(context, posix.join(root, rest))
     if (found !== null) return found
   }
-  return resolveFile(context, rest)
+  // In a monorepo of Nest the sources of an application lie one deeper than what it is built to.
+  return (
+    (await resolveFile(context, rest)) ??
+    (await resolveFile(context, posix.join(posix.dirname(rest), 'src', posix.basename(rest))))
+  )
+}
+
+/** Node starts what a folder's package.json names as `main`. */
+async function fromMain(context: PlannerContext): Promise<string | null> {
+  const read = await readManifest(context.tree)
+  const main = read !== null && 'manifest' in read ? (read.manifest.main ?? 'index.js') : 'index.js'
+  return posix.normalize(main) === '.' ? null : sourceOf(context, main)
 }
 
 export interface Module {
@@ -143,6 +157,12 @@ const listening: Record<string, number> = {
   listhen: 3000,
 }
 
+/** The library that opens the server and asks PORT where to listen. */
+function asksItself(list: Word[]): string | undefined {
+  const library = list.find((word) => word.type === 'string' && /^(?:listhen|srvx)(?:\/|$)/.test(word.value))?.value
+  return library !== undefined && opensServer(list) ? library : undefined
+}
+
 /**
  * What proves the port of a server that is started by `line` (a shell line or a joined argv): the line itself, a framework's own server,
  * or an entry file that reads PORT.
@@ -192,6 +212,12 @@ export async function findPort(
       return { honoured: { port: defaultPort, evidence: fact(context, 'source-text', file, 'export default') } }
     if (read) without ??= { port: defaultPort, evidence: fact(context, 'source-text', file, 'process.env.PORT') }
     const number = listensOn(list)
+    const asks = number === undefined ? asksItself(list) : undefined
+    if (asks !== undefined)
+      without ??= {
+        port: defaultPort,
+        evidence: fact(context, 'source-text', file, `the server of ${asks} honours PORT`),
+      }
     if (number !== undefined) fixed ??= { port: number, evidence: fact(context, 'source-text', file, 'listen', number) }
   }
   if (without) return { honoured: without }

@@ -192,5 +192,6 @@ function byEnvironment(context: PlannerContext, { config }: Project): Reason {
   return reason('setting-by-environment', {
     message: `${config!.file} asks for ${names.join(', ')}: planned as it reads with what the build is given.`,
     evidence: [fact(context, 'config', config!.file, 'process.env', names.join(', '))],
+    fixPath: [{ action: `Write the setting in ${config!.file} as a constant.` }],
   })
 }

@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
+import { linesIn } from './lines.js'
 import { isObject } from './manifest.js'
 import type { PackageManager } from './package-manager.js'
 import { normal, readSettings, yamlObject } from './workspace.js'
@@ -25,13 +26,12 @@ const unquoted = (text: string): string => text.trim().replace(/^(["'])(.*)\1$/,
 /** `.npmrc`, which pnpm and Yarn 1 read too, and `.yarnrc`. */
 function linesOf(file: string, text: string): Setting[] {
   const out: Setting[] = []
-  for (const line of text.split(/\r?\n/).slice(0, 2000)) {
-    const pair = /^\s*["']?([^=\s"'#;][^=\s"']*?)["']?\s*(?:=|\s)\s*(.*)$/.exec(line)
-    if (pair === null) continue
-    const [, key = '', raw = ''] = pair
-    const value = unquoted(raw)
-    const registry = /^(?:(@[^:/]+):)?registry$/.exec(key)
-    const secret = /^(?:\/\/(.*?)\/?:)?(?:_authToken|_auth|_password)$/.exec(key)
+  for (const line of linesIn(text)) {
+    const key = /^["']?([^=\s"';]+)["']?/.exec(line)
+    if (key === null) continue
+    const value = unquoted(line.slice(key[0].length).trim().replace(/^=/, ''))
+    const registry = /^(?:(@[^:/]+):)?registry$/.exec(key[1]!)
+    const secret = /^(?:\/\/(.*?)\/?:)?(?:_authToken|_auth|_password)$/.exec(key[1]!)
     if (registry) out.push({ file, about: registry[1] ?? '', address: value })
     else if (secret && value !== '') out.push({ file, about: hostOf(`//${secret[1] ?? ''}`) ?? '', secret: value })
   }
@@ -61,7 +61,7 @@ function yarnSettings(file: string, source: string): Setting[] {
 function bunSettings(file: string, source: string): Setting[] {
   const out: Setting[] = []
   let table = ''
-  for (const line of source.split(/\r?\n/).slice(0, 2000)) {
+  for (const line of linesIn(source)) {
     table = /^\s*\[([^\]]+)\]/.exec(line)?.[1]?.trim() ?? table
     const scope = table === 'install.scopes' ? /^\s*["']?@?([\w.-]+)["']?\s*=\s*(.*)$/.exec(line) : null
     const own = table === 'install' ? /^\s*(registry)\s*=\s*(.*)$/.exec(line) : null

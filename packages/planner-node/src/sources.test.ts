@@ -87,6 +87,37 @@ describe('the source of a built start file', () => {
       },
     ],
     [
+      'a folder that a build writes',
+      4180,
+      {
+        'package.json': app({ build: 'tsc', start: 'node dist' }),
+        'tsconfig.json': '{ "compilerOptions": { "outDir": "dist", "rootDir": "code" } }',
+        'code/index.ts': listens(4180),
+      },
+    ],
+    [
+      'the main file of the package',
+      4190,
+      {
+        'package.json': app({ start: 'node .' }, { main: 'code/web.js' }),
+        'code/web.js': "require('express')().listen(process.env.PORT || 4190)\n",
+      },
+    ],
+    [
+      'the only input of a build file, whatever is done with the output then',
+      4195,
+      {
+        'package.json': app({
+          build: 'node tools/pack.mjs && node tools/publish.mjs',
+          start: 'node --import ./trace.js server.cjs',
+        }),
+        'tools/pack.mjs': "await build({ entryPoints: ['code/index.ts'], outfile: 'dist/server.cjs' })\n",
+        'tools/publish.mjs': "await copyFile('dist/server.cjs', 'server.cjs')\n",
+        'trace.js': "console.log('traced')\n",
+        'code/index.ts': listens(4195),
+      },
+    ],
+    [
       'what a process file of PM2 starts',
       4170,
       {

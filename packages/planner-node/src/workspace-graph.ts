@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import semver from 'semver'
+import { isRange } from './lines.js'
 import type { Manifest } from './manifest.js'
 import type { Member } from './workspace.js'
 
@@ -20,6 +21,7 @@ const builds = (member: Member): boolean => (member.manifest.scripts.build ?? ''
 
 /** The package of the workspace that a dependency comes to; null where a registry has it. */
 function resolve(of: Member, name: string, spec: string, members: readonly Member[]): Member | null | 'absent' {
+  if (spec.length > 200) return null
   const path = /^(?:workspace|file|link|portal):(\.{1,2}(?:\/.*)?|[^@*^~]*\/.*)$/.exec(spec)?.[1]
   if (path !== undefined && !path.startsWith('@')) {
     const directory = posix.normalize(posix.join(of.directory, path)).replace(/(.)\/$/, '$1')
@@ -30,7 +32,7 @@ function resolve(of: Member, name: string, spec: string, members: readonly Membe
   const named = members.filter((one) => one.manifest.name === wanted && one.directory !== of.directory)
   if (spec.startsWith('workspace:')) return named[0] ?? 'absent'
   const [first] = named
-  if (first === undefined || !(spec === '' || spec === 'latest' || semver.validRange(spec) !== null)) return null
+  if (first === undefined || !(spec === '' || spec === 'latest' || isRange(spec))) return null
   const { version } = first.manifest
   if (version === undefined || spec === '' || spec === '*' || semver.valid(version) === null) return first
   return semver.satisfies(version, spec, { includePrerelease: true }) ? first : null

@@ -33,9 +33,21 @@ export function upwards(baseDirectory: string): string[] {
 
 export const normal = (path: string): string => posix.normalize(path).replace(/(.)\/$/, '$1')
 
+/** How deep brackets, dashes and lines lie in one another, at most: what is deep is expensive to read, and no settings file. */
+function depthOf(text: string): number {
+  let depth = 0
+  let most = 0
+  for (const char of text) {
+    if (char === '{' || char === '[') most = Math.max(most, ++depth)
+    else if (char === '}' || char === ']') depth = Math.max(0, depth - 1)
+  }
+  for (const line of text.split('\n')) most = Math.max(most, (/^[ \-?:]*/.exec(line)?.[0].length ?? 0) / 2)
+  return most
+}
+
 /** The settings of a YAML file; an empty object where it is none. */
 export function yamlObject(text: string | null): Record<string, unknown> {
-  if (text === null) return {}
+  if (text === null || text.length > limits.yamlCharacters || depthOf(text) > limits.yamlDepth) return {}
   try {
     const value: unknown = parse(text, { maxAliasCount: 100, logLevel: 'silent' })
     return isObject(value) ? value : {}

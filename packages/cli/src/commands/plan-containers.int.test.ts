@@ -111,6 +111,67 @@ describe('fields that contradict each other', () => {
   })
 })
 
+describe('what the prompt can say', () => {
+  it('plans a blocked source by what it was told to type', async () => {
+    const stages = `${dockerfile.replace('slim', 'slim AS web').replace('EXPOSE 8080', 'ARG LEVEL\nEXPOSE 80 443')}FROM web AS dev\n`
+    const folder = write('web', { 'docker/Dockerfile': stages, 'server.js': '' })
+    const flags = [
+      '--any-target',
+      '--dockerfile',
+      'docker/Dockerfile',
+      '--target-stage',
+      'wep',
+      '--build-arg',
+      'LEVEL=9',
+    ]
+    const blocked = await cli.run(['plan', folder, ...flags])
+    expect(blocked.code).toBe(3)
+    const typed = /type: --target-stage (\S+)/.exec(blocked.stdout)?.[1] ?? ''
+    flags[4] = typed
+    const port = await cli.run(['plan', folder, ...flags])
+    const [, flag = '', value = ''] = /type: (--port) (\d+)/.exec(port.stdout) ?? []
+    const { code, preview } = await plan(folder, ...flags, flag, value)
+    expect(code).toBe(0)
+    expect(preview.artifact).toEqual({
+      ...{ kind: 'dockerfile', dockerfilePath: 'docker/Dockerfile', context: '.', buildTarget: typed },
+      buildArgs: { LEVEL: '9' },
+    })
+    expect(preview.network?.internalPort).toBe(Number(value))
+  })
+
+  it('takes an image and a Compose file as PATH', async () => {
+    const image = await plan('docker://ghcr.io/acme/web:1', '--any-target', '--port', '8080')
+    expect(image.code).toBe(0)
+    expect(image.preview.artifact).toEqual({ kind: 'image', image: 'ghcr.io/acme/web:1' })
+    const folder = write('shop', {
+      'stack.yaml': "services: { web: { image: a, ports: ['80:3000'] }, api: { image: b, ports: ['81:3001'] } }",
+    })
+    const stack = await plan(join(folder, 'stack.yaml'), '--any-target', '--service', 'api')
+    expect(stack.code).toBe(0)
+    expect(stack.preview.artifact).toMatchObject({ composeFiles: ['stack.yaml'], targetServiceName: 'api' })
+    const named = await plan(folder, '--any-target', '--compose-file', 'stack.yaml', '--service', 'web')
+    expect(named.preview.network).toMatchObject({ internalPort: 3000, targetServiceName: 'web' })
+  })
+
+  it('shows no secret that a command or a build argument holds', async () => {
+    const value = 'correct-horse-battery'
+    const env = { TOKEN: value }
+    const folder = writeServer(write('web', {}))
+    const flags = ['--start', `node server.js --token ${value}`, '--build', `make ${value}`, '--secret', 'TOKEN']
+    for (const more of [[], ['--json']]) {
+      const { stdout, stderr, code } = await cli.run(['plan', folder, ...flags, ...more], { env })
+      expect(code, stderr).toBe(0)
+      expect(stdout).toContain('node server.js --token [redacted]')
+      expect(stdout + stderr).not.toContain(value)
+    }
+    const image = write('image', { Dockerfile: dockerfile, 'server.js': '' })
+    const args = ['--any-target', '--build-arg', `KEY=${value}`, '--build-secret', 'TOKEN', '--json']
+    const built = await cli.run(['plan', image, ...args], { env })
+    expect(built.code, built.stderr).toBe(0)
+    expect(built.stdout + built.stderr).not.toContain(value)
+  })
+})
+
 describe('an image', () => {
   const asked = (image: string, network: Record<string, unknown> = {}) =>
     write('web', { 'appaloft.config.json': JSON.stringify({ source: { kind: 'docker-image', image }, network }) })

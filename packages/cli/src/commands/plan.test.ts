@@ -37,6 +37,44 @@ describe('plan', () => {
     expect(words.stdout.text).toContain('✖ missing-internal-port  no port')
   })
 
+  it('says what to type, who else claimed the source, and with --files what is written for the build', async () => {
+    const seen = { kind: 'file', file: 'Dockerfile', signal: 'Dockerfile' }
+    const preview = aPreview({
+      readiness: { status: 'blocked' },
+      candidates: [
+        {
+          ...{ planner: 'dockerfile', basis: 'dockerfile', supportTier: 'container-native', evidence: [seen] },
+          ...{ reason: 'There is a Dockerfile.', lostBecause: 'The target process cannot run dockerfile.' },
+        },
+      ],
+      generatedFiles: [{ path: 'Dockerfile', content: 'FROM node:22-slim\nCMD ["node"]\n' }],
+      unsupportedReasons: [
+        reason('missing-internal-port', {
+          overridePath: [{ action: 'Set it.', profileField: 'network.internalPort', example: '4000' }],
+        }),
+        reason('unsupported-access-policy', {
+          overridePath: [{ action: 'Set it.', profileField: 'access.redirectTo', example: 'b.example.com' }],
+        }),
+      ],
+    })
+    const w = world({ cwd: folder('web'), engine: { deployments: { plan: async () => preview } } })
+    expect(await w.run('plan')).toBe(3)
+    for (const text of [
+      'type: --port 4000',
+      'type: appaloft.config.json: { "access": { "redirectTo": "b.example.com" } }',
+      'dockerfile (dockerfile): There is a Dockerfile. Not taken: The target process cannot run dockerfile.',
+      'seen: Dockerfile (Dockerfile)',
+      'Dockerfile, 2 lines; --files shows it',
+      '(planner node)',
+    ]) {
+      expect(w.stdout.text).toContain(text)
+    }
+    expect(w.stdout.text).not.toContain('FROM node')
+    const shown = world({ cwd: folder('web'), engine: { deployments: { plan: async () => preview } } })
+    await shown.run('plan', '--files')
+    expect(shown.stdout.text).toContain('│ FROM node:22-slim')
+  })
+
   it('asks for no target with --any-target', async () => {
     const plan = vi.fn(async (_request: DeployRequest) => aPreview())
     const w = world({ cwd: folder('web'), engine: { deployments: { plan } } })

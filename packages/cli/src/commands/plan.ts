@@ -11,17 +11,21 @@ interface PlanFlags extends ProfileFlags {
   target?: string
   anyTarget?: boolean
   ref?: string
+  files?: boolean
 }
 
 export const plan: Register = (program, run) => {
   const command = program
     .command('plan')
-    .description('show what deploying PATH would do; creates and changes nothing')
+    .description(
+      'show what deploying PATH would do (a folder, an archive, a Compose file, a git URL, or docker://IMAGE); creates and changes nothing',
+    )
     .argument('[path]')
     .option('--resource <id>', 'the resource to plan, by id or by its name in the configuration', text)
     .option('--target <key>', 'the target to plan for', text)
     .option('--any-target', 'a plan that no target’s abilities filter')
     .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
+    .option('--files', 'show the files that are written for the build')
   addProfileFlags(command).action(run(preview))
 }
 
@@ -40,7 +44,7 @@ async function preview(ctx: Context, path: string | undefined, flags: PlanFlags)
       ctx.json(found)
       if (!ctx.globals.json) {
         if (ctx.globals.quiet) ctx.result(`${definition.id} ${found.readiness.status}`)
-        else for (const line of previewLines(definition.id, found, ctx.style)) ctx.say(line)
+        else for (const line of previewLines(definition.id, found, ctx.style, flags)) ctx.say(line)
       }
       if (found.readiness.status === 'blocked') code = exitCodes.blocked
     }

@@ -23,7 +23,7 @@ export const up: Register = (program, run) => {
     .command('up')
     .alias('deploy')
     .description(
-      'deploy PATH: a folder (default: this one), a .zip or .tar.gz file, or a git URL with an optional #ref',
+      'deploy PATH: a folder (default: this one), a .zip or .tar.gz file, a Compose file, a git URL with an optional #ref, or an image as docker://NAME',
     )
     .argument('[path]')
     .option('--resource <id>', 'the resource to deploy, by id or by its name in the configuration', text)

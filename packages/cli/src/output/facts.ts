@@ -1,6 +1,7 @@
 import type { Check, Deployment, Evidence, Failure, Reason } from '@appaloft/core/spec'
 import type { Style } from './style.js'
 import { clean, inline, table } from './text.js'
+import { typed } from './ways.js'
 
 /** One observed fact in one line. */
 export function evidenceLine(evidence: Evidence): string {
@@ -30,18 +31,22 @@ export function checkLines(checks: Deployment['checks'], style: Style): string[]
 
 /** What would make it work: first in the source, then in a profile. What `told` says already is not said again. */
 function wayLines(reason: Reason, style: Style, told = ''): string[] {
-  const line = (label: string, entry: Reason['fixPath'][number]) => {
+  const line = (label: string, entry: Reason['fixPath'][number]): string[] => {
     const field = entry.profileField === undefined ? '' : ` ${style.cyan(entry.profileField)}`
     const example = entry.example === undefined ? '' : style.dim(`  e.g. ${inline(entry.example)}`)
     const action = clean(entry.action)
-    return `    ${label} ${action}${action.includes(entry.profileField ?? '\0') ? '' : field}${example}`
+    const text = typed(entry)
+    return [
+      `    ${label} ${action}${action.includes(entry.profileField ?? '\0') ? '' : field}${example}`,
+      ...(text === null ? [] : [`         ${style.dim('type:')} ${style.bold(text)}`]),
+    ]
   }
   const fixes = reason.fixPath.map(({ action }) => action).join(' ')
   return [
-    ...reason.fixPath.filter(({ action }) => !told.includes(action)).map((entry) => line('fix:', entry)),
+    ...reason.fixPath.filter(({ action }) => !told.includes(action)).flatMap((entry) => line('fix:', entry)),
     ...reason.overridePath
       .filter(({ profileField, example }) => example !== undefined || !fixes.includes(profileField ?? '\0'))
-      .map((entry) => line('or: ', entry)),
+      .flatMap((entry) => line('or: ', entry)),
   ]
 }
 

@@ -4,17 +4,52 @@ import type { Style } from './style.js'
 import { clean, commandLine, table } from './text.js'
 
 /** A preview as a person reads it: the same sections whether ready or blocked. */
-export function previewLines(resourceId: string, preview: Preview, style: Style): string[] {
+export function previewLines(
+  resourceId: string,
+  preview: Preview,
+  style: Style,
+  { files = false }: { files?: boolean } = {},
+): string[] {
   const { status } = preview.readiness
+  const more = preview.evidence.length - mostEvidence
   const word = { ready: style.green, warning: style.yellow, blocked: style.red }[status](status)
   return [
     `Plan for ${style.bold(resourceId)}: ${word}`,
     ...table(factRows(preview).map(([name, value]) => [`  ${style.dim(name)}`, value])),
     ...section('steps', stepRows(preview), style),
-    ...section('evidence', preview.evidence.slice(0, 12).map(evidenceLine), style),
+    ...section('files', fileRows(preview, files, style), style),
+    ...section(
+      'evidence',
+      [
+        ...preview.evidence.slice(0, mostEvidence).map(evidenceLine),
+        ...(more > 0 ? [`and ${more} more, with --json`] : []),
+      ],
+      style,
+    ),
+    ...section('other planners', candidateRows(preview, style), style),
     ...preview.unsupportedReasons.flatMap((reason) => reasonLines(reason, style, 'blocked')),
     ...preview.warnings.flatMap((reason) => reasonLines(reason, style, 'warning')),
   ]
+}
+
+const mostEvidence = 16
+
+/** Who claimed the source too, on what, and why somebody else plans it. */
+function candidateRows({ candidates }: Preview, style: Style): string[] {
+  const lost = candidates.filter(({ lostBecause }) => lostBecause !== undefined)
+  return lost.flatMap(({ planner, basis, reason, lostBecause, evidence }) => [
+    `${planner} (${basis}): ${clean(reason)} ${style.dim(`Not taken: ${clean(lostBecause ?? '')}`)}`,
+    ...evidence.slice(0, 3).map((one) => style.dim(`  seen: ${evidenceLine(one)}`)),
+  ])
+}
+
+/** What is written for the build, beside the source and never into it. */
+function fileRows({ generatedFiles }: Preview, shown: boolean, style: Style): string[] {
+  return generatedFiles.flatMap(({ path, content }) => {
+    const lines = content.replace(/\n$/, '').split('\n')
+    const name = `${clean(path)}, ${lines.length} lines`
+    return shown ? [`${name}:`, ...lines.map((line) => style.dim(`│ ${clean(line)}`))] : [`${name}; --files shows it`]
+  })
 }
 
 const section = (title: string, lines: string[], style: Style): string[] =>
@@ -30,7 +65,7 @@ function factRows(preview: Preview): [name: string, value: string][] {
     ['artifact', artifact ? artifactText(artifact) : undefined],
     ...Object.entries(preview.commands).map(([name, planned]): [string, string] => [
       name,
-      `${commandLine(planned.command)}  (${planned.from})`,
+      `${commandLine(planned.command)}  (${planned.from === 'planner' && planner ? `planner ${planner.key}` : planned.from})`,
     ]),
     ['network', network ? networkText(network) : undefined],
     ['health', health ? healthText(health) : undefined],

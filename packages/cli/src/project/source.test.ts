@@ -38,6 +38,35 @@ describe('PATH', () => {
     expect(() => parsePath('app.zip', cwd, 'main')).toThrow(/--ref/)
   })
 
+  it.each([
+    ['docker://nginx', 'nginx', 'nginx'],
+    ['nginx:1.27', 'nginx:1.27', 'nginx'],
+    ['ghcr.io/acme/web', 'ghcr.io/acme/web', 'web'],
+    ['localhost:5000/acme/web:1', 'localhost:5000/acme/web:1', 'web'],
+    [`acme/web@sha256:${'a'.repeat(64)}`, `acme/web@sha256:${'a'.repeat(64)}`, 'web'],
+  ])('%s is an image', (path, image, name) => {
+    const { source, folder } = parsePath(path, temporaryFolder())
+    expect([source, folder]).toEqual([{ kind: 'docker-image', image }, null])
+    expect(nameOf(source)).toBe(name)
+  })
+
+  it('takes no folder that is there, and no slip of the keyboard, for an image', () => {
+    const cwd = temporaryFolder()
+    mkdirSync(join(cwd, 'nginx:1.27'))
+    expect(parsePath('nginx:1.27', cwd).source.kind).toBe('local-folder')
+    for (const path of ['nginx', './web:1', 'app/web', 'web.zip', 'compose.yaml', '../a.b/c', 'a:b:c'])
+      expect(() => parsePath(path, cwd), path).toThrow(/There is no/)
+    expect(() => parsePath('docker://', cwd)).toThrow(/Nothing follows/)
+    expect(() => parsePath('docker://nginx', cwd, 'main')).toThrow(/--ref/)
+  })
+
+  it('knows Compose files', () => {
+    const cwd = temporaryFolder()
+    writeFileSync(join(cwd, 'stack.yml'), '')
+    const { source } = parsePath('stack.yml', cwd)
+    expect(source).toEqual({ kind: 'compose-file', path: join(cwd, 'stack.yml') })
+  })
+
   it('makes a folder absolute', () => {
     const cwd = temporaryFolder()
     mkdirSync(join(cwd, 'a'))

@@ -7,10 +7,10 @@ import type { ProfileFlags } from './flags.js'
 
 type Environment = NonNullable<ResourceDefinition['environment']>
 
-/** The definition with the variables of `--env`, `--build-env` and `--secret`. */
+/** The definition with the variables of `--env`, `--build-env`, `--secret` and `--build-secret`. */
 export async function applyVariables(
   definition: ResourceDefinition,
-  flags: Pick<ProfileFlags, 'env' | 'buildEnv' | 'secret'>,
+  flags: Pick<ProfileFlags, 'env' | 'buildEnv' | 'secret' | 'buildSecret'>,
   io: Io,
 ): Promise<ResourceDefinition> {
   const environment: Environment = { ...definition.environment }
@@ -23,12 +23,19 @@ export async function applyVariables(
     const runtime = (flags.env ?? []).includes(text)
     environment[name] = { value, scope: runtime ? 'both' : 'build' } satisfies Variable
   }
-  for (const { name, value } of await readSecrets(flags.secret ?? [], io)) {
-    const scope = environment[name]?.scope
+  const { secret = [], buildSecret = [] } = flags
+  // One that both name is read once.
+  const built = new Set(buildSecret.map(nameOfSecret))
+  const running = new Set(secret.map(nameOfSecret))
+  const all = [...secret, ...buildSecret.filter((flag) => !running.has(nameOfSecret(flag)))]
+  for (const { name, value } of await readSecrets(all, io)) {
+    const scope = built.has(name) ? (running.has(name) ? 'both' : 'build') : environment[name]?.scope
     environment[name] = { value, secret: true, ...(scope === undefined ? {} : { scope }) }
   }
   return Object.keys(environment).length === 0 ? definition : { ...definition, environment }
 }
+
+const nameOfSecret = (flag: string): string => flag.split('=', 1)[0] ?? flag
 
 export function splitAssignment(text: string, flag: string): [name: string, value: string] {
   const at = text.indexOf('=')

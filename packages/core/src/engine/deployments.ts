@@ -15,6 +15,7 @@ import { observe } from './observe.js'
 import { detect, planDetected } from './planning.js'
 import { readModel } from './read-model.js'
 import { recovery } from './recovery.js'
+import { knownSecrets, shownPreview } from './redaction.js'
 import { byPromotion } from './retention.js'
 import { targetOf } from './runtime.js'
 import { refuse } from './verbs.js'
@@ -41,7 +42,9 @@ export function createDeployments(engine: Engine): Deployments {
         ...(request.gitRef ? { gitRef: request.gitRef } : {}),
         ...(request.commitSha ? { commitSha: request.commitSha } : {}),
       }
-      return (await planDetected(runtime, planInput, await detect(runtime, planInput))).preview
+      const { preview } = await planDetected(runtime, planInput, await detect(runtime, planInput))
+      const given = typeof request.resource === 'string' ? {} : (request.resource.environment ?? {})
+      return shownPreview(await knownSecrets(runtime, definition.id, given), preview)
     },
 
     create: (input, options) => create(engine, input, options),

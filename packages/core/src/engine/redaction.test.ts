@@ -138,3 +138,36 @@ describe('a secret of several lines', () => {
     expect(inBuild[3]?.type).toBe('step-failed')
   })
 })
+
+describe('a preview', () => {
+  const value = 'correct-horse-battery'
+  const environment = { TOKEN: secret(value) }
+
+  it('shows no secret that a command, a build argument or a hostname holds, and keeps its fingerprint', async () => {
+    const engine = scene.engine()
+    const runtime = { startCommand: `serve --token=${value}`, buildCommand: ['make', value] }
+    const resource = scene.definition('serve', { environment, runtime })
+    const preview = await engine.deployments.plan({ resource })
+    expect(JSON.stringify(preview)).not.toContain(value)
+    expect(preview.commands.start?.command).toBe('serve --token=[redacted]')
+    expect(preview.fingerprint).toMatch(/^[0-9a-f]{64}$/)
+    const other = { ...runtime, startCommand: 'serve --token=other' }
+    const plain = await engine.deployments.plan({
+      resource: scene.definition('serve', { environment, runtime: other }),
+    })
+    expect(plain.commands.start?.command).toBe('serve --token=other')
+    expect(plain.fingerprint).not.toBe(preview.fingerprint)
+    // What was shown is what runs.
+    const done = await (await engine.deployments.create({ resource, fingerprint: preview.fingerprint })).done
+    expect(done.status, done.failure?.message).toBe('succeeded')
+  })
+
+  it('knows the secrets that are kept, also by id', async () => {
+    const engine = scene.engine()
+    await engine.resources.define(scene.definition('serve', { environment }))
+    await engine.resources.define(scene.definition(`serve --token=${value}`))
+    const text = JSON.stringify(await engine.deployments.plan({ resource: 'res_shop' }))
+    expect(text).not.toContain(value)
+    expect(text).toContain('[redacted]')
+  })
+})

@@ -1,5 +1,6 @@
 import { type Redactor, redactLines, redactor } from '../secrets/index.js'
-import type { SnapshotVariable } from '../spec/profiles.js'
+import type { Preview } from '../spec/plan.js'
+import type { SnapshotVariable, Variable } from '../spec/profiles.js'
 import { openVariables } from './definitions.js'
 import type { Runtime } from './runtime.js'
 
@@ -22,6 +23,24 @@ export async function redactorOf(
   }
   return redactor(values)
 }
+
+/** As `redactorOf` for a preview, before anything is sealed: the values given with the request, and what is kept already and can be opened. */
+export async function knownSecrets(
+  { store, secrets }: Runtime,
+  resourceId: string,
+  given: Record<string, Variable>,
+): Promise<Redactor | null> {
+  const values = new Set(Object.values(given).flatMap(({ value, secret }) => (secret === true ? [value] : [])))
+  for (const { sealed, ...context } of await store.listSealed(resourceId)) {
+    const value = await secrets.open(context, sealed).catch(() => null)
+    if (value !== null) values.add(value)
+  }
+  return values.size === 0 ? null : redactor(values)
+}
+
+/** A preview without secrets, also where a command or a build argument holds one. Its fingerprint is that of what will run. */
+export const shownPreview = (redact: Redactor | null, preview: Preview): Preview =>
+  redact === null ? preview : { ...cleaned(redact, preview), fingerprint: preview.fingerprint }
 
 /** Names in our own records whose values are words, ids and times of ours: a secret that is one of them by chance must not break a record. */
 const ours = new Set([

@@ -42,6 +42,26 @@ describe('the search for what is deployed', () => {
     expect(await search({ 'a/app': '', 'b/app': '' })).toMatchObject({ codes: ['ambiguous-framework-evidence'] })
   })
 
+  it('looks in every branch, as deep as it goes, and not inside of what it found', async () => {
+    const several = { codes: ['ambiguous-framework-evidence'] }
+    expect(await search({ 'web/app': '', 'services/api/app': '' })).toMatchObject(several)
+    expect(await search({ 'web/app': '', 'web/server/app': '' })).toMatchObject({ baseDirectory: 'web' })
+    expect(await search({ 'web/app': '', 'a/b/c/d/app': '', 'a/b/c/d/e/app': '' })).toMatchObject(several)
+    expect(await search({ 'web/app': '', 'a/b/c/d/e/app': '' })).toMatchObject({ baseDirectory: 'web' })
+  })
+
+  it('takes what is there for the application for it only where it is named', async () => {
+    const asked = { codes: ['ambiguous-framework-evidence'] }
+    expect(await search({ 'web/app': '', 'examples/a/app': '', 'test/e2e/app': '' })).toMatchObject({
+      baseDirectory: 'web',
+    })
+    for (const only of ['tests/e2e/app', 'docs/app', 'examples/a/app', 'packages/x/__tests__/app'])
+      expect(await search({ [only]: '' })).toMatchObject(asked)
+    // Documentation is deployed as often as not, and a package of a workspace has the name that it likes.
+    expect(await search({ 'docs/app': '', 'web/app': '' })).toMatchObject(asked)
+    expect(await search({ 'apps/docs/app': '' })).toMatchObject({ baseDirectory: 'apps/docs' })
+  })
+
   it('goes on below what the target cannot run', async () => {
     expect(await search({ services: '', 'a/app': '' })).toMatchObject({ baseDirectory: 'a', found: ['app'] })
     expect(await search({ image: '', 'a/app': '' })).toMatchObject({ baseDirectory: 'a', found: ['app'] })

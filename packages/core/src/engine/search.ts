@@ -22,6 +22,11 @@ const directoryLimit = 256
 /** Version control, dependencies, outputs, and what tests and tools keep: no application begins there. */
 const passedOver =
   /^(?:\..*|node_modules|bower_components|vendor|dist|build|out|target|coverage|_site|__pycache__|venv)$/
+/** What lies below is there for the application, and is not it: it counts only where nothing else does, and is never taken by itself. */
+const aside =
+  /(?:^|\/)(?:tests?|__tests__|e2e|fixtures|__fixtures__|cypress|playwright)(?:\/|$)|^(?:examples?|samples?|playgrounds?|benchmarks?)(?:\/|$)/i
+/** … and what is a site of its own as often as not: alone it is not taken either. */
+const beside = /^docs?(?:\/|$)/i
 const weak = (claim: Claim) => claim.supportTier === 'requires-override' || claim.supportTier === 'unsupported'
 
 /**
@@ -89,52 +94,71 @@ export async function detectClaims(
   let level = ['.']
   let visited = 0
   let fallback: Detected | undefined
+  const strong: Detected[] = []
   for (let depth = 0; depth <= depthLimit && level.length > 0; depth++) {
-    const strong: Detected[] = []
     const next: string[] = []
+    const above = strong.length
     for (const directory of level) {
       if (++visited > directoryLimit) break
       const tree = directory === '.' ? root : subTree(root, directory)
       const context = contextAt(directory, tree)
       const { found, reasons } = await ask(planners, context)
       const answer = { baseDirectory: directory, found, reasons }
-      if (decides(found, context) || (depth === 0 && reasons.length > 0)) strong.push(answer)
-      else if (found.length > 0) fallback ??= answer
+      if (decides(found, context) || (depth === 0 && reasons.length > 0)) {
+        // A page somewhere below, or a mere package.json, is no rival of an application further up.
+        if (above === 0 || found.some(isApplication)) strong.push(answer)
+        // What is inside an application belongs to it.
+        continue
+      }
+      if (found.length > 0) fallback ??= answer
       for (const entry of await tree.list()) {
         if (entry.type !== 'directory' || passedOver.test(entry.name)) continue
         next.push(directory === '.' ? entry.name : `${directory}/${entry.name}`)
       }
     }
-    if (strong.length === 1) return strong[0]!
-    if (strong.length > 1) {
-      const candidates = strong.map((one) => one.baseDirectory)
-      return {
-        baseDirectory: '.',
-        found: [],
-        reasons: [
-          reason('ambiguous-framework-evidence', {
-            message: `Several directories can be deployed: ${candidates.join(', ')}.`,
-            evidence: strong.flatMap((one) =>
-              one.found.map(({ claim, planner }) => ({
-                kind: 'candidate',
-                file: one.baseDirectory,
-                signal: planner.key,
-                value: claim.reason,
-              })),
-            ),
-            fixPath: [
-              { action: 'Keep one application in the source, or deploy each with a base directory of its own.' },
-            ],
-            overridePath: candidates.map((example) => ({
-              action: 'Set source.baseDirectory.',
-              profileField: 'source.baseDirectory',
-              example,
-            })),
-          }),
-        ],
-      }
-    }
+    // The source itself: nothing below it is looked at.
+    if (strong.length > 0 && depth === 0) return strong[0]!
     level = next
   }
+  const main = strong.filter((one) => !aside.test(one.baseDirectory))
+  if (main.length === 1 && !beside.test(main[0]!.baseDirectory)) return main[0]!
+  const candidates = main.length > 0 ? main : strong
+  if (candidates.length > 0) return ambiguous(candidates)
   return fallback ?? { baseDirectory: '.', found: [], reasons: [] }
+}
+
+/** Is it one by what it holds? A start command of the profile makes one of every package.json. */
+const isApplication = ({ claim }: Found): boolean =>
+  claim.supportTier !== 'explicit-custom' && (claim.artifactKind !== 'static-site' || claim.basis === 'framework')
+
+/** Several directories that can be deployed, or one that by its name is only a part of what is. */
+function ambiguous(answers: readonly Detected[]): Detected {
+  const candidates = answers.map((one) => one.baseDirectory)
+  const [only] = candidates
+  return {
+    baseDirectory: '.',
+    found: [],
+    reasons: [
+      reason('ambiguous-framework-evidence', {
+        message:
+          candidates.length > 1
+            ? `Several directories can be deployed: ${candidates.join(', ')}.`
+            : `Nothing can be deployed but ${only}, which by its name is not the application.`,
+        evidence: answers.flatMap((one) =>
+          one.found.map(({ claim, planner }) => ({
+            kind: 'candidate',
+            file: one.baseDirectory,
+            signal: planner.key,
+            value: claim.reason,
+          })),
+        ),
+        fixPath: [{ action: 'Keep one application in the source, or deploy each with a base directory of its own.' }],
+        overridePath: candidates.map((example) => ({
+          action: 'Set source.baseDirectory.',
+          profileField: 'source.baseDirectory',
+          example,
+        })),
+      }),
+    ],
+  }
 }

@@ -94,7 +94,7 @@ async function umi(project: Project): Promise<Mode> {
 
 async function stencil(project: Project): Promise<Mode> {
   const { config } = project
-  for (const target of config?.items('outputTargets') ?? []) {
+  for (const target of config?.items('config.outputTargets') ?? []) {
     const type = config!.setting('type', target)
     if (type.state !== 'known' || type.value !== 'www') continue
     const set = config!.path('dir', target)
@@ -103,7 +103,7 @@ async function stencil(project: Project): Promise<Mode> {
     return { kind: 'static', output: set.state === 'known' ? String(set.value) : 'www' }
   }
   // Without a page among its targets it is a library of components.
-  return config !== null && config.items('outputTargets').length > 0
+  return config !== null && config.items('config.outputTargets').length > 0
     ? { kind: 'other' }
     : { kind: 'static', output: 'www' }
 }

@@ -135,7 +135,7 @@ export const sites: readonly Framework[] = [
     flags: ['--out-dir'],
   }),
   preset('build', ['docusaurus'], ['docusaurus-build', 'docusaurus-start'], ['docusaurus-build'], {
-    name: 'docusaurus-1',
+    name: 'docusaurus',
     configs: ['siteConfig'],
     mode: oldDocusaurus,
   }),

@@ -58,6 +58,10 @@ function parseStatement(tokens: Tokens, block: Block, depth: number): void {
   }
   if (value === 'export') {
     tokens.at += 1
+    const declared = tokens.isName('const') || tokens.isName('let') || tokens.isName('var') || tokens.isName('function')
+    const { value: name } = tokens.peek(1)
+    if (declared && tokens.peek(1).type === 'name')
+      block.statements.push({ kind: 'set', path: ['exports', name], value: { kind: 'name', name } })
     if (!tokens.isName('default')) return
     tokens.at += 1
     block.statements.push({ kind: 'set', path: ['export default'], value: parseExpression(tokens, depth + 1) })

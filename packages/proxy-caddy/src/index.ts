@@ -1,0 +1,3 @@
+export { initialConfig } from './initial.js'
+export type { CaddyProxyOptions } from './options.js'
+export { caddy } from './proxy.js'

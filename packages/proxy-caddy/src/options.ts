@@ -1,0 +1,93 @@
+import { type Address, AppaloftError } from '@appaloft/core/spec'
+
+export interface CaddyProxyOptions {
+  /** Names the proxy among others. Default `caddy`. */
+  key?: string
+  /**
+   * Caddy's admin API, as this process reaches it: `http://127.0.0.1:2019` (default), or `unix//run/caddy/admin.sock`. Whoever can use
+   * it can do everything that Caddy can.
+   */
+  admin?: string
+  /** The name under which Caddy knows its admin API, where the way there goes through a forward: `localhost:2019`. Default: that of `admin`. */
+  adminHost?: string
+  /**
+   * The folder of the markers: which release is live, and which is verified. Default: `caddy` below the target's state folder. Absolute,
+   * on the machine that runs Caddy, and not to be emptied while Caddy runs.
+   */
+  root?: string
+  /** The same folder as Caddy sees it, where it runs in a container. Default: `root`. */
+  rootSeen?: string
+  /** The group that Caddy runs as, as a number, where it is another user than this one: it may read the markers. */
+  group?: number
+  /**
+   * Where hostnames are served in clear. Default `:80`. A server of Caddy's configuration that listens there already is used; otherwise
+   * one is made.
+   */
+  http?: string
+  /** Where hostnames with TLS are served. Default `:443`, in the same way. */
+  https?: string
+  /**
+   * `auto` (default): Caddy gets certificates of public authorities for routes with `tls: 'auto'`. `internal`: it signs them itself, with
+   * an authority of its own that no browser trusts. `off`: all routes are served in clear.
+   */
+  tls?: 'auto' | 'internal' | 'off'
+  /** Where the engine reaches the listener `http`. Default: its port, on its address or 127.0.0.1. */
+  endpoint?: Address
+  /** Distinguishes what is ours in Caddy's configuration, where several engines with state folders of their own use one Caddy. Default `appaloft`. */
+  name?: string
+}
+
+export interface Settings {
+  key: string
+  admin: string
+  adminHost: string | null
+  root: string | null
+  rootSeen: string | null
+  group: number | null
+  http: string
+  https: string
+  tls: 'auto' | 'internal' | 'off'
+  endpoint: Address
+  name: string
+}
+
+const wrong = (message: string): AppaloftError => new AppaloftError('invalid-composition', { message })
+
+/** A place to listen as Caddy writes it: host and port, both ends of a range included. */
+export function parseListen(text: string): { host: string; from: number; to: number } | null {
+  const found = /^(?:tcp[46]?\/)?(\[[^\]]*\]|[^:/]*):(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)
+  if (found === null) return null
+  const [, host = '', from = '', to = from] = found
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), from: Number(from), to: Number(to) }
+}
+
+export function settle(options: CaddyProxyOptions): Settings {
+  const http = options.http ?? ':80'
+  const https = options.https ?? ':443'
+  const place = parseListen(http)
+  if (place === null || place.from !== place.to) throw wrong('The option http of the proxy is not one place to listen.')
+  if (parseListen(https) === null) throw wrong('The option https of the proxy is not a place to listen.')
+  const name = options.name ?? 'appaloft'
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw wrong('The option name of the proxy is not a short name.')
+  for (const path of [options.root, options.rootSeen]) if (path !== undefined) refuseUnusable(path)
+  const anywhere = place.host === '' || place.host === '0.0.0.0' || place.host === '::'
+  return {
+    key: options.key ?? 'caddy',
+    admin: options.admin ?? 'http://127.0.0.1:2019',
+    adminHost: options.adminHost ?? null,
+    root: options.root ?? null,
+    rootSeen: options.rootSeen ?? null,
+    group: options.group ?? null,
+    http,
+    https,
+    tls: options.tls ?? 'auto',
+    endpoint: options.endpoint ?? { kind: 'tcp', host: anywhere ? '127.0.0.1' : place.host, port: place.from },
+    name,
+  }
+}
+
+/** Caddy looks for markers with a glob over the whole path, and replaces what stands in braces. */
+export function refuseUnusable(root: string): void {
+  if (root.startsWith('/') && !/[*?[\]{}\\]/.test(root)) return
+  throw wrong('The folder of the proxy’s markers is not absolute, or has a character of * ? [ ] { } \\ in its path.')
+}

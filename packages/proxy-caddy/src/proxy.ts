@@ -1,0 +1,351 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  AppaloftError,
+  type CallOptions,
+  type Proxy,
+  type ProxyCapabilities,
+  type ProxyContext,
+  type Route,
+  type RouteTable,
+  routeTableSchema,
+} from '@appaloft/core/spec'
+import { AdminApi, type Configuration, NotRunning, unavailable } from './admin.js'
+import { claimOf, type Entry, parseEntry, renderEntry } from './entries.js'
+import { fenced, raiseMark, readMark } from './fences.js'
+import { discard, names, writtenAt } from './files.js'
+import { countInFlight } from './in-flight.js'
+import { refuseUnnameable } from './names.js'
+import { type CaddyProxyOptions, parseListen, refuseUnusable, settle } from './options.js'
+import { foreignHostnames, place, readEntries } from './place.js'
+import { newest, nextRank, stateOf, write } from './states.js'
+
+const capabilities = (tls: boolean): ProxyCapabilities =>
+  Object.freeze({
+    staged: true,
+    identity: true,
+    websocket: true,
+    tls: tls ? 'auto' : false,
+    wildcardHostnames: true,
+    resourcePort: false,
+    promotionVisibleMs: 10,
+    fencing: 'name',
+    inFlight: true,
+  } as const)
+
+/** Somebody else who writes the configuration all the time is given way so long. */
+const patienceMs = 30_000
+/** After `ensure` said that Caddy answers, it is asked for this long. */
+const startMs = 10_000
+/** A request that chose its upstream is counted there after this long at the latest. */
+const settleMs = 100
+/** A generation that is out of use may still be looked at by requests that came under the former configuration. */
+const keptMs = 60_000
+
+/**
+ * Caddy, one that runs already or one that the target runs: routes are in its configuration, under names of ours; which release serves
+ * them is said by the names of files that Caddy looks at for each request. So staging, promotion and rollback change no configuration,
+ * open no listener and cut no connection. A change of hostnames or paths does change it: see the guide for what that costs.
+ */
+export function caddy(options: CaddyProxyOptions = {}): Proxy {
+  const settings = settle(options)
+  const api = new AdminApi(settings)
+  let context: ProxyContext | null = null
+  const queues = new Map<string, Promise<unknown>>()
+
+  const rootOf = (): string => {
+    if (settings.root !== null) return settings.root
+    if (context === null)
+      throw new AppaloftError('invalid-composition', { message: 'The Caddy proxy was not opened by a target.' })
+    return join(context.stateDir, 'caddy')
+  }
+  const folderOf = (resourceId: string): string => join(rootOf(), resourceId)
+  const generationOf = (entry: Pick<Entry, 'resourceId' | 'generation'>): string =>
+    join(folderOf(entry.resourceId), entry.generation)
+
+  /** One after the other within this process; between processes, names and `If-Match` decide. */
+  const inTurn = <T>(key: string, work: () => Promise<T>): Promise<T> => {
+    const turn = (queues.get(key) ?? Promise.resolve()).then(work, work)
+    const settled = turn.catch(() => {})
+    queues.set(key, settled)
+    void settled.then(() => queues.get(key) === settled && queues.delete(key))
+    return turn
+  }
+
+  const running = async <T>(call: () => Promise<T>, callOptions: CallOptions | undefined): Promise<T> => {
+    try {
+      return await call()
+    } catch (error) {
+      if (!(error instanceof NotRunning)) throw error
+    }
+    if (context?.ensure !== undefined) await context.ensure(callOptions)
+    const deadline = performance.now() + (context?.ensure === undefined ? 1_000 : startMs)
+    for (let pause = 20; ; pause = Math.min(pause * 2, 250)) {
+      try {
+        return await call()
+      } catch (error) {
+        if (!(error instanceof NotRunning)) throw error
+        if (performance.now() > deadline)
+          throw unavailable(
+            'Caddy’s admin API does not answer.',
+            'Start Caddy, or correct the option admin of the proxy.',
+          )
+      }
+      await sleep(pause, undefined, callOptions?.signal === undefined ? {} : { signal: callOptions.signal })
+    }
+  }
+  const configuration = (callOptions?: CallOptions): Promise<Configuration> =>
+    running(() => api.configuration(callOptions), callOptions)
+  const entriesOf = ({ config }: Configuration, resourceId: string): Entry[] =>
+    readEntries(config, settings).filter((entry) => entry.resourceId === resourceId)
+
+  /** Makes our part of the configuration equal to what `change` says, for as long as `allowed` does not throw. */
+  const configure = async (
+    change: (present: Entry[], read: Configuration) => Entry[],
+    allowed: () => Promise<void>,
+    callOptions: CallOptions | undefined,
+  ): Promise<void> => {
+    const deadline = performance.now() + patienceMs
+    for (let tries = 1; ; tries++) {
+      const read = await configuration(callOptions)
+      const next = place(
+        read.config,
+        change(readEntries(read.config, settings), read),
+        settings,
+        settings.rootSeen ?? rootOf(),
+      )
+      if (isDeepStrictEqual(next, read.config ?? {})) return
+      await allowed()
+      callOptions?.signal?.throwIfAborted()
+      try {
+        if (await api.replace(next, read.etag, callOptions)) return
+      } catch (error) {
+        // Cut off while it was loaded: reading it again tells.
+        if (!(error instanceof NotRunning) || performance.now() > deadline) throw error
+      }
+      if (performance.now() > deadline)
+        throw unavailable('Caddy’s configuration is changed by somebody else all the time.')
+      await sleep(Math.random() * Math.min(20 * tries, 200))
+    }
+  }
+
+  const allowedBy = (resourceId: string, token: number) => async () => {
+    const mark = await readMark(folderOf(resourceId))
+    if (token < mark.token) throw fenced(resourceId, token, mark.token)
+  }
+
+  const generations = async (resourceId: string): Promise<string[]> =>
+    (await names(folderOf(resourceId))).filter((name) => name.startsWith('g'))
+
+  const tidy = async (resourceId: string, used: string | null): Promise<void> => {
+    for (const one of await generations(resourceId)) {
+      const path = generationOf({ resourceId, generation: one })
+      if (one !== used && Date.now() - (await writtenAt(path)) > keptMs) await discard(path)
+    }
+  }
+
+  /** Where nothing of ours is configured, nothing is served, whatever the files say. */
+  const served = async (resourceId: string, callOptions?: CallOptions) => {
+    const [entry] = entriesOf(await configuration(callOptions), resourceId)
+    return entry === undefined ? null : { entry, state: await newest(generationOf(entry)) }
+  }
+
+  const refuseConflict = (
+    resourceId: string,
+    routes: readonly Route[],
+    present: Entry[],
+    read: Configuration,
+  ): void => {
+    const taken = new Map(
+      present
+        .filter((entry) => entry.resourceId !== resourceId)
+        .map((entry) => [claimOf(entry.hostname, entry.route.pathPrefix), entry.resourceId]),
+    )
+    const foreign = foreignHostnames(read.config, settings)
+    for (const { hostname, pathPrefix } of routes) {
+      if (hostname === null) continue
+      const owner = taken.get(claimOf(hostname, pathPrefix))
+      if (owner !== undefined)
+        throw new AppaloftError('route-conflict', {
+          message: `${hostname}${pathPrefix} belongs to ${owner}.`,
+          details: { hostname, pathPrefix, owner },
+        })
+      if (foreign.has(hostname))
+        throw new AppaloftError('route-conflict', {
+          message: `${hostname} is served by a route of Caddy that somebody else wrote.`,
+          details: { hostname, pathPrefix },
+        })
+    }
+  }
+
+  return {
+    specVersion: 1,
+    key: settings.key,
+    capabilities: capabilities(settings.tls !== 'off'),
+
+    async open(opened) {
+      context = opened
+      refuseUnusable(settings.rootSeen ?? rootOf())
+    },
+
+    async mark(resourceId) {
+      return (await readMark(folderOf(resourceId))).token
+    },
+
+    async fence(resourceId, token, { expected, owner, signal }) {
+      signal?.throwIfAborted()
+      if (token < 1) throw new AppaloftError('invalid-input', { message: 'A token is at least 1.' })
+      await inTurn(resourceId, async () => {
+        const folder = folderOf(resourceId)
+        const { group } = settings
+        await raiseMark({ folder, group, resourceId, token, expected, owner })
+        // What a former holder still writes ranks below this, in the generation that serves and in one that it may be about to switch to.
+        const present = (await served(resourceId, signal === undefined ? {} : { signal }))?.state ?? null
+        for (const generation of await generations(resourceId)) {
+          const at = generationOf({ resourceId, generation })
+          const before = await newest(at)
+          if ((before?.rank.token ?? 0) >= token) continue
+          const state = present ?? stateOf(null, before)
+          await write({
+            folder: at,
+            group,
+            rank: { token, number: 0 },
+            state: { table: state.table, former: state.former },
+          })
+        }
+      })
+    },
+
+    async apply(resourceId, table, token, callOptions) {
+      const wanted = checked(table)
+      callOptions?.signal?.throwIfAborted()
+      await inTurn(resourceId, async () => {
+        const allowed = allowedBy(resourceId, token)
+        await allowed()
+        const { group } = settings
+        const read = await configuration(callOptions)
+        const entries = entriesOf(read, resourceId)
+        const current = entries[0]?.generation ?? null
+        const before = current === null ? null : await newest(generationOf({ resourceId, generation: current }))
+        const state = stateOf(wanted, before)
+        const mark = (await readMark(folderOf(resourceId))).token
+        refuseConflict(resourceId, wanted.routes, readEntries(read.config, settings), read)
+        const put = (generation: string) =>
+          write({ folder: generationOf({ resourceId, generation }), group, rank: nextRank(mark, before), state })
+        const withOurs = (generation: string) => (present: Entry[], now: Configuration) => {
+          refuseConflict(resourceId, wanted.routes, present, now)
+          return [
+            ...present.filter((entry) => entry.resourceId !== resourceId),
+            ...entriesFor(resourceId, generation, wanted.routes),
+          ]
+        }
+        if (
+          current !== null &&
+          isDeepStrictEqual(sorted(entries), sorted(entriesFor(resourceId, current, wanted.routes)))
+        ) {
+          await put(current)
+          // A loser of the fence that was faster than its check: what it wrote ranks below the winner's.
+          await allowed()
+          // Other options than those that it was written with, or another version.
+          await configure(withOurs(current), allowed, callOptions)
+          await tidy(resourceId, current)
+          return
+        }
+        const generation = `g${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
+        try {
+          await put(generation)
+          // After the generation is there: a new holder who did not see it has raised the mark before this.
+          await allowed()
+          await configure(withOurs(generation), allowed, callOptions)
+        } catch (error) {
+          const present = await served(resourceId).catch(() => undefined)
+          if (present !== undefined && present?.entry.generation !== generation)
+            await discard(generationOf({ resourceId, generation }))
+          throw error
+        }
+        await tidy(resourceId, generation)
+      })
+    },
+
+    async observe(resourceId, callOptions) {
+      const token = (await readMark(folderOf(resourceId))).token
+      if (token === 0 && (await generations(resourceId)).length === 0) return { table: null, token, inFlight: [] }
+      const state = (await served(resourceId, callOptions))?.state ?? null
+      if (state === null) return { table: null, token, inFlight: [] }
+      const { table, former } = state
+      const sets = [
+        ...[table?.live, table?.staged].flatMap((set) => (set ? [{ set, replaced: false }] : [])),
+        ...former.map((set) => ({ set, replaced: true })),
+      ]
+      const count = async () => countInFlight(sets, await running(() => api.inFlight(callOptions), callOptions))
+      let inFlight = await count()
+      const [last] = former
+      const age = Date.now() - state.at
+      if (last !== undefined && age < settleMs && !inFlight.some((one) => one.deploymentId === last.deploymentId)) {
+        await sleep(Math.min(settleMs, settleMs - age))
+        inFlight = await count()
+      }
+      return { table, token, inFlight }
+    },
+
+    async endpoint(resourceId, callOptions) {
+      const entries = entriesOf(await configuration(callOptions), resourceId)
+      if (entries.length === 0)
+        throw new AppaloftError('resource-not-found', {
+          message: `The proxy has no route of ${resourceId}.`,
+          details: { resourceId },
+        })
+      const secured = settings.tls !== 'off' && entries.some(({ route }) => route.tls === 'auto')
+      return {
+        address: settings.endpoint,
+        publicScheme: secured ? 'https' : 'http',
+        publicPort: parseListen(secured ? settings.https : settings.http)!.from,
+      }
+    },
+
+    async remove(resourceId, token, callOptions) {
+      callOptions?.signal?.throwIfAborted()
+      await inTurn(resourceId, async () => {
+        const allowed = allowedBy(resourceId, token)
+        await allowed()
+        if ((await generations(resourceId)).length === 0) return
+        await configure((present) => present.filter((entry) => entry.resourceId !== resourceId), allowed, callOptions)
+        for (const generation of await generations(resourceId)) await discard(generationOf({ resourceId, generation }))
+      })
+    },
+  }
+}
+
+function checked(table: RouteTable): RouteTable {
+  const parsed = routeTableSchema.safeParse(table)
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
+    throw new AppaloftError('invalid-input', { message: 'The route table is not valid.', details: { issues } })
+  }
+  const refuse = (message: string) => new AppaloftError('unsupported-access-policy', { message })
+  for (const { hostname, pathPrefix, redirectTo } of parsed.data.routes) {
+    if (hostname === null) throw refuse('Caddy gives no resource a port of its own: set access.hostnames.')
+    // Caddy replaces what stands in braces.
+    if (!/^[a-z0-9*.:_-]+$/.test(hostname)) throw refuse(`Caddy cannot serve the hostname ${hostname}.`)
+    if (!/^\/[!-z|~]*$/.test(pathPrefix)) throw refuse('Caddy cannot serve this path prefix.')
+    if (redirectTo !== null && !/^[!-z|~]+$/.test(redirectTo)) throw refuse('Caddy cannot redirect there.')
+  }
+  refuseUnnameable(parsed.data.live, parsed.data.identity)
+  refuseUnnameable(parsed.data.staged, parsed.data.identity)
+  return parsed.data
+}
+
+/** As they will be read back. */
+const entriesFor = (resourceId: string, generation: string, routes: readonly Route[]): Entry[] =>
+  routes.flatMap((route) =>
+    route.hostname === null
+      ? []
+      : (parseEntry(renderEntry({ resourceId, generation, hostname: route.hostname, route })) ?? []),
+  )
+
+const sorted = (entries: readonly Entry[]): Entry[] => {
+  const key = ({ route }: Entry) => JSON.stringify([route.hostname, route.pathPrefix])
+  return [...entries].sort((a, b) => (key(a) < key(b) ? -1 : 1))
+}
