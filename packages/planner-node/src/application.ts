@@ -83,7 +83,7 @@ export async function examine(
     evidence,
     warnings,
     outcome,
-    ...(named === undefined || outcome.kind === 'none' ? {} : { named }),
+    ...(named === undefined || (outcome.kind === 'none' && found === null) ? {} : { named }),
   })
 
   if (runtime.startCommand !== undefined && runtime.publishDirectory !== undefined)

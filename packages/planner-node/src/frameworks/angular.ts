@@ -179,6 +179,22 @@ export const angularFamily: readonly Framework[] = [
     mode: analog,
   },
   {
+    name: 'scully',
+    packages: ['@scullyio/init', '@scullyio/scully'],
+    programs: ['scully'],
+    files: ['angular.json'],
+    build: ['scully'],
+    output: 'dist/static',
+    servers: ['ng', 'scully'],
+    mode: async (project) => {
+      const files = (await project.glob('scully.*.config.{ts,js}')).sort()
+      const config = files[0] === undefined ? null : await project.configOf(files[0])
+      const set = config?.path('config.outDir') ?? { state: 'absent' }
+      if (set.state === 'known') project.see(config!.file, 'outDir', set.value)
+      return { kind: 'static', output: set.state === 'known' ? String(set.value) : 'dist/static' }
+    },
+  },
+  {
     name: 'ionic-angular',
     packages: ['@ionic/angular'],
     programs: ['ionic'],

@@ -197,6 +197,8 @@ export const sites: readonly Framework[] = [
             ...(project.build.length === 0 ? { build: { scripts: ['export'], argv: ['sapper', 'export'] } } : {}),
           },
   }),
+  preset('public', ['saber'], ['saber'], ['saber', 'build'], { configs: ['saber-config'] }),
+  preset('output/dist', ['@dojo/cli'], ['dojo'], ['dojo', 'build'], { name: 'dojo', router: true }),
   preset('dist', ['gridsome'], ['gridsome'], ['gridsome', 'build'], {
     configs: ['gridsome.config'],
     keys: ['outputDir', 'outDir'],
