@@ -13,6 +13,7 @@ import { libraries } from './frameworks/servers.js'
 import { clientRouters } from './frameworks/table.js'
 import type { Build } from './frameworks/types.js'
 import { dependencyVersion, fact, type Manifest } from './manifest.js'
+import { nxApplication } from './nx.js'
 import type { PackageManager } from './package-manager.js'
 import { type Found, recognise } from './recognise.js'
 import { entryOf, expanded, flagValue, programs } from './scripts.js'
@@ -134,6 +135,8 @@ export async function examine(
     evidence.push(file.evidence)
     return { command: [...environment, ...file.command], line: file.command.join(' '), signal: file.evidence.signal }
   }
+  const nx = started === null ? await nxApplication(context, manifest, manager) : null
+  if (nx !== null) return nx
   if (found) {
     evidence.push(...found.evidence)
     warnings.push(...found.warnings)

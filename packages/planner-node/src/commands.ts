@@ -97,15 +97,15 @@ async function buildOf(
   const { runtime } = context.profiles
   const { found, outcome } = application
   // A framework is built by its own program only where it is the one that runs: a custom start knows what it needs.
-  const built = found !== null && runtime.startCommand === undefined
-  const framework = built ? (application.build?.argv ?? found.framework.build) : undefined
+  const built = (found !== null || application.build !== undefined) && runtime.startCommand === undefined
+  const framework = built ? (application.build?.argv ?? found?.framework.build) : undefined
   const script =
     built && application.build
       ? scriptOf(manifest, application.build.scripts ?? [])
       : (buildScript(manifest, {
           ...(framework === undefined ? {} : { framework }),
           output: outcome.kind === 'server' && (await lacksOutput(context, outcome.line)),
-        }) ?? scriptOf(manifest, built && found.script !== undefined ? [found.script] : []))
+        }) ?? scriptOf(manifest, built && found?.script !== undefined ? [found.script] : []))
   const program = script === null && runtime.publishDirectory === undefined ? framework : undefined
   const evidence: Evidence[] =
     script === null
