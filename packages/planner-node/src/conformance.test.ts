@@ -58,5 +58,5 @@ const subject: PlannerSubject = {
 }
 
 describe('the conformance of node', () => {
-  it.each(plannerConformance.map((one) => [one.id, one] as const))('%s', async (_id, one) => one.run(subject))
+  it.each(plannerConformance.map((one) => [one.id, one] as const))('%s', async (_id, one) => one.run(subject), 30_000)
 })

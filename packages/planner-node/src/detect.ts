@@ -1,10 +1,11 @@
 import type { Claim, PlannerContext } from '@appaloft/core/spec'
 import { examine } from './application.js'
-import { fact, otherManifest, readManifest } from './manifest.js'
+import { fact, otherManifest } from './manifest.js'
+import { manifestAt, placed } from './nx-project.js'
 
 /** Claims a tree with a package.json that is, or is meant to be, an application. */
 export async function detect(context: PlannerContext): Promise<Claim | null> {
-  const read = await readManifest(context.tree)
+  const read = await manifestAt(context)
   const other = read === null ? await otherManifest(context.tree) : undefined
   if (other !== undefined)
     return {
@@ -19,7 +20,8 @@ export async function detect(context: PlannerContext): Promise<Claim | null> {
   // Who names Compose files means them: the planner for these says what else contradicts them.
   if (runtime.composeFiles !== undefined && runtime.planner === undefined) return null
   const explicit = runtime.planner === 'node' || runtime.startCommand !== undefined
-  const file = fact(context, 'file', 'package.json', 'package.json')
+  const name = ('instead' in read ? read.instead : undefined) ?? 'package.json'
+  const file = fact(context, 'file', name, name)
   const basis = explicit ? 'explicit' : 'generic'
   if ('broken' in read)
     return {
@@ -38,7 +40,7 @@ export async function detect(context: PlannerContext): Promise<Claim | null> {
       basis,
       supportTier: 'requires-override',
       reason: 'A package.json without anything that says how to start it.',
-      evidence: [file, ...evidence],
+      evidence: placed(context, read, [file, ...evidence]),
       artifactKind: 'workspace',
     }
   }
@@ -52,7 +54,7 @@ export async function detect(context: PlannerContext): Promise<Claim | null> {
       : named
         ? `A package.json that depends on ${found?.dependency ?? named.name}.`
         : 'A package.json that says how it is started.',
-    evidence: [file, ...evidence],
+    evidence: placed(context, read, [file, ...evidence]),
     artifactKind: outcome.kind === 'static' ? 'static-site' : 'workspace',
   }
 }

@@ -34,8 +34,19 @@ export function strings(...values: unknown[]): Record<string, string> {
   return out
 }
 
+/** What was read of a tree is read and taken apart once. */
+const known = new WeakMap<SourceTree, Map<string, Promise<ManifestResult | null>>>()
+
 /** Null where there is no package.json; `broken` says in words what cannot be read. Never throws for its content. */
-export async function readManifest(tree: SourceTree, path = 'package.json'): Promise<ManifestResult | null> {
+export function readManifest(tree: SourceTree, path = 'package.json'): Promise<ManifestResult | null> {
+  const mine = known.get(tree) ?? new Map<string, Promise<ManifestResult | null>>()
+  known.set(tree, mine)
+  const found = mine.get(path) ?? readAnew(tree, path)
+  mine.set(path, found)
+  return found
+}
+
+async function readAnew(tree: SourceTree, path: string): Promise<ManifestResult | null> {
   const text = await tree.readText(path)
   if (text === null) return null
   let json: unknown

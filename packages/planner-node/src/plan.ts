@@ -10,8 +10,9 @@ import {
 } from '@appaloft/core/spec'
 import { type Application, examine } from './application.js'
 import { commandsOf } from './commands.js'
-import { fact, type Manifest, otherManifest, readManifest, shown } from './manifest.js'
+import { fact, type Manifest, otherManifest, shown } from './manifest.js'
 import { nodeVersion } from './node-version.js'
+import { manifestAt, placed } from './nx-project.js'
 import { type PackageManager, packageManager } from './package-manager.js'
 import { findPort, isOutput, resolveFile } from './port.js'
 import { entryOf } from './scripts.js'
@@ -19,8 +20,9 @@ import { membersOf } from './workspace.js'
 
 /** Writes the plan. What is blocked says why, and shows what was found out all the same. */
 export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked> {
-  const read = await readManifest(context.tree)
-  const file = fact(context, 'file', 'package.json', 'package.json')
+  const read = await manifestAt(context)
+  const name = (read !== null && 'instead' in read ? read.instead : undefined) ?? 'package.json'
+  const file = fact(context, 'file', name, name)
   if (read === null || 'broken' in read) {
     const other = read === null ? await otherManifest(context.tree) : undefined
     const absent =
@@ -52,7 +54,10 @@ export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked
     },
     ...(named ? { framework: { ...named, ...modeOf(application) } } : {}),
     commands: tools.commands,
-    evidence: [file, ...application.evidence, ...manager.evidence, ...version.evidence, ...tools.evidence],
+    evidence: placed(context, read, [
+      ...[file, ...application.evidence, ...manager.evidence],
+      ...[...version.evidence, ...tools.evidence],
+    ]),
     warnings: [...manager.warnings, ...application.warnings, ...tools.warnings],
   }
   const blocked: Reason[] = [...(manager.blocked ? [manager.blocked] : []), ...tools.blocked]

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { planFixture, plannerFixtures } from '@appaloft/testkit'
+import { isBlocked } from '@appaloft/core/spec'
+import { overridden, planFixture, plannerFixtures } from '@appaloft/testkit'
 import { describe, expect, it } from 'vitest'
 import { node } from './index.js'
 
@@ -21,5 +22,17 @@ describe('fixtures of the tools', () => {
     for (let seed = 1; seed <= 5; seed++) {
       expect((await planFixture(node(), sample, { seed })).fingerprint).toBe(fingerprint)
     }
+  })
+})
+
+describe('what is blocked is repaired by each way that it names', () => {
+  it.each(fixtures.map((one) => [one.name, one] as const))('%s', async (_name, { sample }) => {
+    const { outcome } = await planFixture(node(), sample)
+    if (outcome.claim === null || !isBlocked(outcome.result)) return
+    for (const { code, overridePath } of outcome.result.blocked)
+      for (const way of overridePath) {
+        const repaired = await planFixture(node(), sample, { profiles: overridden(sample.profiles ?? {}, way) })
+        expect(repaired.reasons.map((one) => one.code)).not.toContain(code)
+      }
   })
 })

@@ -155,6 +155,9 @@ async function commandFor(
     const foreach = ['yarn', 'workspaces', 'foreach', '--recursive', '--topological-dev']
     return [...foreach, '--from', name, 'run', 'build']
   }
+  // Bun's filters never mean the root.
+  if (manager.name === 'bun' && list.includes(base) && base.directory === workspace.directory)
+    return "bun run --filter='*' build && bun run build"
   if (manager.name === 'bun') return ['bun', 'run', ...list.map((one) => `--filter=${one.manifest.name}`), 'build']
   // Yarn's first version runs a script in one package or in all, in no order. npm reads the same field, and keeps the order given.
   const asked = isObject(workspace.manifest?.json.devEngines)

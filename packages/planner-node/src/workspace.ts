@@ -17,7 +17,7 @@ export interface Workspace {
   directory: string
   /** What says which packages belong to it, relative to the source's root. */
   file: string
-  kind: 'package.json' | 'pnpm' | 'lerna' | 'rush'
+  kind: 'package.json' | 'pnpm' | 'lerna' | 'rush' | 'nx'
   /** The package.json beside it. */
   manifest: Manifest | null
   patterns: string[]
@@ -136,8 +136,23 @@ export async function findWorkspace(context: PlannerContext): Promise<Workspace 
   for (const directory of upwards(context.baseDirectory)) {
     const found = await declaredIn(context.root, directory)
     if (found !== null && belongsTo(found, context.baseDirectory)) return found
+    const project = normal(context.baseDirectory) !== directory && (await isProject(context))
+    const nx = posix.join(directory, 'nx.json')
+    if (project && (await context.root.has(nx))) {
+      const read = await readManifest(context.root, posix.join(directory, 'package.json'))
+      const manifest = read !== null && 'manifest' in read ? read.manifest : null
+      // What a project needs of the others is compiled with it, from their sources.
+      return { directory, file: nx, kind: 'nx', manifest, patterns: [] }
+    }
   }
   return null
+}
+
+/** Is the base directory a project of Nx's? */
+async function isProject({ tree }: PlannerContext): Promise<boolean> {
+  if (await tree.has('project.json')) return true
+  const read = await readManifest(tree)
+  return read !== null && 'manifest' in read && isObject(read.manifest.json.nx)
 }
 
 const passedOver = new Set(['node_modules', '.git', 'bower_components', '.yarn', '.turbo', '.next', '.nx'])
