@@ -50,7 +50,9 @@ async function startOne(parts: Parts, input: ReleaseInput, what: Omit<What, 'pub
   const { plan } = input.release
   for (let tries = 1; ; tries += 1) {
     const published = choosePorts(parts.settings, plan)
-    const name = await make(parts, input, { ...what, published })
+    const name = await make(parts, input, { ...what, published }).catch((error: unknown) => {
+      throw notStarted(error, plan, toFirst(what))
+    })
     try {
       return await startNamed(parts, input, name)
     } catch (error) {
@@ -111,7 +113,7 @@ async function make({ engine, names, settings }: Parts, input: ReleaseInput, wha
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** An init hides from the engine that its program does not exist: the release would start, and end at once. */
-async function mustHold(engine: Engine, name: string, { image, command }: What): Promise<void> {
+async function mustHold(engine: Engine, name: string, { image, command, role }: What): Promise<void> {
   const first = toFirst({ image, command })
   const path = image.Config.Env.find((one) => one.startsWith('PATH='))?.slice(5) ?? defaultPath
   const places = first.includes('/')
@@ -122,10 +124,11 @@ async function mustHold(engine: Engine, name: string, { image, command }: What):
   if (places.length === 0) return
   const found = await Promise.all(places.map((place) => engine.holds(name, place)))
   if (found.includes(true)) return
+  const field = role === 'command' ? 'runtime.releaseCommand' : 'runtime.startCommand'
   throw new AppaloftError('start-failed', {
     message: `The image holds no program ${first}.`,
-    details: { command: first, profileField: 'runtime.startCommand' },
-    recoveryHint: 'Set runtime.startCommand to a program that is in the image.',
+    details: { command: first, profileField: field },
+    recoveryHint: `Set ${field} to a program that is in the image.`,
   })
 }
 
@@ -147,13 +150,13 @@ export async function runCommand(parts: Parts, input: ReleaseInput, image: Image
   const { signal, log } = input
   await removeCommands(parts, input)
   const last: string[] = []
-  let name: string | undefined
   try {
-    name = await make(parts, input, { image, command, role: 'command', index: 0, published: new Map() })
-    const started = name
-    await startNamed(parts, input, started).catch((error: unknown) => {
+    const refused = (error: unknown) => {
       throw notStarted(error, input.release.plan, toFirst({ command, image }), 'runtime.releaseCommand')
-    })
+    }
+    const what = { image, command, role: 'command' as const, index: 0, published: new Map<number, number>() }
+    const started = await make(parts, input, what).catch(refused)
+    await startNamed(parts, input, started).catch(refused)
     const output = await engine.logs(started, { follow: true }, { signal })
     await readFrames(output, (line) => {
       last.push(line.text)
