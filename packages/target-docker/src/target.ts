@@ -117,11 +117,22 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     for (const { name } of containers) if (tokenOf(name) > token) throw fenced(token, tokenOf(name))
     return containers
   }
-  const stop = async (engine: Engine, found: readonly Found[], seconds: number, call: CallOptions) => {
+  /** What is no longer there under its name: a newer holder has renamed it, which is refused, or it is gone. */
+  const unlessFenced = async (
+    engine: Engine,
+    ref: { resourceId: string },
+    token: number,
+    call: CallOptions,
+    act: Promise<unknown>,
+  ) => {
+    if ((await orNull(act.then(() => true))) === true) return true
+    await checkMark(engine, names, ref.resourceId, token, call.signal)
+    return false
+  }
+  const stop = async (engine: Engine, found: readonly Found[], seconds: number, token: number, call: CallOptions) => {
+    const running = found.filter((one) => !['exited', 'dead', 'created'].includes(one.state))
     await Promise.all(
-      found
-        .filter((one) => !['exited', 'dead', 'created'].includes(one.state))
-        .map((one) => orNull(engine.stop(one.name, Math.ceil(seconds), call))),
+      running.map((one) => unlessFenced(engine, one.ref, token, call, engine.stop(one.name, Math.ceil(seconds), call))),
     )
   }
 
@@ -184,7 +195,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     stop: (ref, token, call = {}) =>
       safely(call, async (engine) => {
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
-        await stop(engine, found, call.graceSeconds ?? defaultGraceSeconds, call)
+        await stop(engine, found, call.graceSeconds ?? defaultGraceSeconds, token, call)
       }),
 
     restart: (ref, token, call = {}) =>
@@ -192,7 +203,9 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
         if (found.length === 0)
           throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
-        for (const { name } of found) await engine.start(name, call)
+        for (const { name } of found)
+          if (!(await unlessFenced(engine, ref, token, call, engine.start(name, call))))
+            throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
       }),
 
     remove: (ref, token, call = {}) =>
@@ -202,9 +215,10 @@ export function dockerTarget(options: DockerOptions = {}): Target {
           engine,
           found.filter((one) => one.role === 'instance'),
           defaultGraceSeconds,
+          token,
           call,
         )
-        for (const { name } of found) await removed(engine, name, call)
+        for (const { name } of found) await unlessFenced(engine, ref, token, call, removed(engine, name, call))
       }),
 
     discard: (release, token, call) =>
@@ -219,7 +233,13 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         const found = await held(instancesOf(engine, names, input, input.signal), engine, input, input.token, input)
         // From now on it comes back after a crash, and with the engine.
         for (const { name } of found)
-          await engine.update(name, { RestartPolicy: { Name: 'unless-stopped' } }, { signal: input.signal })
+          await unlessFenced(
+            engine,
+            input,
+            input.token,
+            input,
+            engine.update(name, { RestartPolicy: { Name: 'unless-stopped' } }, { signal: input.signal }),
+          )
       }),
 
     async close() {
@@ -235,7 +255,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 /** It may be gone, or on its way. */
 async function removed(engine: Engine, name: string, call: CallOptions): Promise<void> {
   try {
-    await orNull(engine.remove(name, call))
+    await engine.remove(name, call)
   } catch (error) {
     if (!(error instanceof EngineError) || error.status !== 409) throw error
     for (let tries = 0; tries < 500 && (await engine.container(name, call)) !== null; tries += 1)
