@@ -31,6 +31,8 @@ export class AdminApi {
   async configuration(options: CallOptions = {}): Promise<Configuration> {
     const { status, etag, text } = await this.#ask('GET', '/config/', null, {}, options)
     if (status !== 200) throw refused(status, text)
+    if (etag === '')
+      throw unavailable('Caddy does not say which state its configuration is in: 2.6 or later is needed.')
     return { config: parsed(text), etag }
   }
 
@@ -86,7 +88,8 @@ export class AdminApi {
         response.on('end', () =>
           resolve({
             status: response.statusCode ?? 0,
-            etag: String(response.headers.etag ?? ''),
+            // Before 2.7 it comes after the body.
+            etag: String(response.headers.etag ?? response.trailers.etag ?? ''),
             text: Buffer.concat(chunks).toString('utf8'),
           }),
         )

@@ -40,9 +40,12 @@ export interface PipelineOptions {
   root: string
   /** On the listener without TLS: where hostnames with TLS are served instead. Null: here. */
   httpsPort: number | null
+  /** Steps that no route needs are left out: each costs every request a little. */
+  strips: boolean
+  redirects: boolean
 }
 
-export function pipeline({ root, httpsPort }: PipelineOptions): JsonRecord {
+export function pipeline({ root, httpsPort, strips, redirects }: PipelineOptions): JsonRecord {
   const folder = `${root}/${of(vars.folder)}`
   const found = '{http.matchers.file.relative}'
   const pick = (group: string): JsonRecord => ({
@@ -61,10 +64,7 @@ export function pipeline({ root, httpsPort }: PipelineOptions): JsonRecord {
         handler: 'headers',
         request: { delete: [identityHeader, 'X-Forwarded-Prefix'] },
       }),
-      handled(
-        { vars: { [vars.strip]: ['strip'] }, not: [{ vars: { [vars.prefix]: ['/'] } }] },
-        { handler: 'headers', request: { set: { 'X-Forwarded-Prefix': [of(vars.prefix)] } } },
-      ),
+      ...(strips ? [prefixTold()] : []),
       ...picks('appaloft_pick'),
       // One matcher inside the other: within one set their order is not fixed, and the token must be checked before it is in a path.
       handled(
@@ -81,8 +81,7 @@ export function pipeline({ root, httpsPort }: PipelineOptions): JsonRecord {
       ),
       ...identity(),
       ...(httpsPort === null ? [] : [toHttps(httpsPort)]),
-      ...redirects(),
-      final(like(of(set), '~-~0$'), answer(503, { body: 'Nothing serves this route at the moment.\n' })),
+      ...(redirects ? redirections() : []),
       ...proxies(),
       final(null, answer(503, { body: 'Nothing serves this route at the moment.\n' })),
     ],
@@ -102,6 +101,12 @@ export function pipeline({ root, httpsPort }: PipelineOptions): JsonRecord {
     },
   }
 }
+
+const prefixTold = (): JsonRecord =>
+  handled(
+    { vars: { [vars.strip]: ['strip'] }, not: [{ vars: { [vars.prefix]: ['/'] } }] },
+    { handler: 'headers', request: { set: { 'X-Forwarded-Prefix': [of(vars.prefix)] } } },
+  )
 
 function identity(): JsonRecord[] {
   return [
@@ -124,7 +129,7 @@ const toHttps = (port: number): JsonRecord =>
     redirect(`https://{http.request.host}${port === 443 ? '' : `:${port}`}{http.request.orig_uri}`),
   )
 
-function redirects(): JsonRecord[] {
+function redirections(): JsonRecord[] {
   const to = of(vars.to)
   const kind = (name: string): JsonRecord => ({ vars: { [vars.redirect]: [name] } })
   const here = `{http.request.scheme}://${to}`
@@ -164,6 +169,7 @@ function proxy(count: number): JsonRecord {
       protocol: 'http',
       // Bodies pass as they are.
       compression: false,
+      dial_timeout: '3s',
       // Below what servers usually wait for the next request: the one who closes first meets no request on its way.
       keep_alive: { idle_timeout: '3s', max_idle_conns_per_host: 64 },
     },

@@ -83,14 +83,18 @@ function findServer(config: Json, listen: string, ids: Ids): [string, JsonRecord
 export function place(config: Json, entries: readonly Entry[], settings: Settings, root: string): JsonRecord {
   const next: JsonRecord = isRecord(config) ? structuredClone(config) : {}
   const secured = settings.tls === 'off' ? [] : entries.filter(({ route }) => route.tls === 'auto')
-  const httpsPort = secured.length === 0 ? null : parseListen(settings.https)!.from
   const foreign = Object.values(serversOf(next)).some((server) => {
     const id = idOf(server)
     return id !== idsOf(settings.name, 'http').server && id !== idsOf(settings.name, 'https').server
   })
   const context = { next, settings, alone: !foreign }
-  putRoute(context, 'http', entries, pipeline({ root, httpsPort }))
-  putRoute(context, 'https', secured, pipeline({ root, httpsPort: null }))
+  const steps = (some: readonly Entry[], httpsPort: number | null) => {
+    const strips = some.some(({ route }) => route.pathHandling === 'strip')
+    const redirects = some.some(({ route }) => route.redirectTo !== null)
+    return pipeline({ root, httpsPort, strips, redirects })
+  }
+  putRoute(context, 'http', entries, steps(entries, secured.length === 0 ? null : parseListen(settings.https)!.from))
+  putRoute(context, 'https', secured, steps(secured, null))
   putAuthority(next, settings, secured)
   return next
 }

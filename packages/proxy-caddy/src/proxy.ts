@@ -106,10 +106,11 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     change: (present: Entry[], read: Configuration) => Entry[],
     allowed: () => Promise<void>,
     callOptions: CallOptions | undefined,
+    known?: Configuration,
   ): Promise<void> => {
     const deadline = performance.now() + patienceMs
     for (let tries = 1; ; tries++) {
-      const read = await configuration(callOptions)
+      const read = tries === 1 && known !== undefined ? known : await configuration(callOptions)
       const next = place(
         read.config,
         change(readEntries(read.config, settings), read),
@@ -249,7 +250,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           // A loser of the fence that was faster than its check: what it wrote ranks below the winner's.
           await allowed()
           // Other options than those that it was written with, or another version.
-          await configure(withOurs(current), allowed, callOptions)
+          await configure(withOurs(current), allowed, callOptions, read)
           await tidy(resourceId, current)
           return
         }
@@ -258,7 +259,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           await put(generation)
           // After the generation is there: a new holder who did not see it has raised the mark before this.
           await allowed()
-          await configure(withOurs(generation), allowed, callOptions)
+          await configure(withOurs(generation), allowed, callOptions, read)
         } catch (error) {
           const present = await served(resourceId).catch(() => undefined)
           if (present !== undefined && present?.entry.generation !== generation)
