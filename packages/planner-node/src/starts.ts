@@ -46,12 +46,25 @@ export async function findStart(
     const seen = fact(context, 'script', 'package.json', `scripts.${name}`, shown(script))
     evidence.push(seen)
     const found = { command: [program, 'run', name], line, signal: `scripts.${name}`, script: name }
+    if (await isNothing(context, manifest, line)) continue
     if (isDevelopment(line, manifest)) warnings.push(reason('development-start', { evidence: [seen] }))
     // A start of the sources gives way to one of what is built from them.
     else if (name === 'start' && compiles(line, manifest)) spare = found
     else return found
   }
   return spare
+}
+
+/** Scripts that may write what is started. */
+const writers =
+  /^(?:pre|post)?(?:start|install|prepare|build|compile|heroku-postbuild|tsc|bundle)|^(?:build|compile|bundle)/
+
+/** Is all that the line starts a file that is not there, and that nothing writes? */
+async function isNothing(context: PlannerContext, manifest: Manifest, line: string): Promise<boolean> {
+  const entry = /^\s*(?:[A-Za-z_]\w*=\S+\s+)*(?:cross-env\s+\S+=\S+\s+)*node\s+([\w./-]+\.[mc]?js)\s*$/.exec(line)?.[1]
+  if (entry === undefined || isOutput(entry)) return false
+  if (Object.keys(manifest.scripts).some((name) => name !== 'start' && writers.test(name))) return false
+  return (await sourceOf(context, entry)) === null
 }
 
 const compiles = (line: string, manifest: Manifest): boolean =>

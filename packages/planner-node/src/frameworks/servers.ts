@@ -100,6 +100,8 @@ export const servers: readonly Framework[] = [
       ...(project.uses('moleculer-web') === undefined ? {} : { port: 3000 }),
     }),
   }),
+  own('razzle', ['razzle'], ['razzle'], ['razzle', 'build'], ['node', 'build/server.js'], 3000),
+  own('marko-run', ['@marko/run'], ['marko-run'], ['marko-run', 'build'], ['node', 'dist/index.mjs'], 3000),
   own('actionhero', ['actionhero'], ['actionhero'], undefined, ['actionhero', 'start'], 8080),
   own('probot', ['probot'], ['probot'], undefined, ['probot', 'run', './index.js'], 3000),
   nitro,
