@@ -8,6 +8,7 @@ import {
   type TargetCapabilities,
   type TargetDescription,
 } from '@appaloft/core/spec'
+import { managerOf } from './build/package-manager.js'
 import { versionFits } from './versions.js'
 import { volumePathFits } from './volumes.js'
 
@@ -29,6 +30,9 @@ function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
   const { commands, network, artifact } = plan
   const built = { step: 'build', when: 'unless-cached', reversible: true } as const
   const steps: PlanStep[] = [{ ...built, id: 'build.copy', title: 'Copy the source into a build folder' }]
+  const manager = commands.install || commands.build || commands.package ? managerOf(plan) : null
+  if (manager !== null)
+    steps.push({ ...built, id: 'build.manager', title: `Fetch ${manager.spec}, unless ${manager.program} is here` })
   if (commands.install) steps.push({ ...built, id: 'build.install', title: 'Install dependencies' })
   if (commands.build) steps.push({ ...built, id: 'build.build', title: 'Build' })
   if (commands.package) steps.push({ ...built, id: 'build.package', title: 'Package' })

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { AppaloftError, type Plan, type ReleaseInput, type ReleaseRecord } from '@appaloft/core/spec'
 import { directoriesOf, inside } from './build/build.js'
+import { withManager } from './build/package-manager.js'
 import { buildFiles, readBuild } from './build/store.js'
 import { toArgv } from './command.js'
 import { releaseEnvironment } from './environment.js'
@@ -62,7 +63,7 @@ export function metaOf(layout: Layout, input: ReleaseInput): ReleaseMeta {
     kind: site ? 'static' : 'process',
     directory: site ? buildFiles(layout.build(resourceId, buildOf(release))).site : directory,
     argv: site || start === undefined ? [] : toArgv(start),
-    environment: releaseEnvironment(input.environment),
+    environment: withManager(layout, plan, releaseEnvironment(input.environment)),
     port,
     internalPort: plan.network.internalPort ?? null,
     portVariable: !site && port.kind !== 'none',

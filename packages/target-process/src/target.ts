@@ -9,6 +9,7 @@ import {
   type TargetCapabilities,
 } from '@appaloft/core/spec'
 import { build } from './build/build.js'
+import { withManager } from './build/package-manager.js'
 import { KeeperClient } from './client.js'
 import { missingProgram, notFound, runCommand } from './command.js'
 import { describe } from './describe.js'
@@ -120,7 +121,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
           layout,
           ref: refOf(input),
           directory: placeOf(layout, input.release),
-          environment: withoutPort(releaseEnvironment(input.environment)),
+          environment: withManager(layout, input.release.plan, withoutPort(releaseEnvironment(input.environment))),
           signal: input.signal,
           graceMs,
           onLine: (line) => input.log(line),

@@ -9,6 +9,7 @@ import {
 import { missingProgram, nameOf, notFound, runCommand } from '../command.js'
 import { buildEnvironment } from '../environment.js'
 import type { Layout } from '../shared/paths.js'
+import { fetchManager, withManager } from './package-manager.js'
 
 export interface BuildPlace {
   layout: Layout
@@ -21,6 +22,12 @@ export interface BuildPlace {
 /** Install, build and package, as far as the plan has them. Each failure names its command, its exit code and its last lines. */
 export async function runBuildCommands(input: BuildInput, place: BuildPlace): Promise<void> {
   const { install, build, package: pack } = input.plan.commands
+  if (install ?? build ?? pack)
+    await fetchManager(input, {
+      ...place,
+      directory: place.installDirectory,
+      environment: buildEnvironment(input.environment),
+    })
   await runOne('install-failed', install, place.installDirectory, input, place)
   await runOne('build-failed', build, place.workingDirectory, input, place)
   await runOne('package-failed', pack, place.workingDirectory, input, place)
@@ -39,7 +46,7 @@ async function runOne(
     layout: place.layout,
     ref: input,
     directory,
-    environment: buildEnvironment(input.environment),
+    environment: withManager(place.layout, input.plan, buildEnvironment(input.environment)),
     signal: input.signal,
     graceMs: place.graceMs,
     onLine: (line) => {

@@ -98,6 +98,10 @@ export class Layout {
   jobsOf(resourceId: string) {
     return join(this.root, 'jobs', safeName(resourceId))
   }
+  /** Package managers that the machine did not have, a folder each. */
+  get tools() {
+    return join(this.root, 'tools')
+  }
   get trash() {
     return join(this.root, 'trash')
   }
