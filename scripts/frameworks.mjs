@@ -1,11 +1,12 @@
 // `npm run test:frameworks`: real applications, each installed from the registry, built, started and asked, one at a time.
 //   -- next astro-node   only those, and those whose names begin so (next-export)
 //   --again              also what has passed before and has not changed since     --list   their names
-import { readdirSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { install } from './lib/install.mjs'
-import { run } from './lib/run.mjs'
 import { bin, readJson, root } from './lib/workspace.mjs'
 
 const { values: options, positionals } = parseArgs({
@@ -25,15 +26,28 @@ const chosen =
 
 if (!(await install())) process.exit(1)
 const started = Date.now()
-const env = { APPALOFT_FRAMEWORKS: chosen.join(','), APPALOFT_FRAMEWORKS_AGAIN: options.again ? '1' : '' }
-const { code } = await run(
-  process.execPath,
-  [bin('vitest'), 'run', '--project', 'frameworks', '--disableConsoleIntercept'],
-  {
-    cwd: root,
-    env,
-  },
-)
+const folder = mkdtempSync(join(tmpdir(), 'appaloft-frameworks-'))
+const env = {
+  APPALOFT_FRAMEWORKS: chosen.join(','),
+  APPALOFT_FRAMEWORKS_AGAIN: options.again ? '1' : '',
+  APPALOFT_FRAMEWORKS_FOLDER: folder,
+}
+const vitest = [bin('vitest'), 'run', '--project', 'frameworks', '--disableConsoleIntercept']
+// A group of its own: vitest would die of a terminal's Ctrl-C with everything that it started left behind.
+const child = spawn(process.execPath, vitest, {
+  cwd: root,
+  env: { ...process.env, ...env },
+  stdio: ['ignore', 'inherit', 'inherit'],
+  detached: true,
+})
+const stop = () => {
+  console.error('\nIt is stopped: what runs is canceled and removed ...')
+  writeFileSync(join(folder, 'stop'), '')
+}
+process.once('SIGINT', stop)
+process.once('SIGTERM', stop)
+const code = await new Promise((resolve) => child.once('close', resolve))
+rmSync(folder, { recursive: true, force: true })
 
 const entryOf = (name) => {
   try {

@@ -1,8 +1,5 @@
-import type { Ask, RealApp } from './app.js'
-
-/** Says the request's own header back, between these words. */
-const echo = (...text: string[]): Ask => ({ path: '/', headers: { 'x-asked': '{nonce}' }, text: [...text, '{nonce}'] })
-const server = (name: string) => ({ framework: { name, mode: 'server' }, kind: 'workspace' }) as const
+import type { RealApp } from './app.js'
+import { echo, server } from './rows.js'
 
 /** Servers without a frontend framework. */
 export const servers: readonly RealApp[] = [
@@ -57,5 +54,36 @@ export const servers: readonly RealApp[] = [
     versions: ['mime'],
     plan: { kind: 'workspace', tier: 'generic', warnings: ['other-processes'] },
     asks: [echo('from the Procfile'), { path: '/a.css', type: 'text/css' }],
+  },
+  {
+    name: 'nest',
+    versions: ['@nestjs/core', '@nestjs/cli'],
+    plan: { ...server('nest'), warnings: ['development-start', 'no-lockfile'] },
+    asks: [echo('Nest greets'), { path: '/items/{nonce}', text: ['{"id":"{nonce}"}'] }],
+  },
+  {
+    name: 'nitro',
+    versions: ['nitropack'],
+    plan: { ...server('nitro'), warnings: ['no-lockfile'] },
+    asks: [echo('Nitro answers'), { path: '/double/21', text: ['42'], type: 'application/json' }],
+  },
+  {
+    name: 'h3',
+    versions: ['h3'],
+    plan: server('h3'),
+    asks: [echo('h3 answers'), { path: '/double/21', text: ['42'], type: 'application/json' }],
+  },
+  {
+    name: 'adonis',
+    versions: ['@adonisjs/core'],
+    profile: {
+      environment: {
+        APP_KEY: { value: 'only-for-this-test-0123456789abcdef', secret: true },
+        HOST: { value: '127.0.0.1' },
+        NODE_ENV: { value: 'production' },
+      },
+    },
+    plan: server('adonis'),
+    asks: [echo('Adonis answers'), { path: '/items/{nonce}', text: ['{"id":"{nonce}"}'] }],
   },
 ]

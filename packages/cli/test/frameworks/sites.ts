@@ -1,8 +1,5 @@
 import { fallback, missing, type RealApp } from './app.js'
-
-const site = (name: string) => ({ framework: { name, mode: 'static' }, kind: 'static-site' }) as const
-const spa = (name: string) => ({ framework: { name, mode: 'spa' }, kind: 'static-site' }) as const
-const page = (path: string, ...text: string[]) => ({ path, text, type: 'text/html' })
+import { page, site, spa } from './rows.js'
 
 /** What is built once and served as files. */
 export const sites: readonly RealApp[] = [
@@ -21,5 +18,81 @@ export const sites: readonly RealApp[] = [
     asks: [page('/', '<title>Vite and React</title>'), fallback('<title>Vite and React</title>')],
     asset: /^\/assets\/.*\.js$/,
     everyRun: true,
+  },
+  {
+    name: 'vite-vue',
+    versions: ['vite', 'vue'],
+    plan: site('vite'),
+    asks: [page('/', '<title>Vite and Vue</title>'), missing],
+    asset: /^\/assets\/.*\.js$/,
+  },
+  {
+    name: 'vite-svelte',
+    versions: ['vite', 'svelte'],
+    plan: site('vite'),
+    asks: [page('/', '<title>Vite and Svelte</title>'), missing],
+    asset: /^\/assets\/.*\.js$/,
+  },
+  {
+    name: 'create-react-app',
+    versions: ['react-scripts', 'react'],
+    plan: { ...site('create-react-app'), warnings: ['development-start', 'no-lockfile'] },
+    asks: [page('/', '<title>Create React App</title>'), missing],
+    asset: /^\/static\/js\/.*\.js$/,
+  },
+  {
+    name: 'vue-cli',
+    versions: ['@vue/cli-service', 'vue'],
+    plan: { ...site('vue-cli'), warnings: ['no-lockfile'] },
+    asks: [page('/', '<title>Vue CLI</title>'), missing],
+    asset: /^\/js\/.*\.js$/,
+  },
+  {
+    name: 'docusaurus',
+    versions: ['@docusaurus/core'],
+    plan: { ...site('docusaurus'), warnings: ['development-start', 'no-lockfile'] },
+    asks: [page('/', 'Built by Docusaurus'), page('/more', 'More of it'), missing],
+    asset: /^\/assets\/js\/main.*\.js$/,
+  },
+  {
+    name: 'vitepress',
+    versions: ['vitepress'],
+    plan: site('vitepress'),
+    asks: [page('/', 'Built by VitePress'), page('/more', 'More of it'), missing],
+    asset: /^\/assets\/.*\.js$/,
+  },
+  {
+    name: 'hexo',
+    versions: ['hexo'],
+    plan: site('hexo'),
+    asks: [page('/', '<title>Journal</title>'), page('/first/', 'Built by Hexo.'), missing],
+  },
+  {
+    name: 'gatsby',
+    versions: ['gatsby', 'react'],
+    plan: { ...site('gatsby'), warnings: ['development-start', 'no-lockfile'] },
+    asks: [page('/', 'Built by Gatsby'), page('/about/', 'About this site'), missing],
+    asset: /^\/app-.*\.js$/,
+  },
+  {
+    name: 'parcel',
+    versions: ['parcel'],
+    plan: { ...site('parcel'), warnings: ['development-start'] },
+    asks: [page('/', '<title>Bundled by Parcel</title>'), missing],
+    asset: /\.css$/,
+  },
+  {
+    name: 'storybook',
+    versions: ['storybook'],
+    plan: site('storybook'),
+    asks: [page('/', 'storybook'), page('/iframe.html', '<html'), missing],
+    asset: /\.js$/,
+  },
+  {
+    name: 'expo-web',
+    versions: ['expo', 'react-native-web'],
+    plan: { ...spa('expo'), warnings: ['development-start', 'no-lockfile'] },
+    asks: [page('/', '<title>expo-web</title>'), fallback('<title>expo-web</title>')],
+    asset: /^\/_expo\/static\/js\/.*\.js$/,
   },
 ]
