@@ -110,7 +110,7 @@ describe('in doubt the package manager runs it', () => {
   const trees: [why: string, files: Files, expected?: string][] = [
     ['a hook before it', { 'package.json': app({ prestart: 'tsc', start: 'node server.js' }) }],
     ['a hook after it', { 'package.json': app({ poststart: 'true', start: 'node server.js' }) }],
-    ['a file that is not there', { 'package.json': app('node other.js') }],
+    ['a file that is not there', { 'package.json': app({ build: 'make', start: 'node other.js' }) }],
     ['a file outside', { 'package.json': app('node ../server.js') }],
     ['a build whose source is not found', { 'package.json': app({ build: 'make', start: 'node dist/app.js' }) }],
     ['a Node among the dependencies', { 'package.json': app('node server.js', { devDependencies: { node: '22' } }) }],

@@ -62,7 +62,7 @@ const writers =
 /** Is all that the line starts a file that is not there, and that nothing writes? */
 async function isNothing(context: PlannerContext, manifest: Manifest, line: string): Promise<boolean> {
   const entry = /^\s*(?:[A-Za-z_]\w*=\S+\s+)*(?:cross-env\s+\S+=\S+\s+)*node\s+([\w./-]+\.[mc]?js)\s*$/.exec(line)?.[1]
-  if (entry === undefined || isOutput(entry)) return false
+  if (entry === undefined || isOutput(entry) || entry.startsWith('..')) return false
   if (Object.keys(manifest.scripts).some((name) => name !== 'start' && writers.test(name))) return false
   return (await sourceOf(context, entry)) === null
 }
