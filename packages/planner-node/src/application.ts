@@ -7,12 +7,13 @@ import {
   type Reason,
   reason,
 } from '@appaloft/core/spec'
+import { buildScript } from './build-script.js'
 import { runnable } from './exec.js'
 import { fileServer, plainPage } from './files.js'
 import { libraries } from './frameworks/servers.js'
 import { clientRouters } from './frameworks/table.js'
 import type { Build } from './frameworks/types.js'
-import { dependencyVersion, fact, type Manifest } from './manifest.js'
+import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
 import { nxApplication } from './nx.js'
 import type { PackageManager } from './package-manager.js'
 import { type Found, recognise } from './recognise.js'
@@ -155,10 +156,22 @@ export async function examine(
   const main = await entry()
   if (main !== null) return as(run(main))
   const plain = await plainPage(context, manifest)
-  if (plain === null) return as(files ? page(files.directory, files.spa) : { kind: 'none' })
+  if (plain === null && files !== null) {
+    const written = buildScript(manifest) !== null || (await context.tree.has(`${files.directory}/`))
+    return as(written ? page(files.directory, files.spa) : { kind: 'blocked', reason: unbuilt(files.directory) })
+  }
+  if (plain === null) return as({ kind: 'none' })
   evidence.push(fact(context, 'file', plain.file, 'index.html'))
   return as(page(plain.directory, files?.spa === true))
 }
+
+const unbuilt = (directory: string): Reason =>
+  reason('missing-build-intent', {
+    message: `The start script serves ${shown(directory)}, which the source does not hold, and no build script writes it.`,
+    overridePath: [
+      { action: 'Set the command that builds it.', profileField: 'runtime.buildCommand', example: 'npm run build' },
+    ],
+  })
 
 const page = (publishDirectory: string, spaFallback: boolean): Outcome => ({
   kind: 'static',

@@ -59,6 +59,22 @@ describe('starts that only look like ones', () => {
   })
 })
 
+describe('a start that serves files', () => {
+  it.each<[string, Files, string]>([
+    ['of a folder that nothing writes', {}, 'missing-build-intent'],
+    ['of a folder that is there', { 'web/out/about.html': '<p>' }, 'serves web/out < -'],
+  ])('%s', async (_, files, expected) => {
+    expect(await planned({ 'package.json': manifest({ start: 'http-server web/out -p 3000' }), ...files })).toBe(
+      expected,
+    )
+  })
+
+  it('of a folder that the build writes', async () => {
+    const given = manifest({ start: 'npx http-server web/out', build: 'make site' })
+    expect(await planned({ 'package.json': given })).toBe('serves web/out < npm run build')
+  })
+})
+
 describe('configurations that are put together', () => {
   it('a wrapper of nothing', async () => {
     const given = manifest({ build: 'next build', start: 'next start' }, { next: '^14.0.0', nextra: '^2.0.0' })
