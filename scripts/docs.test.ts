@@ -18,6 +18,7 @@ it.each([
   ['README.md', 'examples/embed/index.ts'],
   ['docs/plugins.md', 'examples/planner/index.ts'],
   ['docs/guides/docker.md', 'examples/docker/index.ts'],
+  ['docs/guides/caddy.md', 'examples/caddy/index.ts'],
   ['docs/guides/http.md', 'examples/http/index.ts'],
   ['docs/guides/simulation.md', 'examples/simulation/index.ts'],
 ])('%s shows %s as it is', (page, example) => {

@@ -318,11 +318,11 @@ describe.skipIf(caddyProgram === null)(`Caddy and its markers (${noCaddy})`, () 
     expect((await get(program.http, hostname)).identity).toBe(dep(2))
   })
 
-  it('is started by the target where it does not run', async () => {
+  it('is started where it does not run', async () => {
     const [program] = await begin()
     await program.kill()
-    const proxy = caddy({ admin: program.admin, http: program.http })
-    await proxy.open!({ stateDir: program.folder, ensure: program.start })
+    const proxy = caddy({ admin: program.admin, http: program.http, start: program.start })
+    await proxy.open!({ stateDir: program.folder })
     const one = await release(1)
     await proxy.fence(web, 1, { expected: 0, owner: dep(1) })
     await proxy.apply(web, table(one), 1)

@@ -1,4 +1,4 @@
-import { type Address, AppaloftError } from '@appaloft/core/spec'
+import { type Address, AppaloftError, type CallOptions } from '@appaloft/core/spec'
 
 export interface CaddyProxyOptions {
   /** Names the proxy among others. Default `caddy`. */
@@ -33,6 +33,8 @@ export interface CaddyProxyOptions {
   tls?: 'auto' | 'internal' | 'off'
   /** Where the engine reaches the listener `http`. Default: its port, on its address or 127.0.0.1. */
   endpoint?: Address
+  /** Starts Caddy where its admin API does not answer. Default: nothing is started. */
+  start?: (options?: CallOptions) => Promise<void>
   /** Distinguishes what is ours in Caddy's configuration, where several engines with state folders of their own use one Caddy. Default `appaloft`. */
   name?: string
 }
@@ -48,6 +50,7 @@ export interface Settings {
   https: string
   tls: 'auto' | 'internal' | 'off'
   endpoint: Address
+  start: ((options?: CallOptions) => Promise<void>) | null
   name: string
 }
 
@@ -82,6 +85,7 @@ export function settle(options: CaddyProxyOptions): Settings {
     https,
     tls: options.tls ?? 'auto',
     endpoint: options.endpoint ?? { kind: 'tcp', host: anywhere ? '127.0.0.1' : place.host, port: place.from },
+    start: options.start ?? null,
     name,
   }
 }

@@ -37,7 +37,7 @@ const capabilities = (tls: boolean): ProxyCapabilities =>
 
 /** Somebody else who writes the configuration all the time is given way so long. */
 const patienceMs = 30_000
-/** After `ensure` said that Caddy answers, it is asked for this long. */
+/** Once it was started, Caddy is asked for this long. */
 const startMs = 10_000
 /** A request that chose its upstream is counted there after this long at the latest. */
 const settleMs = 100
@@ -80,8 +80,9 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     } catch (error) {
       if (!(error instanceof NotRunning)) throw error
     }
-    if (context?.ensure !== undefined) await context.ensure(callOptions)
-    const deadline = performance.now() + (context?.ensure === undefined ? 1_000 : startMs)
+    // Not the context's `ensure`: a target that runs a proxy of its own has it start that one.
+    await settings.start?.(callOptions)
+    const deadline = performance.now() + (settings.start === null ? 1_000 : startMs)
     for (let pause = 20; ; pause = Math.min(pause * 2, 250)) {
       try {
         return await call()
