@@ -86,11 +86,12 @@ export async function detect(context: PlannerContext, settings: Settings): Promi
     if (await tree.has('package.json')) return null
   }
   const explicit = named || runtime.publishDirectory !== undefined
-  if (!explicit && (await isPartOfOther(context))) return null
   const found = await examine(context, settings)
   const { generator, sites, hosts, unbuilt, names } = found
   const nothing = generator === null && sites.length === 0 && unbuilt === null
   if (!explicit && (nothing || (generator === null && isApplication(names)))) return null
+  // Last: it looks at what lies above, and most folders are none of this planner's anyway.
+  if (!explicit && (await isPartOfOther(context))) return null
   const taken = runtime.publishDirectory === undefined && generator === null ? sites[0] : undefined
   const told = generator !== null && !named
   return {

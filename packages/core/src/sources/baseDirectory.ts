@@ -1,7 +1,7 @@
 import { AppaloftError } from '../spec/errors.js'
 import { globTree } from '../spec/glob.js'
 import type { SourceTree } from '../spec/source.js'
-import { normalise } from './paths.js'
+import { isNormal, normalise } from './paths.js'
 
 /** The tree below a directory of another one: nothing outside that directory is visible through it. */
 export function subTree(tree: SourceTree, baseDirectory: string): SourceTree {
@@ -9,13 +9,15 @@ export function subTree(tree: SourceTree, baseDirectory: string): SourceTree {
   if (base === '') return tree
   // Null: the path leaves the directory. A base that leaves its own tree holds nothing at all.
   const inside = (path: string): string | null => {
+    if (base !== null && isNormal(path)) return `${base}/${path.endsWith('/') ? path.slice(0, -1) : path}`
     const rest = normalise(path)
     return base === null || rest === null ? null : rest === '' ? base : `${base}/${rest}`
   }
   const below: SourceTree = {
     async has(path) {
       const whole = inside(path)
-      return whole !== null && tree.has(path.endsWith('/') || normalise(path) === '' ? `${whole}/` : whole)
+      const directory = path.endsWith('/') || (!isNormal(path) && normalise(path) === '')
+      return whole !== null && tree.has(directory ? `${whole}/` : whole)
     },
     async readText(path, options) {
       const whole = inside(path)

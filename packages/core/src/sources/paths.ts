@@ -14,6 +14,10 @@ export function normalise(path: string): string | null {
   return parts.join('/')
 }
 
+/** Is it as `normalise` would give it, but for one slash at its end? Most paths are: planners ask for thousands of them. */
+export const isNormal = (path: string): boolean =>
+  !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path.endsWith('/') ? path.slice(0, -1) : path)
+
 export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** A name from a source for a message: quoted, so that newlines and escapes cannot forge lines, and bounded. */

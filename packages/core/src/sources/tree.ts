@@ -3,7 +3,7 @@ import { globTree } from '../spec/glob.js'
 import type { SourceTree, TreeEntry } from '../spec/source.js'
 import { readStart } from './files.js'
 import { follow, indexOf, type Manifest, type Node } from './manifest.js'
-import { byCodeUnits } from './paths.js'
+import { byCodeUnits, isNormal } from './paths.js'
 
 const toEntry = (node: Node): TreeEntry => {
   const name = posix.basename(node.path)
@@ -27,7 +27,14 @@ export function manifestTree(root: string, manifest: Manifest): SourceTree {
   }
   for (const entries of children.values()) entries.sort((a, b) => byCodeUnits(a.name, b.name))
 
+  const linked = manifest.entries.some(({ type }) => type === 'symlink')
   const at = (path: string): Node | null => {
+    if (isNormal(path)) {
+      const node = nodes.get(path.endsWith('/') ? path.slice(0, -1) : path)
+      // Nothing below a link is in the manifest under the link's own path: what is found is what the path leads to.
+      if (node !== undefined && node.type !== 'symlink') return node
+      if (node === undefined && !linked) return null
+    }
     const node = follow(nodes, path)
     return typeof node === 'string' ? null : node
   }
