@@ -36,6 +36,8 @@ function* parse(source: string, file: string, lines: LineCounter, budget: Budget
   lines.addNewLine(0)
   let flow = 0
   let inLine = 0
+  // Keys whose value is a key again: no list of them is long in a file that means something.
+  let chain = 0
   let line = 1
   for (const lexeme of new Lexer().lex(source)) {
     const at = { file, line }
@@ -44,8 +46,11 @@ function* parse(source: string, file: string, lines: LineCounter, budget: Budget
     else if (lexeme === ']' || lexeme === '}') flow = Math.max(0, flow - 1)
     else if (lexeme === '-' || lexeme === '?') inLine += 1
     else if (lexeme === '\n' || lexeme === '\r\n') inLine = 0
+    if (lexeme === ':') chain += 1
+    else if (/^(?:[[\]{},]|\r?\n)$/.test(lexeme)) chain = 0
     const deep = lexeme.length > limits.indent && /^[ \t]+$/.test(lexeme)
-    if (deep || flow > limits.depth || inLine > limits.depth) throw new ComposeProblem(tooDeep, at)
+    if (deep || flow > limits.depth || inLine > limits.depth || chain > limits.depth)
+      throw new ComposeProblem(tooDeep, at)
     for (let i = lexeme.indexOf('\n'); i !== -1; i = lexeme.indexOf('\n', i + 1)) line += 1
     yield* parser.next(lexeme)
   }

@@ -169,6 +169,7 @@ export const bombs: Record<string, string> = {
   'nested items': '- '.repeat(big / 2),
   'nested keys': Array.from({ length: 600 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'),
   'nested questions': '? '.repeat(big / 2),
+  'nested values': `services: [a${'b: '.repeat(big / 3)}`,
   'closed lists': ']'.repeat(big),
   commas: `[${','.repeat(big)}]`,
   quotes: '"'.repeat(big),
