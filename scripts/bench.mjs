@@ -6,10 +6,11 @@ import { parseArgs } from 'node:util'
 import { engine } from './bench/engine.mjs'
 import { imports } from './bench/imports.mjs'
 import { observation } from './bench/observation.mjs'
+import { planning } from './bench/planning.mjs'
 import { releases } from './bench/releases.mjs'
 import { store } from './bench/store.mjs'
 
-const benches = { releases, imports, store, engine, observation }
+const benches = { releases, imports, store, engine, observation, planning }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },

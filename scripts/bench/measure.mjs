@@ -8,7 +8,7 @@ export const perSecond = (number) => `${Math.round(number).toLocaleString('en')}
 export const times = (number) => `${number.toFixed(2)} ×`
 
 export const title = (text) => console.log(`\n${text}`)
-export const row = (name, text) => console.log(`  ${name.padEnd(18)}${text}`)
+export const row = (name, text) => console.log(`  ${name.padEnd(18)} ${text}`)
 
 export async function repeat(runs, work) {
   const found = []
