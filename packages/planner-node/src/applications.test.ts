@@ -52,6 +52,12 @@ describe('starts that only look like ones', () => {
     expect(await planned({ 'package.json': given })).toBe('missing-start-intent')
   })
 
+  it('an argument called serve is no server of files', async () => {
+    const given = manifest({ start: 'node run.js serve' })
+    const file = "require('http').createServer().listen(3000)\n"
+    expect(await planned({ 'package.json': given, 'run.js': file })).toBe('missing-internal-port')
+  })
+
   it('a server of files by version beside an export', async () => {
     const given = manifest({ build: 'next build', start: 'npx serve@latest out' }, { next: '^15.0.0' })
     const files = { 'next.config.ts': "export default { output: 'export' }\n", 'app/page.tsx': '' }
