@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import { type Command, type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
+import semver from 'semver'
 import { type Lock, lockEvidence, locksIn } from './lockfiles.js'
 import { type Family, fieldOf, type Named, wishesOf, yarnInSource } from './manager-field.js'
 import { fact, type Manifest } from './manifest.js'
@@ -72,13 +73,13 @@ async function isBerry(
   directory: string,
   named: Named | null,
   lock: Lock | undefined,
-  own: string | undefined,
+  told: readonly (string | undefined)[],
 ): Promise<Evidence | boolean> {
   const { root } = context
-  // The program in the source is what runs in the end, whatever is asked for.
-  const told = own ?? named?.version
-  const major = Number.parseInt(told?.replace(/^[^\d]*/, '') ?? '', 10)
-  if (!Number.isNaN(major)) return major >= 2
+  for (const version of told) {
+    const later = version === undefined ? null : isLater(version)
+    if (later !== null) return later
+  }
   if (named?.berry) return true
   for (const name of ['.yarnrc.yml', '.pnp.cjs']) {
     const file = posix.join(directory, name)
@@ -117,11 +118,16 @@ export async function packageManager(context: PlannerContext, manifest: Manifest
   if (yarn) evidence.push(yarn.evidence)
   else if (named?.version === undefined && wished && wished !== wish) evidence.push(wished.evidence)
   const later =
-    family === 'yarn' && (await isBerry(context, found.directory, named, lock, yarn?.version ?? wished?.version))
+    family === 'yarn' &&
+    (await isBerry(context, found.directory, named, lock, [
+      // The program in the source is what runs in the end, whatever is asked for.
+      ...[yarn?.version, named?.version, wished?.version],
+    ]))
   const berry = later !== false
   if (typeof later === 'object') evidence.push(later)
   const name: ManagerName = berry ? 'yarn-berry' : family
-  const version = yarn?.version ?? named?.version ?? wished?.version ?? (fits(lock, berry) ? lock?.version : undefined)
+  const format = fits(lock, berry) ? lock?.version : undefined
+  const version = yarn?.version ?? named?.version ?? nearer(wished?.version, format)
 
   const own = context.profiles.runtime.installCommand !== undefined
   const depends = dependsOn(manifest) || (workspace?.manifest ? dependsOn(workspace.manifest) : false)
@@ -146,6 +152,18 @@ export async function packageManager(context: PlannerContext, manifest: Manifest
 }
 
 export const installHooks = ['preinstall', 'install', 'postinstall', 'prepare']
+
+/** Does a version or range mean Yarn's later versions? Null where it lets both. */
+function isLater(version: string): boolean | null {
+  const lets = (range: string): boolean => semver.intersects(version, range, { includePrerelease: true, loose: true })
+  return lets('<2.0.0-0') === lets('>=2.0.0-0') ? null : lets('>=2.0.0-0')
+}
+
+/** What is asked for, or what the lockfile's format tells where that says more: an old format is not one for every version of a range. */
+function nearer(asked: string | undefined, format: string | undefined): string | undefined {
+  if (asked === undefined || format === undefined) return asked ?? format
+  return semver.valid(asked) === null && semver.subset(format, asked, { loose: true }) ? format : asked
+}
 
 /** A lockfile of yarn's other line says nothing of the version that runs. */
 const fits = (lock: Lock | undefined, berry: boolean): boolean =>
