@@ -8,19 +8,17 @@ import {
   type Proxy,
   type ProxyCapabilities,
   type ProxyContext,
-  type Route,
-  type RouteTable,
-  routeTableSchema,
 } from '@appaloft/core/spec'
-import { AdminApi, type Configuration, NotRunning, unavailable } from './admin.js'
-import { claimOf, type Entry, parseEntry, renderEntry } from './entries.js'
+import type { Configuration } from './admin.js'
+import type { Entry } from './entries.js'
 import { fenced, raiseMark, readMark } from './fences.js'
 import { discard, names, writtenAt } from './files.js'
 import { countInFlight } from './in-flight.js'
-import { refuseUnnameable } from './names.js'
 import { type CaddyProxyOptions, parseListen, refuseUnusable, settle } from './options.js'
-import { foreignHostnames, place, readEntries } from './place.js'
+import { OurPart } from './ours.js'
+import { foreignHostnames } from './place.js'
 import { newest, nextRank, stateOf, write } from './states.js'
+import { checked, entriesFor, refuseConflict, sorted } from './tables.js'
 
 const capabilities = (tls: boolean): ProxyCapabilities =>
   Object.freeze({
@@ -35,10 +33,6 @@ const capabilities = (tls: boolean): ProxyCapabilities =>
     inFlight: true,
   } as const)
 
-/** Somebody else who writes the configuration all the time is given way so long. */
-const patienceMs = 30_000
-/** Once it was started, Caddy is asked for this long. */
-const startMs = 10_000
 /** A request that chose its upstream is counted there after this long at the latest. */
 const settleMs = 100
 /** A generation that is out of use may still be looked at by requests that came under the former configuration. */
@@ -51,7 +45,7 @@ const keptMs = 60_000
  */
 export function caddy(options: CaddyProxyOptions = {}): Proxy {
   const settings = settle(options)
-  const api = new AdminApi(settings)
+  const ours = new OurPart(settings)
   let context: ProxyContext | null = null
   const queues = new Map<string, Promise<unknown>>()
 
@@ -61,6 +55,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       throw new AppaloftError('invalid-composition', { message: 'The Caddy proxy was not opened by a target.' })
     return join(context.stateDir, 'caddy')
   }
+  const rootSeen = (): string => settings.rootSeen ?? rootOf()
   const folderOf = (resourceId: string): string => join(rootOf(), resourceId)
   const generationOf = (entry: Pick<Entry, 'resourceId' | 'generation'>): string =>
     join(folderOf(entry.resourceId), entry.generation)
@@ -74,64 +69,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     return turn
   }
 
-  const running = async <T>(call: () => Promise<T>, callOptions: CallOptions | undefined): Promise<T> => {
-    try {
-      return await call()
-    } catch (error) {
-      if (!(error instanceof NotRunning)) throw error
-    }
-    // Not the context's `ensure`: a target that runs a proxy of its own has it start that one.
-    await settings.start?.(callOptions)
-    const deadline = performance.now() + (settings.start === null ? 1_000 : startMs)
-    for (let pause = 20; ; pause = Math.min(pause * 2, 250)) {
-      try {
-        return await call()
-      } catch (error) {
-        if (!(error instanceof NotRunning)) throw error
-        if (performance.now() > deadline)
-          throw unavailable(
-            'Caddy’s admin API does not answer.',
-            'Start Caddy, or correct the option admin of the proxy.',
-          )
-      }
-      await sleep(pause, undefined, callOptions?.signal === undefined ? {} : { signal: callOptions.signal })
-    }
-  }
-  const configuration = (callOptions?: CallOptions): Promise<Configuration> =>
-    running(() => api.configuration(callOptions), callOptions)
-  const entriesOf = ({ config }: Configuration, resourceId: string): Entry[] =>
-    readEntries(config, settings).filter((entry) => entry.resourceId === resourceId)
-
-  /** Makes our part of the configuration equal to what `change` says, for as long as `allowed` does not throw. */
-  const configure = async (
-    change: (present: Entry[], read: Configuration) => Entry[],
-    allowed: () => Promise<void>,
-    callOptions: CallOptions | undefined,
-    known?: Configuration,
-  ): Promise<void> => {
-    const deadline = performance.now() + patienceMs
-    for (let tries = 1; ; tries++) {
-      const read = tries === 1 && known !== undefined ? known : await configuration(callOptions)
-      const next = place(
-        read.config,
-        change(readEntries(read.config, settings), read),
-        settings,
-        settings.rootSeen ?? rootOf(),
-      )
-      if (isDeepStrictEqual(next, read.config ?? {})) return
-      await allowed()
-      callOptions?.signal?.throwIfAborted()
-      try {
-        if (await api.replace(next, read.etag, callOptions)) return
-      } catch (error) {
-        // Cut off while it was loaded: reading it again tells.
-        if (!(error instanceof NotRunning) || performance.now() > deadline) throw error
-      }
-      if (performance.now() > deadline)
-        throw unavailable('Caddy’s configuration is changed by somebody else all the time.')
-      await sleep(Math.random() * Math.min(20 * tries, 200))
-    }
-  }
+  const entriesOf = (read: Configuration, resourceId: string): Entry[] =>
+    ours.entries(read).filter((entry) => entry.resourceId === resourceId)
 
   const allowedBy = (resourceId: string, token: number) => async () => {
     const mark = await readMark(folderOf(resourceId))
@@ -150,36 +89,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
 
   /** Where nothing of ours is configured, nothing is served, whatever the files say. */
   const served = async (resourceId: string, callOptions?: CallOptions) => {
-    const [entry] = entriesOf(await configuration(callOptions), resourceId)
+    const [entry] = entriesOf(await ours.read(callOptions), resourceId)
     return entry === undefined ? null : { entry, state: await newest(generationOf(entry)) }
-  }
-
-  const refuseConflict = (
-    resourceId: string,
-    routes: readonly Route[],
-    present: Entry[],
-    read: Configuration,
-  ): void => {
-    const taken = new Map(
-      present
-        .filter((entry) => entry.resourceId !== resourceId)
-        .map((entry) => [claimOf(entry.hostname, entry.route.pathPrefix), entry.resourceId]),
-    )
-    const foreign = foreignHostnames(read.config, settings)
-    for (const { hostname, pathPrefix } of routes) {
-      if (hostname === null) continue
-      const owner = taken.get(claimOf(hostname, pathPrefix))
-      if (owner !== undefined)
-        throw new AppaloftError('route-conflict', {
-          message: `${hostname}${pathPrefix} belongs to ${owner}.`,
-          details: { hostname, pathPrefix, owner },
-        })
-      if (foreign.has(hostname))
-        throw new AppaloftError('route-conflict', {
-          message: `${hostname} is served by a route of Caddy that somebody else wrote.`,
-          details: { hostname, pathPrefix },
-        })
-    }
   }
 
   return {
@@ -189,7 +100,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
 
     async open(opened) {
       context = opened
-      refuseUnusable(settings.rootSeen ?? rootOf())
+      refuseUnusable(rootSeen())
     },
 
     async mark(resourceId) {
@@ -227,17 +138,17 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         const allowed = allowedBy(resourceId, token)
         await allowed()
         const { group } = settings
-        const read = await configuration(callOptions)
+        const read = await ours.read(callOptions)
         const entries = entriesOf(read, resourceId)
         const current = entries[0]?.generation ?? null
         const before = current === null ? null : await newest(generationOf({ resourceId, generation: current }))
         const state = stateOf(wanted, before)
         const mark = (await readMark(folderOf(resourceId))).token
-        refuseConflict(resourceId, wanted.routes, readEntries(read.config, settings), read)
+        refuseConflict(resourceId, wanted.routes, ours.entries(read), foreignHostnames(read.config, settings))
         const put = (generation: string) =>
           write({ folder: generationOf({ resourceId, generation }), group, rank: nextRank(mark, before), state })
         const withOurs = (generation: string) => (present: Entry[], now: Configuration) => {
-          refuseConflict(resourceId, wanted.routes, present, now)
+          refuseConflict(resourceId, wanted.routes, present, foreignHostnames(now.config, settings))
           return [
             ...present.filter((entry) => entry.resourceId !== resourceId),
             ...entriesFor(resourceId, generation, wanted.routes),
@@ -251,7 +162,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           // A loser of the fence that was faster than its check: what it wrote ranks below the winner's.
           await allowed()
           // Other options than those that it was written with, or another version.
-          await configure(withOurs(current), allowed, callOptions, read)
+          await ours.change({ entries: withOurs(current), allowed, root: rootSeen(), known: read }, callOptions)
           await tidy(resourceId, current)
           return
         }
@@ -260,7 +171,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           await put(generation)
           // After the generation is there: a new holder who did not see it has raised the mark before this.
           await allowed()
-          await configure(withOurs(generation), allowed, callOptions, read)
+          await ours.change({ entries: withOurs(generation), allowed, root: rootSeen(), known: read }, callOptions)
         } catch (error) {
           const present = await served(resourceId).catch(() => undefined)
           if (present !== undefined && present?.entry.generation !== generation)
@@ -281,7 +192,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         ...[table?.live, table?.staged].flatMap((set) => (set ? [{ set, replaced: false }] : [])),
         ...former.map((set) => ({ set, replaced: true })),
       ]
-      const count = async () => countInFlight(sets, await running(() => api.inFlight(callOptions), callOptions))
+      const count = async () => countInFlight(sets, await ours.inFlight(callOptions))
       let inFlight = await count()
       const [last] = former
       const age = Date.now() - state.at
@@ -293,7 +204,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async endpoint(resourceId, callOptions) {
-      const entries = entriesOf(await configuration(callOptions), resourceId)
+      const entries = entriesOf(await ours.read(callOptions), resourceId)
       if (entries.length === 0)
         throw new AppaloftError('resource-not-found', {
           message: `The proxy has no route of ${resourceId}.`,
@@ -313,41 +224,10 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         const allowed = allowedBy(resourceId, token)
         await allowed()
         if ((await generations(resourceId)).length === 0) return
-        await configure((present) => present.filter((entry) => entry.resourceId !== resourceId), allowed, callOptions)
+        const entries = (present: Entry[]) => present.filter((entry) => entry.resourceId !== resourceId)
+        await ours.change({ entries, allowed, root: rootSeen() }, callOptions)
         for (const generation of await generations(resourceId)) await discard(generationOf({ resourceId, generation }))
       })
     },
   }
-}
-
-function checked(table: RouteTable): RouteTable {
-  const parsed = routeTableSchema.safeParse(table)
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }))
-    throw new AppaloftError('invalid-input', { message: 'The route table is not valid.', details: { issues } })
-  }
-  const refuse = (message: string) => new AppaloftError('unsupported-access-policy', { message })
-  for (const { hostname, pathPrefix, redirectTo } of parsed.data.routes) {
-    if (hostname === null) throw refuse('Caddy gives no resource a port of its own: set access.hostnames.')
-    // Caddy replaces what stands in braces.
-    if (!/^[a-z0-9*.:_-]+$/.test(hostname)) throw refuse(`Caddy cannot serve the hostname ${hostname}.`)
-    if (!/^\/[!-z|~]*$/.test(pathPrefix)) throw refuse('Caddy cannot serve this path prefix.')
-    if (redirectTo !== null && !/^[!-z|~]+$/.test(redirectTo)) throw refuse('Caddy cannot redirect there.')
-  }
-  refuseUnnameable(parsed.data.live, parsed.data.identity)
-  refuseUnnameable(parsed.data.staged, parsed.data.identity)
-  return parsed.data
-}
-
-/** As they will be read back. */
-const entriesFor = (resourceId: string, generation: string, routes: readonly Route[]): Entry[] =>
-  routes.flatMap((route) =>
-    route.hostname === null
-      ? []
-      : (parseEntry(renderEntry({ resourceId, generation, hostname: route.hostname, route })) ?? []),
-  )
-
-const sorted = (entries: readonly Entry[]): Entry[] => {
-  const key = ({ route }: Entry) => JSON.stringify([route.hostname, route.pathPrefix])
-  return [...entries].sort((a, b) => (key(a) < key(b) ? -1 : 1))
 }
