@@ -45,7 +45,9 @@ export async function findStart(
     if (isDispatch(line)) continue
     const seen = fact(context, 'script', 'package.json', `scripts.${name}`, shown(script))
     evidence.push(seen)
-    const found = { command: [program, 'run', name], line, signal: `scripts.${name}`, script: name }
+    const found = withoutPort(script, `scripts.${name}`) ?? {
+      ...{ command: [program, 'run', name], line, signal: `scripts.${name}`, script: name },
+    }
     if (await isNothing(context, manifest, line)) continue
     if (isDevelopment(line, manifest)) warnings.push(reason('development-start', { evidence: [seen] }))
     // A start of the sources gives way to one of what is built from them.
@@ -53,6 +55,20 @@ export async function findStart(
     else return found
   }
   return spare
+}
+
+/** One call of node or bun with assignments before it, in characters that mean nothing to a shell. */
+const plain = /^\s*(?:cross-env\s+)?((?:[A-Za-z_]\w*=[\w@%+:,./-]*\s+)+)((?:node|bun)(?:\s+[\w@%+=:,./-]+)+)\s*$/
+
+/** A start that sets PORT itself, without that: who sets PORT decides where it listens. */
+function withoutPort(script: string, signal: string): Start | null {
+  const [, before = '', call = ''] = plain.exec(script) ?? []
+  const assigned = before.trim().split(/\s+/)
+  const rest = assigned.filter((one) => !/^PORT=\d+$/.test(one))
+  // What else is set may be a secret, which is shown nowhere.
+  if (rest.length === assigned.length || !rest.every((one) => /^(?:NODE_ENV|HOST|TZ|LOG_LEVEL)=/.test(one))) return null
+  const words = call.trim().split(/\s+/)
+  return { command: rest.length === 0 ? words : ['env', ...rest, ...words], line: words.join(' '), signal }
 }
 
 /** Scripts that may write what is started. */

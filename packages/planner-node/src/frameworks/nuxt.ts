@@ -59,7 +59,9 @@ function mode(project: Project): Mode {
       spa,
       build: { scripts: ['generate'], argv: ['nuxt', 'generate'] },
     }
-  return nitroMode(project, nitroPreset(project, 'nitro.preset'), output)
+  const mode = nitroMode(project, nitroPreset(project, 'nitro.preset'), output)
+  // From version 3 on that is a preview.
+  return mode.kind === 'server' ? { ...mode, instead: /(?:^|[\s/])nux[ti] start(?:\s|$)/ } : mode
 }
 
 /** Nuxt 2, which builds to other places and starts another way. */

@@ -97,7 +97,27 @@ function vinxi(project: Project, config: Project['config']): Mode {
   )
 }
 
+/** Before version 1 an adapter of its own said what is built. */
+function oldSolid(project: Project): Mode {
+  if (project.uses('solid-start-static') !== undefined) return { kind: 'static', output: 'dist/public' }
+  const start = project.uses('solid-start-node') === undefined ? null : ['solid-start', 'start']
+  const build = { scripts: ['build'], argv: ['solid-start', 'build'] }
+  return start
+    ? { kind: 'server', start, port: 3000, build }
+    : {
+        kind: 'server',
+        start,
+        build,
+        missing: unsupported('SolidStart has no adapter for Node here.', 'Add it.', 'npm install solid-start-node'),
+      }
+}
+
 async function solid(project: Project): Promise<Mode> {
+  if (
+    project.major === 0 &&
+    (project.manifest.dependencies['solid-start'] ?? project.manifest.devDependencies['solid-start']) !== undefined
+  )
+    return oldSolid(project)
   const app = await project.configOf('app.config')
   const ssr = app?.setting('ssr') ?? { state: 'absent' }
   const mode = vinxi(project, app)
@@ -128,7 +148,7 @@ export const startFamily: readonly Framework[] = [
     output: '.output',
     start: ['node', '.output/server/index.mjs'],
     port: 3000,
-    servers: ['vinxi', 'vite'],
+    servers: ['vinxi', 'vite', 'solid-start'],
     mode: solid,
   },
 ]
