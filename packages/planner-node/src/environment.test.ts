@@ -22,6 +22,12 @@ describe('PORT read from the environment', () => {
     ['Bun.serve({ port: Bun.env.PORT ?? 3300 })', 3300],
     ['listen(process.env.PORT || process.env.APP_PORT || 3360)', 3360],
     ["const port = Number(process.env['PORT'] ?? process.env['HTTP_PORT'] ?? '3370')", 3370],
+    ["const PORT = Number.parseInt(process.env.PORT ?? '', 10) || 3380", 3380],
+    ['const env = process.env; app.listen(env.PORT || 3381)', 3381],
+    ['const settings = { ...process.env }; app.listen(settings.PORT || 3382)', 3382],
+    ['const { env } = process; app.listen(env.PORT || 3383)', 3383],
+    ['app.listen(Number(process?.env?.PORT) || 3384)', 3384],
+    ['const port = z.coerce.number().default(3385).parse(process.env.PORT)', 3385],
     ['const port = [argv.port, process.env.PORT, 3350].find(Boolean)', 3350],
   ])('%s', (source, port) => {
     expect(read(source)).toEqual({ port })
@@ -51,6 +57,8 @@ describe('PORT read from the environment', () => {
     ["module.exports = ({ env }) => ({ port: env.int('PORT', 1337) })", 1337],
     ["const port = env.get('PORT').default(3800).asPortNumber()", 3800],
     ["app.listen(env('PORT', '3900'))", 3900],
+    ["import { get } from 'env-var'; const port = get('PORT').default('3901').asPortNumber()", 3901],
+    ["import { ConfigModule } from '@nestjs/config'; const s = Joi.object({ PORT: Joi.number().default(3902) })", 3902],
   ])('by what is asked for it: %s', (source, port) => {
     expect(read(source)).toEqual({ port })
   })
@@ -70,6 +78,7 @@ describe('PORT read from the environment', () => {
     ['app.listen(process.env.SERVER_PORT || 3000)'],
     ["const map = new Map(); map.get('PORT')"],
     ["request.get('PORT')"],
+    ['const env = { PORT: 3000 }; app.listen(env.PORT || 3001)'],
     ['const defaults = { PORT: 3000 }; app.listen(defaults.PORT)'],
     ["z.object({ PORT: z.number().default(3000) }).parse(JSON.parse('{}'))"],
   ])('not at all: %s', (source) => {

@@ -22,7 +22,9 @@ function defaultAfter(list: Word[], end: number): number | undefined {
   if (isMark(list[i], '??') || isMark(list[i], '||')) {
     const next = environmentAt(list, i + 1)
     // `process.env.PORT || process.env.APP_PORT || 4000`
-    return next < 0 ? numberAt(list, i + 1) : defaultAfter(list, next)
+    if (next >= 0) return defaultAfter(list, next)
+    // `parseInt(process.env.PORT ?? '', 10) || 4000`
+    return numberAt(list, i + 1) ?? (list[i + 1]?.type === 'string' ? defaultAfter(list, i + 2) : undefined)
   }
   if (isMark(list[i], ',')) {
     let at = i
@@ -97,17 +99,43 @@ function destructured(list: Word[], equals: number): PortRead | null {
   return null
 }
 
-/** Where `env` is the environment: a member of `process` or `Bun`, or imported from the module process. */
-function environments(list: Word[]): { at: number; start: number }[] {
-  const imported = list.some((word) => word.type === 'string' && /^(node:)?process$/.test(word.value))
-  const out: { at: number; start: number }[] = []
+const joins = (word: Word | undefined): boolean => isMark(word, '.') || isMark(word, '?.')
+
+/** Is the whole environment given to a name: `const name = process.env`, `const { env } = process`, `name = { ...process.env }`? */
+function holders(list: Word[]): Set<string> {
+  const out = new Set<string>()
+  if (list.some((word) => word.type === 'string' && /^(node:)?process$/.test(word.value))) out.add('env')
   for (let at = 0; at < list.length; at++) {
-    if (!isName(list[at], 'env')) continue
-    const member = isMark(list[at - 1], '.')
-    if (member && (isName(list[at - 2], 'process') || isName(list[at - 2], 'Bun'))) out.push({ at, start: at - 2 })
-    else if (imported && !member) out.push({ at, start: at })
+    if (!isName(list[at], 'process')) continue
+    if (isMark(list[at - 1], '=') && isMark(list[at - 2], '}') && isName(list[at - 3], 'env') && !joins(list[at + 1]))
+      out.add('env')
+    if (!isMark(list[at + 1], '.') || !isName(list[at + 2], 'env') || joins(list[at + 3]) || isMark(list[at + 3], '['))
+      continue
+    const spread = isMark(list[at - 1], '...') && isMark(list[at - 2], '{') ? at - 2 : at
+    if (isMark(list[spread - 1], '=') && list[spread - 2]?.type === 'name') out.add(list[spread - 2]!.value)
   }
   return out
+}
+
+/** Where the environment is named: as a member of `process` or `Bun`, or by a name that holds it. */
+function environments(list: Word[]): { at: number; start: number }[] {
+  const names = holders(list)
+  const out: { at: number; start: number }[] = []
+  for (let at = 0; at < list.length; at++) {
+    if (list[at]!.type !== 'name') continue
+    const member = joins(list[at - 1])
+    const owner = isName(list[at - 2], 'process') || isName(list[at - 2], 'Bun')
+    if (member && owner && isName(list[at], 'env')) out.push({ at, start: at - 2 })
+    else if (!member && names.has(list[at]!.value)) out.push({ at, start: at })
+  }
+  return out
+}
+
+/** `z.coerce.number().default(4000).parse(process.env.PORT)` */
+function parsed(list: Word[], start: number): number | undefined {
+  const called = isMark(list[start - 1], '(') && /^(?:safeP|p)arse$/.test(list[start - 2]?.value ?? '')
+  const defaulted = isMark(list[start - 4], ')') && isMark(list[start - 6], '(') && isName(list[start - 7], 'default')
+  return called && defaulted ? portOf(list[start - 5]) : undefined
 }
 
 /** `process.env.PORT`, `process.env['PORT']`, `{ PORT } = process.env`. */
@@ -115,13 +143,16 @@ function direct(list: Word[]): PortRead | null {
   let found: PortRead | null = null
   for (const { at, start } of environments(list)) {
     let end = -1
-    if ((isMark(list[at + 1], '.') || isMark(list[at + 1], '?.')) && isName(list[at + 2], 'PORT')) end = at + 3
+    if (joins(list[at + 1]) && isName(list[at + 2], 'PORT')) end = at + 3
     else if (isMark(list[at + 1], '[') && list[at + 2]?.type === 'string' && list[at + 2]?.value === 'PORT')
       end = at + 4
     if (end >= 0) {
       if (isMark(list[end], '=')) continue
       const holder = holderOf(list, start)
-      const port = defaultAfter(list, end) ?? (holder === undefined ? undefined : defaultOfName(list, holder))
+      const port =
+        defaultAfter(list, end) ??
+        parsed(list, start) ??
+        (holder === undefined ? undefined : defaultOfName(list, holder))
       if (port !== undefined) return { port }
       found ??= {}
     } else {
@@ -134,7 +165,8 @@ function direct(list: Word[]): PortRead | null {
 }
 
 /** Packages that check the whole environment against a schema without being handed it. */
-const checkers = /^(?:@fastify\/env|fastify-env|env-schema|convict|env-var|@adonisjs\/core\/env)$/
+const checkers =
+  /^(?:@nestjs\/config|ts-dotenv|@fastify\/env|fastify-env|env-schema|convict|env-var|@adonisjs\/core\/env)$/
 
 /** `PORT: z.coerce.number().default(3333)` and its kind, where the whole environment is handed to what checks it. */
 function checked(list: Word[]): PortRead | null {
@@ -192,6 +224,7 @@ function memberDefault(list: Word[], at: number): PortRead {
 /** `config.get<number>('PORT', 4000)`, `env.int('PORT', 1337)`, `env('PORT')`: what is named after an environment or a configuration. */
 function asked(list: Word[]): PortRead | null {
   let found: PortRead | null = null
+  const variables = list.some((word) => word.type === 'string' && word.value === 'env-var')
   for (let i = 2; i < list.length; i++) {
     if (list[i]!.type !== 'string' || list[i]!.value !== 'PORT' || !isMark(list[i - 1], '(')) continue
     let at = i - 2
@@ -199,7 +232,7 @@ function asked(list: Word[]): PortRead | null {
       while (at > 0 && !isMark(list[at], '<')) at -= 1
       at -= 1
     }
-    let named = false
+    let named = variables && isName(list[at], 'get')
     while (at >= 0 && list[at]?.type === 'name') {
       named ||= /env|conf/i.test(list[at]!.value)
       at -= isMark(list[at - 1], '.') || isMark(list[at - 1], '?.') ? 2 : 1
