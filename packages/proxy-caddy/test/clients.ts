@@ -3,12 +3,14 @@ import http from 'node:http'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { identityHeader } from '@appaloft/core/spec'
-import { dep } from './releases.js'
 
-/** Which release serves: `settled` once its promotion has resolved and was given its time. */
+/**
+ * Which deployments may answer: a request that begins now is answered by none before `earliest`, and by none after what `latest` is when its
+ * answer comes. Ids are compared as texts.
+ */
 export interface Moment {
-  number: number
-  settled: boolean
+  earliest: string
+  latest: string
 }
 
 export interface Watch {
@@ -41,9 +43,8 @@ export function busyClients(watch: Watch): { findings: Findings; end(): Promise<
 
   const judge = (identity: string | undefined, before: Moment, what: string) => {
     findings.answeredBy.add(identity ?? '')
-    // A request that began before a change may be answered by either side of it, one that began after only by the new one.
-    const earliest = dep(before.settled ? before.number : before.number - 1)
-    const latest = dep(watch.moment().number)
+    const { earliest } = before
+    const { latest } = watch.moment()
     if (identity === undefined || identity < earliest || identity > latest)
       findings.wrong.push(`${what}: ${identity}, expected ${earliest} to ${latest}`)
   }

@@ -34,7 +34,7 @@ export async function underLoad(proxy: Proxy, port: number) {
   let token = 1
   await proxy.fence(web, token, { expected: 0, owner: dep(1) })
   await proxy.apply(web, table(live), token)
-  let moment: Moment = { number: 1, settled: true }
+  let moment: Moment = { earliest: dep(1), latest: dep(1) }
   const clients = busyClients({
     port,
     hostname,
@@ -49,10 +49,10 @@ export async function underLoad(proxy: Proxy, port: number) {
     token++
     const verify = { token: tokenOf(number), deploymentId: dep(number) }
     await proxy.apply(web, table(live, { staged: next.set, verify }), token)
-    moment = { number, settled: false }
+    moment = { earliest: live.set.deploymentId, latest: dep(number) }
     await proxy.apply(web, table(next, { verify }), token)
     await sleep(proxy.capabilities.promotionVisibleMs)
-    moment = { number, settled: true }
+    moment = { earliest: dep(number), latest: dep(number) }
     const former = live
     live = next
     await proxy.apply(web, table(live), token)
