@@ -120,8 +120,10 @@ async function buildOf(
         ? undefined
         : runnable(program, manager)
   const blocked: Reason[] = around.blocked ? [around.blocked] : []
-  if (around.command !== undefined && program !== undefined)
-    blocked.push(needsScript(context, `what ${context.baseDirectory} needs of the workspace is built first`, program))
+  const both = program === undefined ? undefined : beforeProgram(around.command, application, own, manager)
+  if (both === null)
+    blocked.push(needsScript(context, `what ${context.baseDirectory} needs of the workspace is built first`, program!))
+  if (both) around.command = both
   const step = await generateStep(context, manifest, manager, around)
   const { needed } = around
   if (step === null)
@@ -133,6 +135,25 @@ async function buildOf(
   if (command === null && blocked.length === 0)
     blocked.push(needsScript(context, 'prisma generate runs before several builds', ['prisma', 'generate']))
   return { needed, ...(command === null ? {} : { command }), evidence, blocked }
+}
+
+/** Words that mean nothing to a shell. */
+const plainWords = (argv: readonly string[]): boolean => argv.every((word) => /^[\w@%+=:,./-]+$/.test(word))
+
+/**
+ * What the package needs and then the framework's own program, as one line of words of ours. Undefined where nothing is needed first, null
+ * where the package manager has no words for what is needed but names.
+ */
+function beforeProgram(
+  around: Command | undefined,
+  application: Application,
+  own: Command | undefined,
+  manager: PackageManager,
+): string | null | undefined {
+  if (around === undefined) return undefined
+  const links = Array.isArray(around) && around.filter((word) => word.startsWith('--filter=')).length === 1
+  if (manager.name !== 'pnpm' || !links || application.build !== undefined || !Array.isArray(own)) return null
+  return plainWords(own) ? `pnpm --filter={.}^... run build && ${own.join(' ')}` : null
 }
 
 /** The first of these scripts that there is. */
@@ -206,10 +227,11 @@ function joined(
   manager: PackageManager,
 ): Command | null {
   if (around !== undefined) {
+    if (typeof around === 'string') return `${first.join(' ')} && ${around}`
     if (manager.name !== 'pnpm' || script === null) return null
     return `${first.join(' ')} && pnpm --filter={.}... run build`
   }
   if (own === undefined) return first
   const plain = script === null || /^[\w:.-]+$/.test(script.name)
-  return plain && Array.isArray(own) ? `${first.join(' ')} && ${own.join(' ')}` : null
+  return plain && Array.isArray(own) && plainWords(own) ? `${first.join(' ')} && ${own.join(' ')}` : null
 }

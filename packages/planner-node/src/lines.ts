@@ -14,5 +14,4 @@ export function linesIn(text: string): string[] {
 }
 
 /** Is it a version or a range of versions? */
-export const isRange = (text: string): boolean =>
-  text.length <= 200 && semver.validRange(text, { loose: true }) !== null
+export const isRange = (text: string): boolean => text.length <= 200 && semver.validRange(text) !== null

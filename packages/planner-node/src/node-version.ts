@@ -17,7 +17,7 @@ const anyVersion = /^(?:node|stable|latest|current|system|lts|lts\/\*|lts\/-\d+|
 
 /** What a file or field asks for, as a version or range; null where it says none. */
 export function normalVersion(text: string): string | null {
-  const written = text.trim().replace(/^node(?:js)?[@-](?=\S)/i, '')
+  const written = text.trim().replace(/^node(?:js)?(?:[@-]|\s+)(?=[\d<>=^~v])/i, '')
   if (anyVersion.test(written)) return '*'
   const named = /^(?:lts[/-])?([a-z]+)$/i.exec(written)
   if (named) return ltsNames[named[1]!.toLowerCase()] ?? null
