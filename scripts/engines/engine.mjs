@@ -72,7 +72,15 @@ export async function startEngine({ parts, dockerd = [] }) {
   }
 }
 
+/** Where nobody reaps the dead, a killed process stays as a zombie: Docker would take it for one that runs. */
+function forgetDead(file) {
+  try {
+    if (identify(Number(readFileSync(file, 'utf8'))).startTime === null) rmSync(file)
+  } catch {}
+}
+
 async function startDaemon(folder, args, env) {
+  for (const file of ['pid', 'exec/containerd/containerd.pid']) forgetDead(join(folder, file))
   const log = openSync(join(folder, 'dockerd.log'), 'a')
   const child = spawn('dockerd', args, { env, detached: true, stdio: ['ignore', log, log] })
   child.on('error', () => undefined)
