@@ -5,6 +5,9 @@ import { readStart } from './files.js'
 import { follow, indexOf, type Manifest, type Node } from './manifest.js'
 import { byCodeUnits, isNormal } from './paths.js'
 
+/** Characters of files that are kept once they were read. */
+const mostKept = 4 * 1024 * 1024
+
 const toEntry = (node: Node): TreeEntry => {
   const name = posix.basename(node.path)
   return node.type === 'file' ? { name, type: 'file', size: node.size } : { name, type: node.type }
@@ -38,13 +41,23 @@ export function manifestTree(root: string, manifest: Manifest): SourceTree {
     const node = follow(nodes, path)
     return typeof node === 'string' ? null : node
   }
+  // A tree lives for one plan, in which several planners read the same few files again and again.
+  const texts = new Map<string, string>()
+  let kept = 0
   const tree: SourceTree = {
     async has(path) {
       return at(path)?.type === (path.endsWith('/') ? 'directory' : 'file')
     },
     async readText(path, { maxBytes = 1024 * 1024 } = {}) {
       const node = at(path)
-      return node?.type === 'file' ? readStart(join(root, node.path), maxBytes) : null
+      if (node?.type !== 'file') return null
+      const key = `${maxBytes} ${node.path}`
+      const known = texts.get(key)
+      if (known !== undefined) return known
+      const text = readStart(join(root, node.path), maxBytes)
+      kept += text?.length ?? 0
+      if (text !== null && kept <= mostKept) texts.set(key, text)
+      return text
     },
     async list(directory = '.') {
       const node = at(directory)
