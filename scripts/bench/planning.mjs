@@ -57,6 +57,9 @@ function readAndHash(folder) {
   return since(started)
 }
 
+/** A program that plans does so more than once: all are measured when they have been compiled. */
+const warmUp = 10
+
 export async function planning({ runs }) {
   const base = mkdtempSync(join(tmpdir(), 'appaloft-planning-'))
   const others = await rivals()
@@ -69,7 +72,7 @@ export async function planning({ runs }) {
       title(`Planning ${name}, ${files.toLocaleString('en')} files`)
       const cold = await plan(folder)
       // In turn, so that what else the machine does meets all alike.
-      const found = await repeat(runs + 2, async () => {
+      const found = await repeat(runs + warmUp, async () => {
         const own = await plan(folder)
         const theirs = {}
         for (const [rival, look] of Object.entries(others)) {
@@ -77,16 +80,16 @@ export async function planning({ runs }) {
           await look(folder)
           theirs[rival] = since(started)
         }
-        return { own, theirs, floor: readAndHash(folder) }
+        return { own, theirs }
       })
-      const warm = found.slice(2)
+      const warm = found.slice(warmUp)
       const own = median(warm.map((one) => one.own.plan))
       row('detect and plan', ms(own))
       for (const rival of Object.keys(others)) {
         const theirs = median(warm.map((one) => one.theirs[rival]))
         row(rival, `${ms(theirs)}, ${times(theirs / own)} ours`)
       }
-      const floor = median(warm.map((one) => one.floor))
+      const floor = median(await repeat(5, () => readAndHash(folder)))
       const manifest = median(warm.map((one) => one.own.manifest))
       row('read and hash', ms(floor))
       row('manifest, first', `${ms(cold.manifest)}, ${times(cold.manifest / floor)} read and hash`)
