@@ -113,9 +113,10 @@ export async function serverEntry(
   for (const name of [manifest.main, started, ...files]) {
     if (name === undefined || seen.has(name) || /\.(?:ts|tsx|json)$/.test(name)) continue
     seen.add(name)
-    const source = await sourceOf(context, name)
-    if (source === null) continue
     const here = await context.tree.has(posix.normalize(name))
+    // What a file is compiled from is only asked where one is named.
+    const source = here ? posix.normalize(name) : files.includes(name) ? null : await sourceOf(context, name)
+    if (source === null) continue
     if (!here && (manifest.scripts.build === undefined || !isOutput(name))) continue
     const named = name === manifest.main
     // What a script starts again after each change is started once in production.
