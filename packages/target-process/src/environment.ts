@@ -2,10 +2,11 @@ import { homedir } from 'node:os'
 import process from 'node:process'
 import { plainEnvironment } from './keeper/spawn.js'
 
-const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
-  name,
-  name.toLowerCase(),
-])
+const proxyVariables = [
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
+  // A proxy that looks into what it passes on signs with a certificate of its own.
+  ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
+]
 
 /** What everything that runs sees of this process' environment, and no more. */
 function base(): Record<string, string> {
