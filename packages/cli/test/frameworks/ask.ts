@@ -21,7 +21,7 @@ export async function askAll(url: string, deploymentId: string, app: RealApp): P
   }
   if (app.asset === undefined) return
   const { body: page } = await get('/')
-  const links = [...page.matchAll(/(?:src=|href=|import\()"([^"]+)"/g)].map(([, link = '']) => link)
+  const links = [...page.matchAll(/(?:src=|href=|import\()["']?([^"'\s>)]+)/g)].map(([, link = '']) => link)
   const link = links.find((one) => app.asset?.test(one))
   expect(link, `a link of the page that ${app.asset} matches, among ${links.join(' ')}`).toBeDefined()
   const asset = await get(link as string)

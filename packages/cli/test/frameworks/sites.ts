@@ -68,13 +68,6 @@ export const sites: readonly RealApp[] = [
     asks: [page('/', '<title>Journal</title>'), page('/first/', 'Built by Hexo.'), missing],
   },
   {
-    name: 'gatsby',
-    versions: ['gatsby', 'react'],
-    plan: { ...site('gatsby'), warnings: ['development-start', 'no-lockfile'] },
-    asks: [page('/', 'Built by Gatsby'), page('/about/', 'About this site'), missing],
-    asset: /^\/app-.*\.js$/,
-  },
-  {
     name: 'parcel',
     versions: ['parcel'],
     plan: { ...site('parcel'), warnings: ['development-start'] },
