@@ -152,3 +152,21 @@ describe('which script builds', () => {
     )
   })
 })
+
+describe('values of another kind than they should be', () => {
+  const odd = { toString: 1 }
+  it.each([
+    [
+      'the source of Parcel',
+      { scripts: { build: 'parcel build' }, devDependencies: { parcel: '2.0.0' }, source: odd },
+      {},
+    ],
+    [
+      'the root of a project of Nest',
+      { scripts: { build: 'nest build shop', start: 'nest start' }, dependencies: { '@nestjs/core': '11.0.0' } },
+      { 'nest-cli.json': JSON.stringify({ monorepo: true, root: 'apps/shop', projects: { shop: { root: odd } } }) },
+    ],
+  ])('%s', async (_, json, files) => {
+    await expect(planned({ 'package.json': JSON.stringify(json), ...files })).resolves.toMatch(/\S/)
+  })
+})

@@ -49,7 +49,7 @@ function depthOf(text: string): number {
 export function yamlObject(text: string | null): Record<string, unknown> {
   if (text === null || text.length > limits.yamlCharacters || depthOf(text) > limits.yamlDepth) return {}
   try {
-    const value: unknown = parse(text, { maxAliasCount: 100, logLevel: 'silent' })
+    const value: unknown = parse(text, { maxAliasCount: 100, logLevel: 'silent', prettyErrors: false })
     return isObject(value) ? value : {}
   } catch {
     return {}

@@ -33,7 +33,8 @@ async function page(project: Project, output: string): Promise<Mode> {
 
 async function parcel(project: Project): Promise<Mode> {
   const manifest = await json(project, 'package.json')
-  const entries = [...project.build.flatMap((argv) => argv.slice(1)), ...[manifest.source].flat().map(String)]
+  const named = [manifest.source].flat().filter((one): one is string => typeof one === 'string')
+  const entries = [...project.build.flatMap((argv) => argv.slice(1)), ...named]
   if (!entries.some((entry) => /\.(?:html?|pug)$/.test(entry))) return { kind: 'other' }
   const flag = flagOf(project, 'parcel', ['--dist-dir', '--out-dir', '-d'])
   if (flag !== undefined) return { kind: 'static', output: flag }

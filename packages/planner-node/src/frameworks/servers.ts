@@ -26,7 +26,8 @@ async function nest(project: Project): Promise<Mode> {
   const tsconfig = await project.configOf('tsconfig.build.json', 'tsconfig.json')
   const set = tsconfig?.path('compilerOptions.outDir') ?? { state: 'absent' }
   const output = set.state === 'known' ? String(set.value) : 'dist'
-  const root = inMonorepo ? posix.join(String(object(projects[name]).root ?? `apps/${name}`)) : ''
+  const place = inMonorepo ? object(projects[name]).root : ''
+  const root = typeof place === 'string' ? place : `apps/${name}`
   return { kind: 'server', start: ['node', posix.join(output, root, file)] }
 }
 
