@@ -1,9 +1,16 @@
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppaloftError, type Command, type CommandResult, type LogLine, type RunningRef } from '@appaloft/core/spec'
+import {
+  AppaloftError,
+  type Command,
+  type CommandResult,
+  LastLines,
+  LineSplitter,
+  type LogLine,
+  type RunningRef,
+} from '@appaloft/core/spec'
 import { noteJob } from './jobs.js'
-import { LastLines, LineSplitter } from './lines.js'
 import { errorCode } from './shared/files.js'
 import { endGroup } from './shared/groups.js'
 import type { Layout } from './shared/paths.js'

@@ -1,9 +1,8 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallOptions, LogLine, RunningRef } from '@appaloft/core/spec'
+import { type CallOptions, LineSplitter, type LogLine, type RunningRef } from '@appaloft/core/spec'
 import { inspect } from './inspect.js'
 import { rotatedLogs } from './keeper/rotate.js'
-import { LineSplitter } from './lines.js'
 import { type Layout, releaseFiles } from './shared/paths.js'
 import { readMeta } from './shared/records.js'
 

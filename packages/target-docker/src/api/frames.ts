@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { LogLine } from '@appaloft/core/spec'
-import { LineSplitter } from './lines.js'
+import { LineSplitter, type LogLine } from '@appaloft/core/spec'
 
 /*
  * The engine sends two outputs in one stream: frames of eight bytes (which of the two, then the length, big-endian) and the data.

@@ -2,8 +2,14 @@ import { createHash } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import process from 'node:process'
-import { AppaloftError, type BuildInput, type BuildResult, type Host, type ReleaseRecord } from '@appaloft/core/spec'
-import { LineSplitter } from '../api/lines.js'
+import {
+  AppaloftError,
+  type BuildInput,
+  type BuildResult,
+  type Host,
+  LineSplitter,
+  type ReleaseRecord,
+} from '@appaloft/core/spec'
 import type { Image } from '../api/schemas.js'
 import type { Parts } from '../containers/start.js'
 import { checkMark } from '../marks.js'

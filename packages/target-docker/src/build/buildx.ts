@@ -1,9 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AppaloftError, type Host, type LogLine } from '@appaloft/core/spec'
+import { AppaloftError, type Host, LineSplitter, type LogLine } from '@appaloft/core/spec'
 import type { Engine } from '../api/engine.js'
-import { LineSplitter } from '../api/lines.js'
 import { type BuildEvent, BuildEvents } from './rawjson.js'
 
 export interface BuildxInput {

@@ -1,7 +1,7 @@
-import { AppaloftError, type Command, type ErrorCode, type Plan } from '@appaloft/core/spec'
+import { AppaloftError, BuildSigns, type Command, type ErrorCode, type Plan } from '@appaloft/core/spec'
 import { isDiskFull, pullError, pullFaultOf } from '../registry/faults.js'
 import { type Failed, notThere } from './buildx.js'
-import { missingProgram, Signs } from './signs.js'
+import { missingProgram } from './missing-program.js'
 import { emptyExitCode } from './site.js'
 
 /** Which command a stage of a generated Dockerfile runs, and how its failure is called. */
@@ -26,7 +26,7 @@ export function buildFailure({ step, lines, error, exitCode }: Failed, plan: Pla
   )
     return new AppaloftError('runtime-backend-unavailable', { message: 'The Docker Engine does not answer.', details })
   if (/is not a docker command|unknown command.*buildx|unknown flag: --progress/i.test(error)) return notThere(cli)
-  const signs = new Signs()
+  const signs = new BuildSigns()
   for (const line of lines) signs.see(line)
   if (signs.diskFull || isDiskFull(error))
     return new AppaloftError('disk-full', { details: { ...details, engine: error.slice(0, 1000) } })

@@ -1,6 +1,6 @@
-import type { CommandResult } from '@appaloft/core/spec'
+import { BuildSigns, type CommandResult } from '@appaloft/core/spec'
 import { expect, it } from 'vitest'
-import { failureOf, Signs } from './commands.js'
+import { failureOf } from './commands.js'
 
 const failure = (
   lastLogs: string[],
@@ -8,7 +8,7 @@ const failure = (
   code: 'install-failed' | 'build-failed' = 'install-failed',
 ) => {
   const result: CommandResult = { exitCode, signal: exitCode === null ? 'SIGKILL' : null, lastLogs }
-  const signs = new Signs()
+  const signs = new BuildSigns()
   for (const line of lastLogs) signs.see(line)
   return failureOf(code, 'npm ci', { ...result, lastLogs: lastLogs.slice(-50) }, signs)
 }

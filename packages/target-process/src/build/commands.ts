@@ -1,6 +1,7 @@
 import {
   AppaloftError,
   type BuildInput,
+  BuildSigns,
   type Command,
   type CommandResult,
   type ErrorCode,
@@ -41,7 +42,7 @@ async function runOne(
   place: BuildPlace,
 ): Promise<void> {
   if (planned === undefined) return
-  const signs = new Signs()
+  const signs = new BuildSigns()
   const result = await runCommand(planned.command, {
     layout: place.layout,
     ref: input,
@@ -55,50 +56,6 @@ async function runOne(
     },
   })
   if (result.exitCode !== 0) throw failureOf(code, planned.command, result, signs)
-}
-
-/** How package managers say that the lockfile does not fit the manifest. */
-const outOfStep = [
-  /`npm ci` can only install packages when your package\.json and package-lock\.json/,
-  /ERR_PNPM_OUTDATED_LOCKFILE/,
-  /Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`/,
-  /YN0028/,
-  /lockfile had changes, but lockfile is frozen/,
-]
-
-const diskFull = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/
-
-const unreachableCode =
-  'E(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOTFOUND|AI_AGAIN|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT'
-
-/** How package managers say that they did not reach the registry. What a script of a package prints is not meant. */
-const unreachable = [
-  new RegExp(`^npm (?:error|ERR!) code (?:${unreachableCode})$`),
-  /^ ?ERR_PNPM_(?:META_)?FETCH_FAIL/,
-  new RegExp(`^error .*https?://.*(?:${unreachableCode})`),
-]
-
-/** … and that it did not let them in. */
-const refused = [/^npm (?:error|ERR!) code E40[13]$/, /^ ?ERR_PNPM_FETCH_40[13]/, /^error .*https?:\/\/.*\b40[13]\b/]
-
-/** So many lines are kept from where a package manager says what is wrong: npm lets its whole usage follow. */
-const keptOfStep = 20
-
-/** What the output says of the cause, wherever in it: the last lines alone may be something else. */
-export class Signs {
-  diskFull = false
-  /** From the telling line on; null: the lockfile is in step. */
-  outOfStep: string[] | null = null
-  registry: 'unreachable' | 'refused' | null = null
-
-  see(text: string): void {
-    // The system's limit of watched files has the same name as a full disk.
-    if (diskFull.test(text) && !text.includes('file watchers')) this.diskFull = true
-    if (unreachable.some((pattern) => pattern.test(text))) this.registry = 'unreachable'
-    if (refused.some((pattern) => pattern.test(text))) this.registry = 'refused'
-    if (this.outOfStep === null && outOfStep.some((pattern) => pattern.test(text))) this.outOfStep = []
-    if (this.outOfStep !== null && this.outOfStep.length < keptOfStep) this.outOfStep.push(text)
-  }
 }
 
 const registryFaults = {
@@ -115,7 +72,7 @@ const registryFaults = {
   }),
 }
 
-export function failureOf(code: ErrorCode, command: Command, result: CommandResult, signs: Signs): AppaloftError {
+export function failureOf(code: ErrorCode, command: Command, result: CommandResult, signs: BuildSigns): AppaloftError {
   const { exitCode, signal, lastLogs } = result
   const details = { command, exitCode, ...(signal === null ? {} : { signal }), lastLogs }
   const missing = missingProgram(result)

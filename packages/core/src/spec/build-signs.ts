@@ -8,45 +8,36 @@ const outOfStep = [
 ]
 
 const diskFull = /ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/i
+
 const unreachableCode =
   'E(?:CONNREFUSED|CONNRESET|TIMEDOUT|NOTFOUND|AI_AGAIN|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT'
 
-/** How package managers say that they did not reach the registry, and that it did not let them in. */
+/** How package managers say that they did not reach the registry. What a script of a package prints is not meant. */
 const unreachable = [
   new RegExp(`^npm (?:error|ERR!) code (?:${unreachableCode})$`),
   /^ ?ERR_PNPM_(?:META_)?FETCH_FAIL/,
   new RegExp(`^error .*https?://.*(?:${unreachableCode})`),
 ]
+
+/** … and that it did not let them in. */
 const refused = [/^npm (?:error|ERR!) code E40[13]$/, /^ ?ERR_PNPM_FETCH_40[13]/, /^error .*https?:\/\/.*\b40[13]\b/]
 
-/** So many lines are kept from where a package manager says what is wrong. */
+/** So many lines are kept from where a package manager says what is wrong: npm lets its whole usage follow. */
 const keptOfStep = 20
 
-/** What the output of a command says of the cause, wherever in it. */
-export class Signs {
+/** What the output says of the cause, wherever in it: the last lines alone may be something else. */
+export class BuildSigns {
   diskFull = false
   /** From the telling line on; null: the lockfile is in step. */
   outOfStep: string[] | null = null
   registry: 'unreachable' | 'refused' | null = null
 
   see(text: string): void {
+    // The system's limit of watched files has the same name as a full disk.
     if (diskFull.test(text) && !text.includes('file watchers')) this.diskFull = true
     if (unreachable.some((pattern) => pattern.test(text))) this.registry = 'unreachable'
     if (refused.some((pattern) => pattern.test(text))) this.registry = 'refused'
     if (this.outOfStep === null && outOfStep.some((pattern) => pattern.test(text))) this.outOfStep = []
     if (this.outOfStep !== null && this.outOfStep.length < keptOfStep) this.outOfStep.push(text)
   }
-}
-
-/** What a shell or an init says of a command that it does not find: its name, if it told. */
-export function missingProgram(exitCode: number, lines: readonly string[]): string | null {
-  if (exitCode !== 127) return null
-  for (const line of [...lines].reverse()) {
-    const name =
-      /(?:^|\s|: )([^\s:]+): (?:command )?not found$/.exec(line)?.[1] ??
-      /env: [‘'"]?([^’'":]+)[’'"]?: No such file/.exec(line)?.[1] ??
-      /exec: "([^"]+)": (?:executable file not found|stat)/.exec(line)?.[1]
-    if (name !== undefined) return name
-  }
-  return null
 }

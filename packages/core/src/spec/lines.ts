@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
-import { maxLogLineBytes } from '@appaloft/core/spec'
+import { maxLogLineBytes } from './events.js'
 
 /** Makes lines of chunks. A line longer than the limit is cut, and what follows up to its end is dropped: memory stays bounded. */
 export class LineSplitter {

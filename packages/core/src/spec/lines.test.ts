@@ -1,5 +1,5 @@
-import { maxLogLineBytes } from '@appaloft/core/spec'
 import { expect, it } from 'vitest'
+import { maxLogLineBytes } from './events.js'
 import { cutLine, LastLines, LineSplitter } from './lines.js'
 
 const split = (...chunks: (string | Buffer)[]): string[] => {

@@ -1,0 +1,12 @@
+/** What a shell or an init says of a command that it does not find: its name, if it told. */
+export function missingProgram(exitCode: number, lines: readonly string[]): string | null {
+  if (exitCode !== 127) return null
+  for (const line of [...lines].reverse()) {
+    const name =
+      /(?:^|\s|: )([^\s:]+): (?:command )?not found$/.exec(line)?.[1] ??
+      /env: [‘'"]?([^’'":]+)[’'"]?: No such file/.exec(line)?.[1] ??
+      /exec: "([^"]+)": (?:executable file not found|stat)/.exec(line)?.[1]
+    if (name !== undefined) return name
+  }
+  return null
+}
