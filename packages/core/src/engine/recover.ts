@@ -154,13 +154,14 @@ async function ensureRunning({ target, ref, token }: Attempt): Promise<void> {
   if (state === 'exited' || state === 'absent') await target.restart(ref, token)
 }
 
-const early: readonly Status[] = ['queued', 'detecting', 'planning']
+/** By the phase: a cancel hides in which status it found the attempt. */
+const beforeExecution = ({ currentPhase }: DeploymentRecord): boolean =>
+  currentPhase === null || currentPhase === 'detect' || currentPhase === 'plan'
 
 async function undo(attempt: Attempt, failure: Failure): Promise<void> {
   const { record } = attempt
   // An attempt that never got beyond its plan has done nothing that could be undone, whether or not it had the lease.
-  if (attempt.resourceLease === undefined || early.includes(record.status))
-    attempt.defer(blame(attempt, record, failure))
+  if (attempt.resourceLease === undefined || beforeExecution(record)) attempt.defer(blame(attempt, record, failure))
   else if (record.rollback === undefined) await rollback(attempt, failure)
   await finish(attempt, attempt.record.rollback?.outcome === 'failed' ? 'failed' : endStatus(failure), failure)
 }
