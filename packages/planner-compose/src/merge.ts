@@ -63,7 +63,10 @@ for (const key of [
 const ruleFor = (where: string): Rule | undefined => {
   const inService = /^services\.[^ ]+? (.+)$/.exec(where)?.[1]
   if (inService === undefined) return undefined
-  return rules[inService] ?? (/^ulimits\.[^.]+$/.test(inService) ? rules['ulimits.*'] : undefined)
+  return (
+    (Object.hasOwn(rules, inService) ? rules[inService] : undefined) ??
+    (/^ulimits\.[^.]+$/.test(inService) ? rules['ulimits.*'] : undefined)
+  )
 }
 
 function plain(base: Node, over: Node, where: string, keep?: boolean): Node {

@@ -153,7 +153,7 @@ describe('which script builds', () => {
   })
 })
 
-describe('values of another kind than they should be', () => {
+describe('values of another kind than they should be, and words that are no entries', () => {
   const odd = { toString: 1 }
   it.each([
     [
@@ -161,6 +161,12 @@ describe('values of another kind than they should be', () => {
       { scripts: { build: 'parcel build' }, devDependencies: { parcel: '2.0.0' }, source: odd },
       {},
     ],
+    [
+      'the version of a package manager',
+      { scripts: { start: 'node x.js' }, devEngines: { packageManager: [{ name: 'yarn', version: odd }] } },
+      {},
+    ],
+    ['a program that is called as what every object has', { scripts: { start: 'constructor x' } }, {}],
     [
       'the root of a project of Nest',
       { scripts: { build: 'nest build shop', start: 'nest start' }, dependencies: { '@nestjs/core': '11.0.0' } },

@@ -1,4 +1,5 @@
 import type { Manifest } from './manifest.js'
+import { own } from './own.js'
 import { programs } from './scripts.js'
 
 const always = new Set([
@@ -119,7 +120,7 @@ function isOne([program = '', ...rest]: readonly string[]): boolean {
   if (program === 'node' && rest[0] === 'ace') return ['serve', 'dev'].includes(rest[1] ?? '')
   const first = rest[0]
   const subcommand = first === undefined || first.startsWith('-') ? '' : first
-  const known = subcommands[program]
+  const known = own(subcommands, program)
   if (known === undefined) return unsure.test(subcommand) && !running.has(program)
   if (program === 'parcel' && /\.html$/.test(subcommand)) return true
   if (program === 'slidev' && !['build', 'export', 'format'].includes(subcommand)) return true

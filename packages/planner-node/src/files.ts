@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { PlannerContext } from '@appaloft/core/spec'
 import { dependencyVersion, type Manifest } from './manifest.js'
+import { own } from './own.js'
 import { flagValue, programs } from './scripts.js'
 
 const servers = [
@@ -29,7 +30,7 @@ export function fileServer(line: string, manifest: Manifest): FileServer | null 
   const argv = argvs.find(([program]) => servers.includes(program!))
   if (argv === undefined || argvs.length > 1) return null
   const [program = '', ...rest] = argv
-  const name = packages[program] ?? program
+  const name = own(packages, program) ?? program
   const fixed = /^\d+$/.test(flagValue(rest.join(' ').replace(/^/, 'x '), ['-p', '--port', '-l', '--listen']) ?? '')
   const development = program === 'live-server' || program === 'lite-server'
   let directory = '.'

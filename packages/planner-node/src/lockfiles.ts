@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import type { Evidence, SourceTree } from '@appaloft/core/spec'
 import type { Family } from './manager-field.js'
 import { limits } from './options.js'
+import { own } from './own.js'
 
 export interface Lock {
   /** Relative to the source's root. */
@@ -54,7 +55,7 @@ function told(name: string, text: string): { version?: string; berry?: boolean }
     if (/^# yarn lockfile v1\s*$/m.test(text)) return { version: '1', berry: false }
     const format = /^__metadata:\s*\r?\n\s+version:\s*["']?(\d+)/m.exec(text)?.[1]
     if (format === undefined) return /^__metadata:/m.test(text) ? { berry: true } : {}
-    const version = berryFormats[format]
+    const version = own(berryFormats, format)
     return { berry: true, ...(version === undefined ? {} : { version }) }
   }
   if (name === 'bun.lock') return { version: '>=1.2' }

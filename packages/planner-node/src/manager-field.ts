@@ -8,6 +8,8 @@ import { readSettings, upwards, type Workspace, yamlObject } from './workspace.j
 export type Family = 'npm' | 'pnpm' | 'yarn' | 'bun'
 export const families: readonly Family[] = ['npm', 'pnpm', 'yarn', 'bun']
 
+const textOr = (value: unknown, other: string): string => (typeof value === 'string' ? value : other)
+
 export interface Named {
   family: Family
   /** Exact or a range, as it is written. */
@@ -98,13 +100,13 @@ function wishesIn({ json, engines, scripts }: Manifest, file: string): Wish[] {
   const add = (family: Family, signal: string, version: unknown, value = version) => {
     const text = typeof version === 'string' ? version.trim().split('+')[0]! : ''
     const told = text !== '' && text !== '*' && isRange(text)
-    const evidence = { kind: 'config', file, signal, value: String(value ?? family).slice(0, 200) }
+    const evidence = { kind: 'config', file, signal, value: textOr(value, family).slice(0, 200) }
     out.push({ family, ...(told ? { version: text } : {}), evidence })
   }
   const wanted = isObject(json.devEngines) ? json.devEngines.packageManager : undefined
   for (const one of [wanted].flat())
     if (isObject(one) && families.includes(one.name as Family))
-      add(one.name as Family, 'devEngines.packageManager', one.version, `${one.name}@${one.version ?? '*'}`)
+      add(one.name as Family, 'devEngines.packageManager', one.version, `${one.name}@${textOr(one.version, '*')}`)
   // npm last: many name all of them, and who names npm alone has it anyway.
   for (const family of ['pnpm', 'yarn', 'bun', 'npm'] as const) {
     const range = engines[family]

@@ -4,6 +4,7 @@ import semver from 'semver'
 import { isRange, linesIn } from './lines.js'
 import { toolsOf } from './manager-field.js'
 import { isObject, type Manifest, readManifest } from './manifest.js'
+import { own } from './own.js'
 import { readSettings, upwards, yamlObject } from './workspace.js'
 
 /** The code names of the lines with long-time support. */
@@ -20,7 +21,7 @@ export function normalVersion(text: string): string | null {
   const written = text.trim().replace(/^node(?:js)?(?:[@-]|\s+)(?=[\d<>=^~v])/i, '')
   if (anyVersion.test(written)) return '*'
   const named = /^(?:lts[/-])?([a-z]+)$/i.exec(written)
-  if (named) return ltsNames[named[1]!.toLowerCase()] ?? null
+  if (named) return own(ltsNames, named[1]!.toLowerCase()) ?? null
   if (!isRange(written.replace(/(^|\s|\|)v(?=\d)/g, '$1'))) return null
   return written.replace(/(^|[\s|<>=~^])v(?=\d)/g, '$1').replace(/\s+/g, ' ')
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { holdsUser, isImageReferenceFault, parseImageReference } from './image-reference.js'
 
@@ -106,5 +107,30 @@ describe('mistakes', () => {
   it('reads hostile texts at once', () => {
     for (const unit of ['a', 'a-', '-', '.', ':', '@', '/', '_', 'a.', '[', 'a@b/'])
       for (const end of ['', '!', ':', '@']) parseImageReference(unit.repeat(1000).slice(0, 1020) + end)
+  })
+})
+
+describe('mistakes on mistakes', () => {
+  it('a name that is missing altogether', () => {
+    expect(wrong(':22-slim')).toEqual({ fault: 'The name of the repository is missing.' })
+  })
+
+  it('end, and what is suggested is a reference', () => {
+    const piece = fc.constantFrom(
+      ...':/@.-_aA0 ',
+      'sha256:',
+      'localhost',
+      'constructor',
+      'https://',
+      digest,
+      'x'.repeat(300),
+    )
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+        const result = parseImageReference(pieces.join(''))
+        if (isImageReferenceFault(result) && result.suggestion !== undefined) read(result.suggestion)
+      }),
+      { numRuns: 20_000 },
+    )
   })
 })

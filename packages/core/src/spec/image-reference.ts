@@ -71,7 +71,7 @@ function digestFault(name: string, tag: string | undefined, digest: string | und
   if (more.length > 0) {
     return fault('The tag stands before the digest, not after it.', `${name}:${more.join(':')}@${algorithm}:${hex}`)
   }
-  const length = hexDigits[algorithm]
+  const length = Object.hasOwn(hexDigits, algorithm) ? hexDigits[algorithm] : undefined
   const before = tag === undefined ? name : `${name}:${tag}`
   if (length === undefined) {
     return fault('After the @ stands a digest, as sha256: and 64 hexadecimal digits.', `${name}:${digest}`)
@@ -102,6 +102,7 @@ function assemble(
   if (!host.test(given)) return fault(`${JSON.stringify(given)} is not the host of a registry.`)
   const path = hasRegistry ? name.slice(slash + 1) : name
   const parts = path.split('/')
+  if (name === '') return fault('The name of the repository is missing.')
   if (parts.includes('')) return fault('A part between its slashes is empty.', tidy(name) + rest)
   if (path !== path.toLowerCase()) {
     const lower = (hasRegistry ? `${first}/` : '') + path.toLowerCase()

@@ -1,3 +1,4 @@
+import { own } from '../own.js'
 import { blocked, unsupported } from './reasons.js'
 import type { Framework, Mode, Project } from './types.js'
 
@@ -33,7 +34,7 @@ async function mode(project: Project): Promise<Mode> {
     return blocked(`Qwik City has several adapters here: ${all.join(', ')}.`, 'Name one in the script build.server.')
   project.see(files.find((file) => file.includes(`/${adapter}/`))!, 'adapter', adapter)
   if (adapter === 'static' || adapter === 'static-site') return { kind: 'static', output: 'dist' }
-  const start = servers[adapter]
+  const start = own(servers, adapter)
   if (start === undefined)
     return blocked(
       `The adapter ${adapter} of Qwik City builds for another host than this one.`,

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { own } from '../own.js'
 import { parseBody } from './statement.js'
 import type { Block, Expr, Param } from './syntax.js'
 import {
@@ -122,7 +123,8 @@ export class Evaluator {
     const value = this.evaluate(of, scope)
     if (value.type === 'import') {
       if (/^(?:node:)?process$/.test(value.from) && value.key === 'env') return this.variable(key)
-      if (known[key] !== undefined && value.from.startsWith('next/')) return literal(known[key])
+      const constant = value.from.startsWith('next/') ? own(known, key) : undefined
+      if (constant !== undefined) return literal(constant)
       return { type: 'import', from: value.from, key }
     }
     if (value.type === 'literal') return key === 'pathname' || key === 'href' ? value : absent
