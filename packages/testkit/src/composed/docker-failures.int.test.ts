@@ -264,14 +264,17 @@ describe.skipIf(!haveEngine)('broken applications on a Docker Engine (need node 
       return failure
     }
 
-    it.skipIf(registry === undefined)('a name and a tag that the registry does not know', async () => {
-      const name = `${registry}/${scope}/app`
-      run('tag', 'busybox:stable', `${name}:1`)
-      run('push', '--quiet', `${name}:1`)
-      run('rmi', `${name}:1`)
-      expect((await pulled('tag', `${name}:2`))?.code).toBe('image-tag-not-found')
-      expect((await pulled('name', `${registry}/${scope}/other:1`))?.code).toBe('image-not-found')
-    })
+    it.skipIf(registry === undefined)(
+      'a name and a tag that the registry does not know (needs the tests’ own registry)',
+      async () => {
+        const name = `${registry}/${scope}/app`
+        run('tag', 'busybox:stable', `${name}:1`)
+        run('push', '--quiet', `${name}:1`)
+        run('rmi', `${name}:1`)
+        expect((await pulled('tag', `${name}:2`))?.code).toBe('image-tag-not-found')
+        expect((await pulled('name', `${registry}/${scope}/other:1`))?.code).toBe('image-not-found')
+      },
+    )
 
     it('credentials that are missing or wrong', async () => {
       const host = await answering(401, { 'www-authenticate': 'Basic realm="registry"' }, 'UNAUTHORIZED')

@@ -217,7 +217,7 @@ describe.skipIf(!haveEngine)('deployments on a Docker Engine (need node scripts/
   for (const kind of ['image', 'dockerfile', 'workspace', 'static-site']) {
     const needsRegistry = kind === 'image'
     it.skipIf(needsRegistry && registry === undefined)(
-      `${kind}: a release, a second, a third that fails, back to the first, and removed without a trace`,
+      `${kind}: a release, a second, a third that fails, back to the first, and removed without a trace${needsRegistry ? ' (needs the tests’ own registry)' : ''}`,
       async () => {
         const before = foreign()
         expect(before.containers).toHaveLength(50)
