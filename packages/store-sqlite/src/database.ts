@@ -5,7 +5,7 @@ import { createFile, openBell } from './files.js'
 import { open } from './open.js'
 import type { ResolvedOptions } from './options.js'
 import { migrate, migrations, readVersion, refuseNewer } from './schema.js'
-import type { Sql } from './sql.js'
+import { type Sql, transaction } from './sql.js'
 
 export interface WriteOptions<T> {
   /** The answer where there is no file yet: nothing is created. Without it, folder and file are. */
@@ -194,17 +194,4 @@ function prepareWriter(sql: Sql): void {
   const version = readVersion(sql)
   sql.exec('PRAGMA journal_mode = WAL')
   if (version < migrations.length) transaction(sql, 'BEGIN IMMEDIATE', () => migrate(sql))
-}
-
-function transaction<T>(sql: Sql, begin: string, work: () => T): T {
-  sql.exec(begin)
-  try {
-    const answer = work()
-    sql.exec('COMMIT')
-    return answer
-  } catch (error) {
-    // a full disk ends the transaction by itself
-    if (sql.inTransaction) sql.exec('ROLLBACK')
-    throw error
-  }
 }

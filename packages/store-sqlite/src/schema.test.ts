@@ -46,3 +46,27 @@ describe('migrate', () => {
     expect(readVersion(sql, later.length)).toBe(later.length)
   })
 })
+
+describe('readVersion', () => {
+  it('sees one moment of a file that another process is just creating', () => {
+    sql.exec('PRAGMA journal_mode = WAL')
+    const other = sqlOf(new Libsql(join(folder, 'store.db')))
+    const overtaken: Sql = {
+      ...sql,
+      get inTransaction() {
+        return sql.inTransaction
+      },
+      get: (text, ...values) => {
+        const row = sql.get(text, ...values)
+        if (text === 'PRAGMA user_version') migrate(other)
+        return row
+      },
+    }
+    try {
+      expect(readVersion(overtaken)).toBe(0)
+    } finally {
+      other.close()
+    }
+    expect(readVersion(sql)).toBe(migrations.length)
+  })
+})

@@ -1,5 +1,5 @@
 import { AppaloftError } from '@appaloft/core/spec'
-import type { Sql } from './sql.js'
+import { type Sql, transaction } from './sql.js'
 
 /** "Appa": tells our file from any other SQLite file. */
 export const applicationId = 0x41_70_70_61
@@ -62,6 +62,11 @@ export function refuseNewer(sql: Sql, latest = migrations.length): number {
 
 /** The version of the file: 0 where it has no schema yet. Refuses files that are not ours, too. */
 export function readVersion(sql: Sql, latest = migrations.length): number {
+  // In one transaction: a file that another process is just creating would look like one of neither kind.
+  return sql.inTransaction ? look(sql, latest) : transaction(sql, 'BEGIN', () => look(sql, latest))
+}
+
+function look(sql: Sql, latest: number): number {
   const version = refuseNewer(sql, latest)
   const foreign =
     version === 0

@@ -61,6 +61,19 @@ export function sqlOf(driver: Driver): Sql {
   }
 }
 
+export function transaction<T>(sql: Sql, begin: string, work: () => T): T {
+  sql.exec(begin)
+  try {
+    const answer = work()
+    sql.exec('COMMIT')
+    return answer
+  } catch (error) {
+    // a full disk ends the transaction by itself
+    if (sql.inTransaction) sql.exec('ROLLBACK')
+    throw error
+  }
+}
+
 function checked(values: Value[]): Value[] {
   for (const value of values) {
     if (value === null || typeof value === 'string' || Number.isFinite(value)) continue
