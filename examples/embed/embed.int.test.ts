@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await shutdown(stateDir, { force: true })
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
 it('shows a plan, deploys twice and goes back', async () => {

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const server of servers) await server.close()
   await shutdown(join(folder, 'state'), { force: true })
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
 const get = (server: number, path: string, headers: Record<string, string> = {}) =>

@@ -33,7 +33,7 @@ export function place(server: string) {
   writeFileSync(join(path, 'server.cjs'), server)
   const end = async () => {
     await shutdown(stateDir, { force: true })
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   }
   return { folder, path, stateDir, end }
 }

@@ -47,7 +47,7 @@ export async function outage(stateDir: string): Promise<number> {
   for (const file of records(stateDir)) {
     const text = readFileSync(file, 'utf8')
     for (const [, folder = ''] of text.matchAll(/"(\/tmp\/appaloft-process-[\w-]+)\/[^"/]+\.sock"/g))
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     writeFileSync(file, text.replaceAll(boot, '00000000-0000-4000-8000-000000000000'))
   }
   return killed.size

@@ -60,7 +60,7 @@ export function program() {
   afterEach(async () => {
     if (folder === '') return
     await shutdown(join(folder, 'state'), { force: true })
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     folder = ''
   })
 

@@ -26,7 +26,7 @@ import type { Machine } from '../src/service/machine.js'
 
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-cli-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
   return folder
 }
 

@@ -30,7 +30,7 @@ const factory: TargetFactory = {
       again,
       close: async () => {
         await shutdown(stateDir, { force: true })
-        await rm(folder, { recursive: true, force: true })
+        await rm(folder, { recursive: true, force: true, maxRetries: 10 })
       },
     }
   },

@@ -102,7 +102,8 @@ export async function machine(
     },
     async close() {
       await shutdown(stateDir, { force: true })
-      await rm(folder, { recursive: true, force: true })
+      // A keeper that was started beside another one, and lost, may still be on its way out.
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

@@ -36,7 +36,7 @@ export async function programs(...names: string[]) {
         child.kill('SIGKILL')
         await once(child, 'exit')
       }
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
     },
   }
 }

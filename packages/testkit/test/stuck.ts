@@ -61,5 +61,5 @@ say('measured', {
 })
 await appaloft.close()
 await world.close()
-rmSync(folder, { recursive: true, force: true })
+rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 process.disconnect?.()

@@ -38,7 +38,7 @@ export async function deployApp(app: RealApp, signal: AbortSignal): Promise<Depl
     return await run(app, join(folder, app.name), stateDir, signal)
   } finally {
     await shutdown(stateDir, { force: true })
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   }
 }
 

@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await here.close?.()
   await shutdown(stateDir, { force: true })
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
 /** Counts aloud, 100 lines a second, and answers with its pid. */

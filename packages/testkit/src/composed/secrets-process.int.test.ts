@@ -67,7 +67,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await shutdown(stateDir, { force: true })
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
 async function collected<T>(stream: AsyncIterable<T>): Promise<T[]> {

@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await made.end()
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
 const at = (sorted: number[], part: number) => (sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN).toFixed(1)

@@ -154,7 +154,7 @@ const factory = (change: (t: Target) => Partial<Target>): TargetFactory => ({
       again,
       close: async () => {
         await shutdown(stateDir, { force: true })
-        await rm(folder, { recursive: true, force: true })
+        await rm(folder, { recursive: true, force: true, maxRetries: 10 })
       },
     }
   },

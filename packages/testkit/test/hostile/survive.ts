@@ -94,6 +94,6 @@ export async function survive(count: number, seed: number): Promise<Survived> {
     return result
   } finally {
     await engine?.close()
-    rmSync(base, { recursive: true, force: true })
+    rmSync(base, { recursive: true, force: true, maxRetries: 10 })
   }
 }

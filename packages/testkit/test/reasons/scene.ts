@@ -137,7 +137,7 @@ export async function inSituation<T>(
     return await act(engine, { id: 'res_app', source, ...situation.profiles } as ResourceDefinition & { id: string })
   } finally {
     await engine?.close({ mode: 'cancel' })
-    rmSync(base, { recursive: true, force: true })
+    rmSync(base, { recursive: true, force: true, maxRetries: 10 })
   }
 }
 
