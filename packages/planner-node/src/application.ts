@@ -6,16 +6,16 @@ import {
   type Reason,
   reason,
 } from '@appaloft/core/spec'
-import { buildScript } from './build-script.js'
+import { buildScript } from './commands/build-script.js'
+import { fileServer, plainPage } from './commands/file-server.js'
+import { expanded } from './commands/scripts.js'
+import { findStart, type Start, serverEntry } from './commands/starts.js'
 import { decide, portOf, usesRouter } from './decide.js'
-import { fileServer, plainPage } from './files.js'
 import { libraries } from './frameworks/servers.js'
-import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
-import { nxApplication } from './nx.js'
 import type { Application, Manager, Outcome } from './outcome.js'
 import { recognise } from './recognise.js'
-import { expanded } from './scripts.js'
-import { findStart, type Start, serverEntry } from './starts.js'
+import { dependencyVersion, fact, type Manifest, shown } from './sources/manifest.js'
+import { nxApplication } from './workspaces/nx.js'
 
 export type { Application, Outcome } from './outcome.js'
 

@@ -1,13 +1,13 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
-import { runnable } from './exec.js'
-import { fileServer } from './files.js'
+import { fileServer } from './commands/file-server.js'
+import { entryOf, flagValue, programs } from './commands/scripts.js'
+import type { Start } from './commands/starts.js'
 import { clientRouters } from './frameworks/table.js'
-import { dependencyVersion, fact, type Manifest } from './manifest.js'
+import { runnable } from './managers/exec.js'
 import type { Application, Manager, Outcome } from './outcome.js'
 import type { Found } from './recognise.js'
-import { entryOf, flagValue, programs } from './scripts.js'
-import type { Start } from './starts.js'
+import { dependencyVersion, fact, type Manifest } from './sources/manifest.js'
 
 interface Known {
   started: Start | null

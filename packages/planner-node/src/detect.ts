@@ -1,7 +1,7 @@
 import type { Claim, PlannerContext } from '@appaloft/core/spec'
 import { examine } from './application.js'
-import { fact, otherManifest } from './manifest.js'
-import { manifestAt, placed } from './nx-project.js'
+import { fact, otherManifest } from './sources/manifest.js'
+import { manifestAt, placed } from './workspaces/nx-project.js'
 
 /** Claims a tree with a package.json that is, or is meant to be, an application. */
 export async function detect(context: PlannerContext): Promise<Claim | null> {

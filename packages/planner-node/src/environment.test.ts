@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readsPort } from './environment.js'
-import { words } from './text.js'
+import { words } from './sources/text.js'
 
 const read = (source: string) => readsPort(words(source))
 

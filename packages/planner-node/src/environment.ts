@@ -1,4 +1,4 @@
-import { isMark, isName, portOf, type Word } from './text.js'
+import { isMark, isName, portOf, type Word } from './sources/text.js'
 
 /** PORT is read from the environment; `port` is what the code takes without it, where it says so. */
 export interface PortRead {

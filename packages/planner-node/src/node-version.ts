@@ -1,11 +1,11 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
 import semver from 'semver'
-import { isRange, linesIn } from './lines.js'
-import { toolsOf } from './manager-field.js'
-import { isObject, type Manifest, readManifest } from './manifest.js'
-import { own } from './own.js'
-import { readSettings, upwards, yamlObject } from './workspace.js'
+import { toolsOf } from './managers/manager-field.js'
+import { isRange, linesIn } from './sources/lines.js'
+import { isObject, type Manifest, readManifest } from './sources/manifest.js'
+import { own } from './sources/own.js'
+import { readSettings, upwards, yamlObject } from './workspaces/workspace.js'
 
 /** The code names of the lines with long-time support. */
 const ltsNames: Record<string, string> = {

@@ -1,6 +1,6 @@
 import type { Command, Evidence, PlannedCommand, Reason } from '@appaloft/core/spec'
 import type { Build } from './frameworks/types.js'
-import type { PackageManager } from './package-manager.js'
+import type { PackageManager } from './managers/package-manager.js'
 import type { Found } from './recognise.js'
 
 export type Outcome =

@@ -9,14 +9,14 @@ import {
   reason,
 } from '@appaloft/core/spec'
 import { type Application, examine } from './application.js'
-import { commandsOf } from './commands.js'
-import { fact, type Manifest, otherManifest, shown } from './manifest.js'
+import { commandsOf } from './commands/commands.js'
+import { entryOf } from './commands/scripts.js'
+import { type PackageManager, packageManager } from './managers/package-manager.js'
 import { nodeVersion } from './node-version.js'
-import { manifestAt, placed } from './nx-project.js'
-import { type PackageManager, packageManager } from './package-manager.js'
 import { findPort, isOutput, resolveFile } from './port.js'
-import { entryOf } from './scripts.js'
-import { membersOf } from './workspace.js'
+import { fact, type Manifest, otherManifest, shown } from './sources/manifest.js'
+import { manifestAt, placed } from './workspaces/nx-project.js'
+import { membersOf } from './workspaces/workspace.js'
 
 /** Writes the plan. What is blocked says why, and shows what was found out all the same. */
 export async function plan(context: PlannerContext): Promise<PlanDraft | Blocked> {

@@ -1,14 +1,14 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
-import { compiledFrom } from './compiled.js'
-import { elsewhere } from './elsewhere.js'
+import { compiledFrom } from './commands/compiled.js'
+import { elsewhere } from './commands/elsewhere.js'
+import { callsProgram, entryOf, flagValue } from './commands/scripts.js'
 import { constant, readsPort } from './environment.js'
-import { importsOf, leadsTo } from './imports.js'
-import { fact, readManifest, shown } from './manifest.js'
 import { defaultPort, limits } from './options.js'
-import { resolveFile } from './resolve.js'
-import { callsProgram, entryOf, flagValue } from './scripts.js'
-import { isMark, isName, portOf, valueOf, type Word, words } from './text.js'
+import { importsOf, leadsTo } from './sources/imports.js'
+import { fact, readManifest, shown } from './sources/manifest.js'
+import { resolveFile } from './sources/resolve.js'
+import { isMark, isName, portOf, valueOf, type Word, words } from './sources/text.js'
 
 export { resolveFile }
 

@@ -1,13 +1,13 @@
 import { posix } from 'node:path'
 import { type Evidence, type PlannerContext, type Reason, reason, type SourceTree } from '@appaloft/core/spec'
-import { buildScript } from './build-script.js'
+import { buildScript } from './commands/build-script.js'
+import { programs, variablesOf } from './commands/scripts.js'
 import { frameworks } from './frameworks/table.js'
 import type { Framework, Mode, Project } from './frameworks/types.js'
-import { dependencyVersion, fact, type Manifest } from './manifest.js'
 import { limits } from './options.js'
 import { Config } from './reader/config.js'
 import { absent, literal, unknown } from './reader/value.js'
-import { programs, variablesOf } from './scripts.js'
+import { dependencyVersion, fact, type Manifest } from './sources/manifest.js'
 
 export interface Found {
   framework: Framework

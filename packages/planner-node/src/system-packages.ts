@@ -1,6 +1,6 @@
 import { type Reason, reason } from '@appaloft/core/spec'
 import semver from 'semver'
-import type { Member } from './workspace.js'
+import type { Member } from './workspaces/workspace.js'
 
 interface Need {
   needs: string

@@ -1,4 +1,4 @@
-import { own } from '../own.js'
+import { own } from '../sources/own.js'
 import { blocked, unsupported } from './reasons.js'
 import type { Framework, Mode, Project } from './types.js'
 

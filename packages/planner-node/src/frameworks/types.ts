@@ -1,6 +1,6 @@
 import type { Reason } from '@appaloft/core/spec'
-import type { Manifest } from '../manifest.js'
 import type { Config, Setting } from '../reader/config.js'
+import type { Manifest } from '../sources/manifest.js'
 
 /** What becomes of an application. Directories are relative to the base directory. */
 export type Mode =

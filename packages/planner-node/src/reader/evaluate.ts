@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { own } from '../own.js'
+import { own } from '../sources/own.js'
 import { parseBody } from './statement.js'
 import type { Block, Expr, Param } from './syntax.js'
 import {

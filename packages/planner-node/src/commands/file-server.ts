@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { PlannerContext } from '@appaloft/core/spec'
-import { dependencyVersion, type Manifest } from './manifest.js'
-import { own } from './own.js'
+import { dependencyVersion, type Manifest } from '../sources/manifest.js'
+import { own } from '../sources/own.js'
 import { flagValue, programs } from './scripts.js'
 
 const servers = [

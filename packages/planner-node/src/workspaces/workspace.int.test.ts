@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { isBlocked, type PlanDraft, type PlannedCommand } from '@appaloft/core/spec'
 import { planFixture } from '@appaloft/testkit'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { node } from './index.js'
+import { node } from '../index.js'
 
 const run = promisify(execFile)
 let folder = ''

@@ -1,5 +1,5 @@
 import jsTokens from 'js-tokens'
-import { limits } from './options.js'
+import { limits } from '../options.js'
 
 /**
  * JSON as configuration files have it: comments, trailing commas, single quotes and bare keys are let pass (JSON with comments, JSON5).

@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import { type Command, type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
+import { isOutput, modules, opensServer, sourceOf } from '../port.js'
+import { dependencyVersion, fact, type Manifest, shown } from '../sources/manifest.js'
 import { isDevelopment } from './development.js'
-import { dependencyVersion, fact, type Manifest, shown } from './manifest.js'
-import { isOutput, modules, opensServer, sourceOf } from './port.js'
 import { entryOf, expanded, flagValue, isDispatch, programs } from './scripts.js'
 
 export interface Start {

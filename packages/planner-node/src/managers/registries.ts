@@ -1,9 +1,9 @@
 import { posix } from 'node:path'
 import { type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
-import { linesIn } from './lines.js'
-import { isObject } from './manifest.js'
+import { linesIn } from '../sources/lines.js'
+import { isObject } from '../sources/manifest.js'
+import { normal, readSettings, yamlObject } from '../workspaces/workspace.js'
 import type { PackageManager } from './package-manager.js'
-import { normal, readSettings, yamlObject } from './workspace.js'
 
 /** One setting of a registry: which packages or host it is for, and what it holds. */
 interface Setting {

@@ -1,10 +1,10 @@
 import { posix } from 'node:path'
 import { type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
 import semver from 'semver'
-import { isObject } from './manifest.js'
+import { isObject } from '../sources/manifest.js'
+import { scripted } from '../system-packages.js'
+import { type Member, readSettings, yamlObject } from '../workspaces/workspace.js'
 import type { PackageManager } from './package-manager.js'
-import { scripted } from './system-packages.js'
-import { type Member, readSettings, yamlObject } from './workspace.js'
 
 /** Which install scripts run: all, or those that a list names. */
 type Allowed = { all: true } | { only: (name: string) => boolean; evidence: Evidence; how: string; since?: string }

@@ -1,9 +1,9 @@
 import { posix } from 'node:path'
 import { globMatcher, type PlannerContext, type SourceTree } from '@appaloft/core/spec'
 import { parse } from 'yaml'
-import { looseJson } from './loose.js'
-import { isObject, type Manifest, manifestOf, readManifest } from './manifest.js'
-import { limits } from './options.js'
+import { limits } from '../options.js'
+import { looseJson } from '../sources/loose.js'
+import { isObject, type Manifest, manifestOf, readManifest } from '../sources/manifest.js'
 
 export interface Member {
   /** Relative to the source's root. */

@@ -1,7 +1,7 @@
 import { isBlocked, type PlannerContext } from '@appaloft/core/spec'
 import { memoryTree } from '@appaloft/testkit'
 import { describe, expect, it } from 'vitest'
-import { node } from './index.js'
+import { node } from '../index.js'
 
 type Files = Record<string, string>
 

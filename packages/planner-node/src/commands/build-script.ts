@@ -1,5 +1,5 @@
+import type { Manifest } from '../sources/manifest.js'
 import { isDevelopment } from './development.js'
-import type { Manifest } from './manifest.js'
 import { calls, expanded, programs } from './scripts.js'
 
 export interface BuildScript {

@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import type { Evidence, SourceTree } from '@appaloft/core/spec'
+import { limits } from '../options.js'
+import { own } from '../sources/own.js'
 import type { Family } from './manager-field.js'
-import { limits } from './options.js'
-import { own } from './own.js'
 
 export interface Lock {
   /** Relative to the source's root. */

@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import type { PlannerContext } from '@appaloft/core/spec'
-import { dependencyVersion, type Manifest, readManifest } from './manifest.js'
-import type { PackageManager } from './package-manager.js'
-import { modules, sourceOf } from './port.js'
+import type { PackageManager } from '../managers/package-manager.js'
+import { modules, sourceOf } from '../port.js'
+import { dependencyVersion, type Manifest, readManifest } from '../sources/manifest.js'
 import { entryOf } from './scripts.js'
 
 /** One call of node, in characters that mean nothing to a shell. */

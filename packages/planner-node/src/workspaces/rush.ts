@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import type { PlannerContext } from '@appaloft/core/spec'
-import { looseJson } from './loose.js'
-import { isObject, type Manifest } from './manifest.js'
-import type { ManagerName, PackageManager } from './package-manager.js'
+import type { ManagerName, PackageManager } from '../managers/package-manager.js'
+import { looseJson } from '../sources/loose.js'
+import { isObject, type Manifest } from '../sources/manifest.js'
 import { readSettings, type Workspace } from './workspace.js'
 
 /** How Rush is called from a directory: the script that it keeps in the source, which brings the version asked for. */

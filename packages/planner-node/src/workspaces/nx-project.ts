@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
-import { looseJson } from './loose.js'
-import { isObject, type Json, type Manifest, type ManifestResult, readManifest, strings } from './manifest.js'
+import { looseJson } from '../sources/loose.js'
+import { isObject, type Json, type Manifest, type ManifestResult, readManifest, strings } from '../sources/manifest.js'
 import { normal, readSettings, upwards } from './workspace.js'
 
 export type Read = ManifestResult & {

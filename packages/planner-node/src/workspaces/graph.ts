@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import semver from 'semver'
-import { isRange } from './lines.js'
-import type { Manifest } from './manifest.js'
+import { isRange } from '../sources/lines.js'
+import type { Manifest } from '../sources/manifest.js'
 import type { Member } from './workspace.js'
 
 export interface Graph {

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { globTree, type PlannerContext, type SourceTree } from '@appaloft/core/spec'
-import { readManifest } from './manifest.js'
-import { limits } from './options.js'
+import { limits } from '../options.js'
+import { readManifest } from '../sources/manifest.js'
 
 interface Place {
   directory: string

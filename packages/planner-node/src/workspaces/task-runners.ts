@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { SourceTree } from '@appaloft/core/spec'
-import { looseJson } from './loose.js'
-import { dependencyVersion, isObject } from './manifest.js'
+import { looseJson } from '../sources/loose.js'
+import { dependencyVersion, isObject } from '../sources/manifest.js'
 import { type Member, readSettings, type Workspace } from './workspace.js'
 
 /** Tasks that look at the result and write nothing that a build needs. */

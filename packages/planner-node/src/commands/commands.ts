@@ -8,20 +8,20 @@ import {
   type Reason,
   reason,
 } from '@appaloft/core/spec'
-import type { Application } from './application.js'
+import type { Application } from '../application.js'
+import { execOf, runnable } from '../managers/exec.js'
+import { blockedScripts } from '../managers/install-scripts.js'
+import type { PackageManager } from '../managers/package-manager.js'
+import { registries } from '../managers/registries.js'
+import { isOutput, resolveFile } from '../port.js'
+import { fact, type Manifest, shown } from '../sources/manifest.js'
+import { systemPackages } from '../system-packages.js'
+import { type WorkspaceBuild, workspaceBuild } from '../workspaces/build.js'
+import { type Member, normal } from '../workspaces/workspace.js'
 import { type BuildScript, buildScript } from './build-script.js'
 import { direct } from './direct.js'
-import { execOf, runnable } from './exec.js'
 import { ungenerated } from './generate.js'
-import { blockedScripts } from './install-scripts.js'
-import { fact, type Manifest, shown } from './manifest.js'
-import type { PackageManager } from './package-manager.js'
-import { isOutput, resolveFile } from './port.js'
-import { registries } from './registries.js'
 import { entryOf } from './scripts.js'
-import { systemPackages } from './system-packages.js'
-import { type Member, normal } from './workspace.js'
-import { type WorkspaceBuild, workspaceBuild } from './workspace-build.js'
 
 export interface Commands {
   commands: PlanDraft['commands']

@@ -1,9 +1,9 @@
 import { posix } from 'node:path'
 import type { Evidence, SourceTree } from '@appaloft/core/spec'
-import { dependencyVersion, isObject, type Manifest } from './manifest.js'
-import { limits } from './options.js'
-import { installHooks } from './package-manager.js'
-import { type Member, readSettings } from './workspace.js'
+import { installHooks } from '../managers/package-manager.js'
+import { limits } from '../options.js'
+import { dependencyVersion, isObject, type Manifest } from '../sources/manifest.js'
+import { type Member, readSettings } from '../workspaces/workspace.js'
 
 /** Scripts that run by themselves on the way from the install to the start. */
 const hooks = [...installHooks, 'prebuild', 'build', 'postbuild', 'prestart', 'start', 'pregenerate']

@@ -1,11 +1,11 @@
 import { posix } from 'node:path'
 import type { PlannerContext } from '@appaloft/core/spec'
-import { looseJson } from './loose.js'
-import { readManifest } from './manifest.js'
-import { limits } from './options.js'
-import { resolveFile } from './resolve.js'
+import { limits } from '../options.js'
+import { looseJson } from '../sources/loose.js'
+import { readManifest } from '../sources/manifest.js'
+import { resolveFile } from '../sources/resolve.js'
+import { words } from '../sources/text.js'
 import { calls } from './scripts.js'
-import { words } from './text.js'
 
 const source = /\.[mc]?[jt]sx?$/
 /** Scripts that may write what a start runs. */

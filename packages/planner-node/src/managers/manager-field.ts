@@ -1,9 +1,9 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext } from '@appaloft/core/spec'
 import semver from 'semver'
-import { isRange, linesIn } from './lines.js'
-import { isObject, type Manifest, readManifest } from './manifest.js'
-import { readSettings, upwards, type Workspace, yamlObject } from './workspace.js'
+import { isRange, linesIn } from '../sources/lines.js'
+import { isObject, type Manifest, readManifest } from '../sources/manifest.js'
+import { readSettings, upwards, type Workspace, yamlObject } from '../workspaces/workspace.js'
 
 export type Family = 'npm' | 'pnpm' | 'yarn' | 'bun'
 export const families: readonly Family[] = ['npm', 'pnpm', 'yarn', 'bun']

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { PlannerContext } from '@appaloft/core/spec'
+import { limits } from '../options.js'
 import { looseJson } from './loose.js'
-import { limits } from './options.js'
 import { isMark, isName, type Word } from './text.js'
 
 /** What a module imports, as it is written. */

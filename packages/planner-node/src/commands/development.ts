@@ -1,5 +1,5 @@
-import type { Manifest } from './manifest.js'
-import { own } from './own.js'
+import type { Manifest } from '../sources/manifest.js'
+import { own } from '../sources/own.js'
 import { programs } from './scripts.js'
 
 const always = new Set([

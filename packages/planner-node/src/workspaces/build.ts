@@ -1,13 +1,13 @@
 import { posix } from 'node:path'
 import { type Command, type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
-import { execOf } from './exec.js'
-import { isObject, type Manifest } from './manifest.js'
-import type { PackageManager } from './package-manager.js'
+import { expanded, isDispatch } from '../commands/scripts.js'
+import { execOf } from '../managers/exec.js'
+import type { PackageManager } from '../managers/package-manager.js'
+import { isObject, type Manifest } from '../sources/manifest.js'
+import { graphOf } from './graph.js'
 import { rushCall } from './rush.js'
-import { expanded, isDispatch } from './scripts.js'
 import { turboSteps } from './task-runners.js'
 import { type Member, membersOf, normal, readSettings, type Workspace } from './workspace.js'
-import { graphOf } from './workspace-graph.js'
 
 export interface WorkspaceBuild {
   /** Builds what the package needs, and the package itself. Absent where the package's own build is all there is. */

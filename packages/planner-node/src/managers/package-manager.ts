@@ -1,11 +1,11 @@
 import { posix } from 'node:path'
 import { type Command, type Evidence, type PlannerContext, type Reason, reason } from '@appaloft/core/spec'
 import semver from 'semver'
+import { fact, type Manifest } from '../sources/manifest.js'
+import { rushInstall } from '../workspaces/rush.js'
+import { findWorkspace, normal, readSettings, type Workspace, yamlObject } from '../workspaces/workspace.js'
 import { type Lock, lockEvidence, locksIn } from './lockfiles.js'
 import { type Family, fieldOf, type Named, wishesOf, yarnInSource } from './manager-field.js'
-import { fact, type Manifest } from './manifest.js'
-import { rushInstall } from './rush.js'
-import { findWorkspace, normal, readSettings, type Workspace, yamlObject } from './workspace.js'
 
 export type ManagerName = 'npm' | 'pnpm' | 'yarn' | 'yarn-berry' | 'bun'
 

@@ -1,5 +1,5 @@
-import type { Manifest } from './manifest.js'
-import { limits } from './options.js'
+import { limits } from '../options.js'
+import type { Manifest } from '../sources/manifest.js'
 
 const wrappers = new Set([
   'cross-env',

@@ -1,5 +1,5 @@
 import semver from 'semver'
-import { limits } from './options.js'
+import { limits } from '../options.js'
 
 /** The lines of a settings file without comments and white space around them. A line that nobody wrote by hand counts as empty. */
 export function linesIn(text: string): string[] {

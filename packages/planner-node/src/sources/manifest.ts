@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { Evidence, PlannerContext, SourceTree } from '@appaloft/core/spec'
-import { limits } from './options.js'
+import { limits } from '../options.js'
 
 /** What of a package.json decides anything here. */
 export interface Manifest {
