@@ -42,6 +42,9 @@ export async function askRoute(
   }
 }
 
+/** Users get that answer too, and so does whoever waits for an attempt that is brought to its end by another engine. */
+const wrongAnswerMs = 1_000
+
 const gatewayErrors = [502, 503, 504]
 
 type Answer = Awaited<ReturnType<typeof askRoute>>
@@ -91,7 +94,7 @@ export async function checkRoutes(
         // An exit ends the wait at once; and where the process is gone, somebody else answers on its port.
         await inspected(attempt, attempts)
         if (wrong === null) break
-        const patience = wrong.code === 'route-not-served' ? patienceMs : Math.min(patienceMs, 3000)
+        const patience = wrong.code === 'route-not-served' ? patienceMs : Math.min(patienceMs, wrongAnswerMs)
         if (clock.monotonic() - began > patience)
           fail(attempt, name, wrong.code, `${at} ${wrong.message}.`, attempts, [...evidence, fact])
       } catch (error) {
