@@ -135,6 +135,15 @@ describe('a deployment', () => {
     expect(failed.failure).toMatchObject({ code: 'route-not-served', phase: 'verify' })
   })
 
+  it('that answers its users with an error is given a second, and no more', async () => {
+    const health = { expectedStatus: 500, intervalSeconds: 0.1, retries: 2, startPeriodSeconds: 0 }
+    const failed = await scene.deployed(scene.engine(), 'serve status=500', { health })
+    expect(failed.failure).toMatchObject({ code: 'access-status-unexpected', phase: 'verify' })
+    // Ten looks in a tenth of a second, the others a tenth of a second apart.
+    expect(failed.checks.access?.attempts).toBeGreaterThan(1)
+    expect(failed.checks.access?.attempts).toBeLessThan(22)
+  })
+
   it('on a host port fails access where nobody knows an address of it', async () => {
     const { reach } = scene.target
     let promoted = false
