@@ -4,12 +4,14 @@ import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { RouteTable } from '../spec/proxy.js'
 import type { ReleaseRecord } from '../spec/release.js'
+import type { Store } from '../spec/store.js'
 import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
 import { maintain } from './maintenance.js'
 import { tableOf, upstreamOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
+import { wasOn } from './was-on.js'
 
 interface Drift {
   live: RunningRef | null
@@ -31,6 +33,7 @@ export async function align(
 ): Promise<void> {
   const { store } = runtime
   const target = targetOf(runtime, key)
+  if (!(await wasOn(store, resourceId, key))) return
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
   if (!hasDrift(await drift(runtime, target, resourceId))) return
@@ -54,12 +57,20 @@ async function drift({ store }: Runtime, target: Target, resourceId: string): Pr
   }
   const state = live === null ? null : (await target.inspect(live)).state
   const routed = target.proxy !== null && (release === null || usesProxy(release.plan))
-  const table = routed ? (await target.proxy.observe(resourceId)).table : null
+  const seen = routed ? (await target.proxy.observe(resourceId)).table : null
+  const table = live === null && (await isOfAnother(store, seen, target.key)) ? null : seen
   const misrouted =
     live === null
       ? table?.live != null || table?.staged != null
       : routed && (table?.staged != null || !(await leadsTo(target, table, live, release)))
   return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
+}
+
+/** Two targets may have one proxy: what it serves of the other's is no concern of this one. */
+async function isOfAnother(store: Store, table: RouteTable | null, key: string): Promise<boolean> {
+  const set = table?.live ?? table?.staged
+  const owner = set == null ? null : await store.getDeployment(set.deploymentId)
+  return owner !== null && owner.target !== key
 }
 
 /** By the addresses that it has now: what was started again may answer elsewhere. */

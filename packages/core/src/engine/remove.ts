@@ -11,15 +11,19 @@ import { requestsEnd } from './in-flight.js'
 import { patiently } from './leases.js'
 import { maintain } from './maintenance.js'
 import { type Runtime, targetOf } from './runtime.js'
+import { wasOn } from './was-on.js'
 
 interface RemoveOptions {
   volumes?: boolean
   signal?: AbortSignal
 }
 
-/** From every target; with the last one the resource itself goes. */
+/** From every target that it was deployed to; with the last one the resource itself goes. */
 export async function remove(engine: Engine, id: string, options: RemoveOptions): Promise<void> {
-  const keys = [...engine.runtime.targets.keys()]
+  const all = [...engine.runtime.targets.keys()]
+  const was = await Promise.all(all.map((key) => wasOn(engine.runtime.store, id, key)))
+  const found = all.filter((_, index) => was[index])
+  const keys = found.length === 0 ? all : found
   for (const key of keys) await removeFrom(engine, id, key, key === keys.at(-1), options)
 }
 
