@@ -1,35 +1,50 @@
 import { join } from 'node:path'
-import type { AppaloftOptions } from '@appaloft/core/spec'
+import type { AppaloftOptions, Target } from '@appaloft/core/spec'
 import type { CompositionConfig } from './config/define.js'
 import type { Composed } from './context.js'
 import { defaultStateDir } from './project/state-dir.js'
+import { dockerChoice } from './targets/choice.js'
+import type { DockerPart } from './targets/docker.js'
 
 export type CompleteOptions = AppaloftOptions & { stateDir: string }
 
 /**
  * What the command line runs on: SQLite in the state folder, releases as local processes behind the embedded proxy, and the planners for Node,
- * static sites, Dockerfiles, images and Compose projects. Each part may be replaced.
+ * static sites, Dockerfiles, images and Compose projects. Each part may be replaced; `target: 'docker'` and `proxy: 'caddy'` choose others.
  *
  *     const appaloft = createAppaloft(await defaultComposition())
  */
 export async function defaultComposition(parts: CompositionConfig = {}): Promise<CompleteOptions> {
   const stateDir = parts.stateDir ?? defaultStateDir(process.env)
-  const [store, targets, planners] = await Promise.all([
-    parts.store ??
-      import('@appaloft/store-sqlite').then(({ sqlite }) => sqlite({ path: join(stateDir, 'appaloft.db') })),
-    parts.targets ?? defaultTargets(),
-    parts.planners ?? defaultPlanners(),
+  const choice = parts.targets === undefined && parts.target === 'docker' ? dockerChoice(parts, null) : null
+  const [options, targets] = await Promise.all([
+    shared(parts, stateDir),
+    parts.targets ?? (choice === null ? processTargets() : dockerPart(choice, parts).then((docker) => [docker.target])),
   ])
-  return { ...parts, stateDir, store, targets, planners }
+  return { ...options, targets }
 }
 
-async function defaultTargets() {
+/** Everything but the targets. */
+async function shared(parts: CompositionConfig, stateDir: string): Promise<Omit<CompleteOptions, 'targets'>> {
+  const { target: _, proxy: __, docker: ___, caddy: ____, ...rest } = parts
+  const [store, planners] = await Promise.all([
+    parts.store ??
+      import('@appaloft/store-sqlite').then(({ sqlite }) => sqlite({ path: join(stateDir, 'appaloft.db') })),
+    parts.planners ?? defaultPlanners(),
+  ])
+  return { ...rest, stateDir, store, planners }
+}
+
+async function processTargets() {
   const [{ process: processes }, { embedded }] = await Promise.all([
     import('@appaloft/target-process'),
     import('@appaloft/proxy-embedded'),
   ])
   return [processes({ proxy: embedded() })]
 }
+
+const dockerPart = async (...given: Parameters<typeof import('./targets/docker.js').composeDocker>) =>
+  (await import('./targets/docker.js')).composeDocker(...given)
 
 async function defaultPlanners() {
   const [{ node }, { staticSite }, { dockerfile }, { image }, { compose: composeFiles }] = await Promise.all([
@@ -42,12 +57,33 @@ async function defaultPlanners() {
   return [node(), staticSite(), dockerfile(), image(), composeFiles()]
 }
 
-/** The engine of a command. */
+/** The engine of a command: local processes, and Docker where a flag, the configuration or a former deployment asks for it. */
 export async function compose(settings: { stateDir: string; composition: CompositionConfig }): Promise<Composed> {
-  const [{ createAppaloft }, options] = await Promise.all([
-    import('@appaloft/core'),
-    defaultComposition({ ...settings.composition, stateDir: settings.stateDir }),
+  const { stateDir, composition } = settings
+  const [{ createAppaloft }, options] = await Promise.all([import('@appaloft/core'), shared(composition, stateDir)])
+  const { store } = options
+  const finish = (targets: readonly Target[]): Composed => ({
+    engine: createAppaloft({ ...options, targets: [...targets] }),
+    ...{ store, targets, stateDir },
+  })
+  if (composition.targets !== undefined) return finish(composition.targets)
+  const { recall, remember } = await import('./targets/remembered.js')
+  const remembered = await recall(stateDir)
+  const choice = dockerChoice(composition, remembered)
+  if (choice === null) return finish(await processTargets())
+  const [docker, processes, { withDefaultTarget }] = await Promise.all([
+    dockerPart(choice, composition),
+    processTargets(),
+    import('./targets/default-target.js'),
   ])
-  const { store, targets, stateDir } = options
-  return { engine: createAppaloft(options), store, targets, stateDir }
+  const composed = finish([...processes, docker.target])
+  const engine = withDefaultTarget(composed.engine, {
+    store,
+    asked: composition.target,
+    keys: composed.targets.map(({ key }) => key),
+    begins: async (target) => {
+      if (target === docker.target.key) await remember(stateDir, choice, remembered, store)
+    },
+  })
+  return { ...composed, engine, docker: docker satisfies DockerPart }
 }

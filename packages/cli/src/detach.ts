@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
 import type { DeployRequest, ErrorJson } from '@appaloft/core/spec'
+import type { TargetFlags } from './targets/choice.js'
 
 /** An attempt for a process of its own. Handed over through a pipe, since it may hold the clear values of secrets. */
 export interface Job {
   stateDir: string
   /** The configuration whose parts compose the engine; null: the default one. */
   configFile: string | null
+  /** The flags that choose where releases run. */
+  targets?: TargetFlags
   request: DeployRequest
 }
 

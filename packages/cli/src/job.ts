@@ -1,3 +1,4 @@
+import type { CompositionConfig } from './config/define.js'
 import type { Composed } from './context.js'
 import type { DetachAnswer, Job } from './detach.js'
 import { describeError } from './errors.js'
@@ -42,8 +43,10 @@ export const sendAnswer = (answer: DetachAnswer): Promise<void> =>
 /** Composes the engine as the job's starter would have. */
 export async function composeJob(job: Job): Promise<Composed> {
   const { compose } = await import('./composition.js')
-  if (job.configFile === null) return compose({ stateDir: job.stateDir, composition: {} })
+  const { withTargetFlags } = await import('./targets/choice.js')
+  const composed = (composition: CompositionConfig) =>
+    compose({ stateDir: job.stateDir, composition: withTargetFlags(composition, job.targets ?? {}) })
+  if (job.configFile === null) return composed({})
   const { loadConfig } = await import('./config/load.js')
-  const { composition } = await loadConfig(job.configFile, { env: process.env, compositionOnly: true })
-  return compose({ stateDir: job.stateDir, composition })
+  return composed((await loadConfig(job.configFile, { env: process.env, compositionOnly: true })).composition)
 }

@@ -11,15 +11,15 @@ type ProbeCheck = ProbeReport['checks'][number]
 const failBytes = 64 * 1024 * 1024
 const warnBytes = 2 * 1024 * 1024 * 1024
 
-/** Is the engine ready, with the command that builds, and space? Reads only. */
+/** Is the engine ready, with the commands that build and compose, and space? Reads only. */
 export async function probe(
   find: () => Promise<Engine>,
   settings: Settings,
   host: Host,
   { signal }: CallOptions = {},
 ): Promise<ProbeReport> {
-  const [engine, cli] = await Promise.all([engineChecks(find, signal), cliCheck(settings, host, signal)])
-  const checks = [...engine, cli]
+  const [engine, tools] = await Promise.all([engineChecks(find, signal), pluginChecks(settings, host, signal)])
+  const checks = [...engine, ...tools]
   return { ok: checks.every((check) => check.status !== 'failed'), checks }
 }
 
@@ -66,20 +66,38 @@ async function spaceCheck(engine: Engine, root: string): Promise<ProbeCheck[]> {
   ]
 }
 
-async function cliCheck({ cli }: Settings, host: Host, signal: AbortSignal | undefined): Promise<ProbeCheck> {
+async function pluginChecks({ cli }: Settings, host: Host, signal: AbortSignal | undefined): Promise<ProbeCheck[]> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter((one): one is [string, string] => one[1] !== undefined),
   )
-  const asked = await host
-    .exec([cli, 'buildx', 'version'], { env, timeoutMs: 15_000, ...(signal === undefined ? {} : { signal }) })
-    .catch(() => null)
-  signal?.throwIfAborted()
-  if (asked?.exitCode === 0)
-    return { id: 'buildx', status: 'passed', message: `It builds with ${asked.stdout.trim().slice(0, 100)}.` }
-  return {
-    id: 'buildx',
-    status: 'warning',
-    message: `${cli} buildx does not run here: images that exist can be deployed, and nothing can be built.`,
-    fix: 'Install Docker’s command line with buildx, or name it by the option cli.',
-  }
+  return await Promise.all(
+    plugins.map(async ({ id, does, without }): Promise<ProbeCheck> => {
+      const asked = await host
+        .exec([cli, id, 'version'], { env, timeoutMs: 15_000, ...(signal === undefined ? {} : { signal }) })
+        .catch(() => null)
+      signal?.throwIfAborted()
+      if (asked?.exitCode === 0)
+        return { id, status: 'passed', message: `${does} ${asked.stdout.trim().slice(0, 100)}.` }
+      return {
+        id,
+        status: 'warning',
+        message: `${cli} ${id} does not run here: ${without}.`,
+        fix: `Install Docker’s command line with its plugin ${id}, or name it by the option cli.`,
+      }
+    }),
+  )
 }
+
+/** What the `docker` command needs beside itself. */
+const plugins = [
+  {
+    id: 'buildx',
+    does: 'It builds with',
+    without: 'images that exist can be deployed, and nothing can be built',
+  },
+  {
+    id: 'compose',
+    does: 'Compose projects are read by',
+    without: 'everything but a Compose project can be deployed',
+  },
+]

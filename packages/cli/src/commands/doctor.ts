@@ -4,24 +4,25 @@ import { compositionHere, stateDirOf } from '../engine.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import type { Style } from '../output/style.js'
 import { clean, table } from '../output/text.js'
+import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
 export const doctor: Register = (program, run) => {
-  program
+  const command = program
     .command('doctor')
     .description('check this machine, the state folder, the store, the targets and what runs; each fault with its fix')
-    .action(run(examine))
+  addTargetFlags(command, 'check too').action(run(examine))
 }
 
-async function examine(ctx: Context): Promise<ExitCode> {
-  const checks = await findings(ctx)
+async function examine(ctx: Context, flags: TargetFlags): Promise<ExitCode> {
+  const checks = await findings(ctx, flags)
   const ok = checks.every(({ status }) => status !== 'failed')
   ctx.json({ kind: 'doctor', ok, checks })
   if (!ctx.globals.json) for (const line of lines(checks, ctx.style)) ctx.say(line)
   return ok ? exitCodes.success : exitCodes.failure
 }
 
-async function findings(ctx: Context): Promise<Finding[]> {
+async function findings(ctx: Context, flags: TargetFlags): Promise<Finding[]> {
   const [{ failed, messageOf }, { checkMachine }, state, { checkRecords, checkTargets }] = await Promise.all([
     import('../doctor/check.js'),
     import('../doctor/machine.js'),
@@ -30,16 +31,16 @@ async function findings(ctx: Context): Promise<Finding[]> {
   ])
   const found = await checkMachine(ctx.io.env)
   try {
-    const composition = await compositionHere(ctx)
+    const composition = withTargetFlags(await compositionHere(ctx), flags)
     const stateDir = stateDirOf(ctx, composition)
     found.push(...(await state.checkStateFolder(stateDir)))
-    const { engine, store, targets } = await ctx.deps.compose({ stateDir, composition })
+    const { engine, store, targets, docker } = await ctx.deps.compose({ stateDir, composition })
     try {
       found.push(await state.checkStore(store))
       if (composition.secrets === undefined) found.push(await state.checkSecretKey(stateDir, store, ctx.io.env))
       // First the records: a keeper that is down comes back by this, if it can.
       const records = await checkRecords(engine)
-      found.push(...(await checkTargets(targets)), ...records)
+      found.push(...(await checkTargets(targets)), ...((await docker?.checkProxy()) ?? []), ...records)
     } finally {
       await engine.close()
     }

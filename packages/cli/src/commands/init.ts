@@ -7,21 +7,22 @@ import type { Context } from '../context.js'
 import { withEngine } from '../engine.js'
 import { CliError, usageError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
-interface InitFlags {
+interface InitFlags extends TargetFlags {
   format: 'ts' | 'json'
   force?: boolean
 }
 
 export const init: Register = (program, run) => {
-  program
+  const command = program
     .command('init')
     .description('write a configuration file for the application in PATH (default: this folder)')
     .argument('[path]')
     .addOption(new Option('--format <format>', 'the kind of file').choices(['ts', 'json']).default('ts'))
     .option('--force', 'replace a file that is there')
-    .action(run(write))
+  addTargetFlags(command, 'write down').action(run(write))
 }
 
 async function write(ctx: Context, path: string | undefined, flags: InitFlags): Promise<ExitCode> {
@@ -39,14 +40,15 @@ async function write(ctx: Context, path: string | undefined, flags: InitFlags): 
   }
   const { selectResources } = await import('../project/project.js')
   const { initialConfig } = await import('../config/initial.js')
-  const found = await withEngine(ctx, {}, async ({ engine, store }) => {
+  const wanted = withTargetFlags({}, flags)
+  const found = await withEngine(ctx, wanted, async ({ engine, store }) => {
     const source = { kind: 'local-folder', path: folder } as const
     const project = { configFile: null, composition: {}, resources: [{ name: '', config: { source } }] }
     const [definition] = await selectResources(project, {}, ctx.io, (id) => store.getResource(id))
     if (definition === undefined) throw usageError('Nothing to describe.')
     return { id: definition.id, preview: await engine.deployments.plan({ resource: definition }) }
   })
-  writeFileSync(file, initialConfig(found.id, found.preview, flags.format), { flag: flags.force ? 'w' : 'wx' })
+  writeFileSync(file, initialConfig(found.id, found.preview, flags.format, wanted), { flag: flags.force ? 'w' : 'wx' })
   ctx.json({ kind: 'initialized', file: basename(file), resourceId: found.id, preview: found.preview })
   ctx.say(`${ctx.style.green('✔')} ${basename(file)} written for ${found.id} ${ctx.style.dim(summary(found.preview))}`)
   ctx.say(`  ${next(found.preview)}`)

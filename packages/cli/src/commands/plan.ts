@@ -4,11 +4,11 @@ import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { previewLines } from '../output/preview.js'
 import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
 import { loadProject, selectResources } from '../project/project.js'
+import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
-interface PlanFlags extends ProfileFlags {
+interface PlanFlags extends ProfileFlags, TargetFlags {
   resource?: string
-  target?: string
   anyTarget?: boolean
   ref?: string
   files?: boolean
@@ -22,7 +22,7 @@ export const plan: Register = (program, run) => {
     )
     .argument('[path]')
     .option('--resource <id>', 'the resource to plan, by id or by its name in the configuration', text)
-    .option('--target <key>', 'the target to plan for', text)
+  addTargetFlags(command, 'plan for')
     .option('--any-target', 'a plan that no target’s abilities filter')
     .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
     .option('--files', 'show the files that are written for the build')
@@ -31,7 +31,7 @@ export const plan: Register = (program, run) => {
 
 async function preview(ctx: Context, path: string | undefined, flags: PlanFlags): Promise<ExitCode> {
   const project = await loadProject({ path, ref: flags.ref, config: ctx.globals.config }, ctx.io)
-  return withEngine(ctx, project.composition, async ({ engine, store }) => {
+  return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store }) => {
     // The store is asked itself: the engine would reconcile before any call but plan.
     const definitions = await selectResources(project, flags, ctx.io, (id) => store.getResource(id))
     const target = flags.anyTarget ? null : flags.target

@@ -231,7 +231,7 @@ describe('up', () => {
       recoveryHint: 'name another',
     }
     const w = world({ cwd: site(), detach: async () => ({ error }) })
-    expect(await w.run('up', '--detach', '--target', 'moon')).toBe(4)
+    expect(await w.run('up', '--detach', '--target', 'docker')).toBe(4)
     expect(w.stderr.text).toContain('no such target')
   })
 

@@ -6,11 +6,11 @@ import { CliError, exitCodeOf, usageError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
 import { loadProject, type Project, selectResources } from '../project/project.js'
+import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
-interface UpFlags extends ProfileFlags {
+interface UpFlags extends ProfileFlags, TargetFlags {
   resource?: string
-  target?: string
   ref?: string
   force?: boolean
   fingerprint?: string
@@ -27,7 +27,7 @@ export const up: Register = (program, run) => {
     )
     .argument('[path]')
     .option('--resource <id>', 'the resource to deploy, by id or by its name in the configuration', text)
-    .option('--target <key>', 'the target to deploy to', text)
+  addTargetFlags(command, 'deploy to')
     .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
     .option('--detach', 'print the deployment’s id and let it run in a process of its own')
     .option('--force', 'without any cache')
@@ -38,7 +38,7 @@ export const up: Register = (program, run) => {
 
 async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): Promise<ExitCode> {
   const project = await loadProject({ path, ref: flags.ref, config: ctx.globals.config }, ctx.io)
-  return withEngine(ctx, project.composition, async ({ engine, store }) => {
+  return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store }) => {
     const definitions = await selectResources(project, flags, ctx.io, (id) => store.getResource(id))
     if (definitions.length > 1 && (flags.fingerprint ?? flags.idempotencyKey) !== undefined) {
       throw usageError('--fingerprint and --idempotency-key go with one resource: choose it with --resource.')
@@ -53,7 +53,7 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
         ...(flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey }),
       }
       const code = flags.detach
-        ? await detach(ctx, project, request)
+        ? await detach(ctx, project, flags, request)
         : await runAttempt(ctx, engine, (options) => engine.deployments.create(request, options))
       if (code !== exitCodes.success) return code
       // This one was promoted before the signal came; the next one is not begun.
@@ -63,10 +63,11 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
   })
 }
 
-async function detach(ctx: Context, project: Project, request: DeployRequest): Promise<ExitCode> {
+async function detach(ctx: Context, project: Project, flags: TargetFlags, request: DeployRequest): Promise<ExitCode> {
   const answer = await ctx.deps.detach({
     stateDir: stateDirOf(ctx, project.composition),
     configFile: project.configFile,
+    ...(flags.target === undefined && flags.proxy === undefined ? {} : { targets: targetFlags(flags) }),
     request,
   })
   if ('error' in answer) {
@@ -83,3 +84,8 @@ async function detach(ctx: Context, project: Project, request: DeployRequest): P
   ctx.result(deploymentId)
   return exitCodes.success
 }
+
+const targetFlags = ({ target, proxy }: TargetFlags): TargetFlags => ({
+  ...(target === undefined ? {} : { target }),
+  ...(proxy === undefined ? {} : { proxy }),
+})

@@ -1,4 +1,5 @@
 import type { AppaloftOptions, ResourceDefinition, Source } from '@appaloft/core/spec'
+import type { CaddyConfig, DockerConfig } from '../targets/config.js'
 
 /** A variable whose value is read from the environment of the command line when it runs: so a file that is committed holds no secret. */
 export interface FromEnv {
@@ -14,13 +15,32 @@ export type ResourceConfig = Omit<ResourceDefinition, 'source' | 'environment'> 
   environment?: Record<string, NonNullable<ResourceDefinition['environment']>[string] | FromEnv>
 }
 
-/** Parts of the engine that replace the default ones. Only in `.ts` and `.js` files. */
-export type CompositionConfig = Partial<
-  Pick<
-    AppaloftOptions,
-    'store' | 'targets' | 'planners' | 'secrets' | 'credentials' | 'concurrency' | 'identity' | 'retention' | 'stateDir'
+/** Where releases run, by name. Not beside `targets`. */
+export interface TargetConfig {
+  /** `process` (default): supervised local processes. `docker`: containers of a Docker Engine. */
+  target?: 'process' | 'docker'
+  /** What routes to releases in Docker. `embedded` (default), or `caddy`: Caddy as a container, or one that runs already. */
+  proxy?: 'embedded' | 'caddy'
+  docker?: DockerConfig
+  caddy?: CaddyConfig
+}
+
+/** Where releases run, and parts of the engine that replace the default ones: those only in `.ts` and `.js` files. */
+export type CompositionConfig = TargetConfig &
+  Partial<
+    Pick<
+      AppaloftOptions,
+      | 'store'
+      | 'targets'
+      | 'planners'
+      | 'secrets'
+      | 'credentials'
+      | 'concurrency'
+      | 'identity'
+      | 'retention'
+      | 'stateDir'
+    >
   >
->
 
 /** What `appaloft.config.ts` exports by default: one resource, or several by name, and, where wanted, parts of the engine. */
 export type Config = CompositionConfig &

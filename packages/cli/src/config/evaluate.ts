@@ -12,8 +12,10 @@ const offered = [
   '@appaloft/planner-image',
   '@appaloft/planner-node',
   '@appaloft/planner-static',
+  '@appaloft/proxy-caddy',
   '@appaloft/proxy-embedded',
   '@appaloft/store-sqlite',
+  '@appaloft/target-docker',
   '@appaloft/target-process',
 ]
 

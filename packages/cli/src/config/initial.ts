@@ -1,13 +1,21 @@
 import type { Preview, Reason } from '@appaloft/core/spec'
+import type { TargetConfig } from './define.js'
 
 /** The text of a first configuration file: what must be said, and as comments what may be. */
-export function initialConfig(resourceId: string, preview: Preview, format: 'ts' | 'json'): string {
+export function initialConfig(
+  resourceId: string,
+  preview: Preview,
+  format: 'ts' | 'json',
+  { target, proxy }: Pick<TargetConfig, 'target' | 'proxy'> = {},
+): string {
   const fields = requiredFields(preview)
-  if (format === 'json') return `${JSON.stringify({ id: resourceId, ...fields }, null, 2)}\n`
+  const where = { ...(target === undefined ? {} : { target }), ...(proxy === undefined ? {} : { proxy }) }
+  if (format === 'json') return `${JSON.stringify({ ...where, id: resourceId, ...fields }, null, 2)}\n`
   return [
     "import { defineConfig } from 'appaloft'",
     '',
     'export default defineConfig({',
+    ...Object.entries(where).map(([name, value]) => `  ${name}: '${value}',`),
     `  id: '${resourceId}',`,
     ...preview.unsupportedReasons.flatMap(reasonComment),
     ...Object.entries(fields).map(([name, value]) => `  ${name}: ${literal(value)},`),

@@ -1,5 +1,6 @@
 import { resourceDefinitionSchema } from '@appaloft/core/spec'
 import { CliError } from '../errors.js'
+import { caddyConfigSchema, dockerConfigSchema, proxyKeys, targetKeys } from '../targets/config.js'
 import type { CompositionConfig, ResourceConfig } from './define.js'
 
 export interface Issue {
@@ -7,7 +8,13 @@ export interface Issue {
   message: string
 }
 
+const ofTargets = ['target', 'proxy', 'docker', 'caddy'] as const
+
 const compositionFields: Readonly<Record<keyof Required<CompositionConfig>, (value: unknown) => boolean>> = {
+  target: (value) => targetKeys.some((one) => one === value),
+  proxy: (value) => proxyKeys.some((one) => one === value),
+  docker: isObject,
+  caddy: isObject,
   store: isObject,
   targets: Array.isArray,
   planners: Array.isArray,
@@ -46,6 +53,7 @@ export function validateConfig(value: unknown, file: string, options: ValidateOp
     else if (compositionFields[key as keyof CompositionConfig](field)) composition[key] = field
     else issues.push({ path: key, message: 'not what this field takes' })
   }
+  checkTargets(composition, issues)
   const resources = new Map<string, ResourceConfig>()
   if (options.compositionOnly) {
     if (issues.length > 0) throw invalid(file, issues)
@@ -65,6 +73,26 @@ export function validateConfig(value: unknown, file: string, options: ValidateOp
   }
   if (issues.length > 0) throw invalid(file, issues)
   return { composition, resources }
+}
+
+function checkTargets(composition: CompositionConfig, issues: Issue[]): void {
+  const { target, proxy, docker, caddy } = composition
+  for (const [name, schema, value] of [
+    ['docker', dockerConfigSchema, docker],
+    ['caddy', caddyConfigSchema, caddy],
+  ] as const) {
+    const result = value === undefined ? undefined : schema.safeParse(value)
+    if (result?.success === false) issues.push(...issuesOf(result.error.issues, `${name}.`))
+  }
+  if (composition.targets !== undefined) {
+    for (const path of ofTargets)
+      if (composition[path] !== undefined) issues.push({ path, message: 'not beside targets: say it there' })
+    return
+  }
+  if (proxy === 'caddy' && target !== 'docker')
+    issues.push({ path: 'proxy', message: "caddy goes with target 'docker'" })
+  if (caddy !== undefined && proxy !== 'caddy') issues.push({ path: 'caddy', message: "goes with proxy 'caddy'" })
+  if (docker !== undefined && target !== 'docker') issues.push({ path: 'docker', message: "goes with target 'docker'" })
 }
 
 function checkResource(

@@ -33,7 +33,7 @@ export async function align(
 ): Promise<void> {
   const { store } = runtime
   const target = targetOf(runtime, key)
-  if (!(await wasOn(store, resourceId, key))) return
+  if ((await wasOn(store, resourceId, key)) === null) return
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
   if (!hasDrift(await drift(runtime, target, resourceId))) return

@@ -20,10 +20,32 @@ interface RemoveOptions {
 
 /** From every target that it was deployed to; with the last one the resource itself goes. */
 export async function remove(engine: Engine, id: string, options: RemoveOptions): Promise<void> {
-  const all = [...engine.runtime.targets.keys()]
-  const was = await Promise.all(all.map((key) => wasOn(engine.runtime.store, id, key)))
-  const found = all.filter((_, index) => was[index])
-  const keys = found.length === 0 ? all : found
+  const { store, targets } = engine.runtime
+  const was = await Promise.all([...targets.keys()].map(async (key) => ({ key, how: await wasOn(store, id, key) })))
+  const keysOf = (...hows: (typeof was)[number]['how'][]) =>
+    was.filter((one) => hows.includes(one.how)).map(({ key }) => key)
+  const holding = keysOf('holds')
+  if (holding.length === 0)
+    return await removeFromAll(
+      engine,
+      id,
+      keysOf('touched').length > 0 ? keysOf('touched') : [...targets.keys()],
+      options,
+    )
+  // Nothing is known to be there: that its machine is gone keeps nobody from removing the rest.
+  for (const key of keysOf('touched'))
+    await removeFrom(engine, id, key, false, options).catch((error) => {
+      if (!hasCode(error, 'runtime-backend-unavailable')) throw error
+    })
+  await removeFromAll(engine, id, holding, options)
+}
+
+async function removeFromAll(
+  engine: Engine,
+  id: string,
+  keys: readonly string[],
+  options: RemoveOptions,
+): Promise<void> {
   for (const key of keys) await removeFrom(engine, id, key, key === keys.at(-1), options)
 }
 

@@ -1,6 +1,7 @@
 import { FakeWorld, fakeProxy, fakeTarget } from '@appaloft/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Scene, visit } from '../../test/engine.js'
+import { AppaloftError } from '../spec/index.js'
 
 // Two targets behind one proxy, as the process target and a Docker Engine are behind the embedded one.
 
@@ -48,6 +49,20 @@ describe('two targets behind one proxy', () => {
     expect(await both().reconcile()).toMatchObject({ problems: [], removed: [], routed: [] })
     expect(await visit(url)).toEqual({ status: 200, deployment: id })
   })
+})
+
+it('a target that is gone keeps nobody from removing what is on another', async () => {
+  const engine = both()
+  await deploy(engine, 'second')
+  await engine.resources.remove('res_shop')
+  const { url } = await deploy(engine, 'first')
+  other.intercept = async (_, { part }) => {
+    if (part === 'target') throw new AppaloftError('runtime-backend-unavailable')
+  }
+  await both().resources.remove('res_shop')
+  expect(await scene.store.getResource('res_shop')).toBeNull()
+  expect((await visit(url)).status).toBe(404)
+  other.intercept = null
 })
 
 it('a target that a resource was never deployed to is not asked for it', async () => {

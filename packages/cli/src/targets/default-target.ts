@@ -1,0 +1,84 @@
+import type { Appaloft, Store } from '@appaloft/core/spec'
+import { CliError } from '../errors.js'
+import { exitCodes } from '../exit-codes.js'
+
+export interface Defaults {
+  store: Store
+  /** What configuration or flag asks for. */
+  asked: string | undefined
+  /** The targets of the engine. */
+  keys: readonly string[]
+  /** Called before an attempt on a target is made. */
+  begins(target: string): Promise<void>
+}
+
+/**
+ * The engine with a target for calls that name none: what is asked for, else where the resource is live or was deployed last, else local
+ * processes. Calls on what runs ask where it is live first.
+ */
+export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins }: Defaults): Appaloft {
+  const fallback = keys.includes('process') ? 'process' : keys[0]
+  const liveOn = async (id: string) => Object.keys((await store.getResource(id))?.live ?? {})
+  const lastOn = async (id: string) => {
+    const [only, ...more] = await liveOn(id)
+    if (only !== undefined && more.length === 0) return only
+    const [newest] = await store.listDeployments({ resourceId: id, limit: 1 })
+    return newest !== undefined && keys.includes(newest.target) ? newest.target : undefined
+  }
+  const ofRunning = async (id: string, given: string | undefined) => given ?? (await lastOn(id)) ?? asked ?? fallback
+  const ofNext = async (id: string | undefined, given: string | undefined) =>
+    given ?? asked ?? (id === undefined ? undefined : await lastOn(id)) ?? fallback
+  const named = (target: string | undefined) => (target === undefined ? {} : { target })
+  const starting = async (id: string | undefined, target: string | undefined) => {
+    if (target === undefined) return
+    const elsewhere = id === undefined ? undefined : (await liveOn(id)).find((one) => one !== target)
+    if (elsewhere !== undefined) throw elsewhereError(id!, elsewhere, target)
+    await begins(target)
+  }
+
+  const { deployments, resources } = engine
+  return {
+    ...engine,
+    deployments: {
+      ...deployments,
+      async plan(request, options) {
+        if (request.target === null) return deployments.plan(request, options)
+        return deployments.plan({ ...request, ...named(await ofNext(idOf(request), request.target)) }, options)
+      },
+      async create(request, options) {
+        const target = await ofNext(idOf(request), request.target ?? undefined)
+        await starting(idOf(request), target)
+        return deployments.create({ ...request, ...named(target) }, options)
+      },
+      async rollback(id, options = {}) {
+        if (id.startsWith('dep_')) return deployments.rollback(id, options)
+        return deployments.rollback(id, { ...options, ...named(await ofRunning(id, options.target)) })
+      },
+    },
+    resources: {
+      ...resources,
+      status: async (id, options = {}) =>
+        resources.status(id, { ...options, ...named(await ofRunning(id, options.target)) }),
+      async redeploy(id, options = {}) {
+        const target = options.target ?? (await lastOn(id)) ?? asked ?? fallback
+        await starting(id, target)
+        return resources.redeploy(id, { ...options, ...named(target) })
+      },
+      async *logs(id, options = {}) {
+        yield* resources.logs(id, { ...options, ...named(await ofRunning(id, options.target)) })
+      },
+      exec: async (id, command, options = {}) =>
+        resources.exec(id, command, { ...options, ...named(await ofRunning(id, options.target)) }),
+    },
+  }
+}
+
+const idOf = ({ resource }: { resource: string | { id?: string | undefined } }): string | undefined =>
+  typeof resource === 'string' ? resource : resource.id
+
+const elsewhereError = (id: string, live: string, target: string): CliError =>
+  new CliError('invalid-input', `${id} is live on ${live}: a second release on ${target} would compete with it.`, {
+    exitCode: exitCodes.usage,
+    hint: `Deploy it with --target ${live}, or take it down first: appaloft down ${id}`,
+    details: { resourceId: id, live, target },
+  })
