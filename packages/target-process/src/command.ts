@@ -102,15 +102,3 @@ export const notFound = (program: string) =>
     message: `The command ${program} does not exist on this machine.`,
     details: { command: program },
   })
-
-/** What a shell says of a command that it does not find (exit 127): its name, if it told. */
-export function missingProgram(result: CommandResult): string | null {
-  if (result.exitCode !== 127) return null
-  for (const line of [...result.lastLogs].reverse()) {
-    const name =
-      /(?:^|\s|: )([^\s:]+): (?:command )?not found$/.exec(line)?.[1] ??
-      /env: [‘'"]?([^’'":]+)[’'"]?: No such file/.exec(line)?.[1]
-    if (name !== undefined) return name
-  }
-  return null
-}

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import {
   AppaloftError,
   type CallOptions,
+  missingProgram,
   type Proxy,
   type ReleaseInput,
   type RunningRef,
@@ -11,7 +12,7 @@ import {
 import { build } from './build/build.js'
 import { withManager } from './build/package-manager.js'
 import { KeeperClient } from './client.js'
-import { missingProgram, notFound, runCommand } from './command.js'
+import { notFound, runCommand } from './command.js'
 import { describe } from './describe.js'
 import { discard } from './discard.js'
 import { releaseEnvironment } from './environment.js'
@@ -126,7 +127,7 @@ export function processTarget(options: ProcessOptions = {}): Target {
           graceMs,
           onLine: (line) => input.log(line),
         })
-        const missing = missingProgram(result)
+        const missing = missingProgram(result.exitCode, result.lastLogs)
         if (missing !== null) throw notFound(missing)
         return result
       }),

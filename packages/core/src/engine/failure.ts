@@ -39,15 +39,22 @@ export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, 
     ...(typeof details.exitCode === 'number' ? { exitCode: details.exitCode } : {}),
     lastLogs: [...lastLogs].slice(-50),
     ...(blocked === undefined ? {} : { reason: blocked }),
-    recoveryHint: hintOf(error, phase, blocked),
+    recoveryHint: hintOf(error, phase, blocked, field),
     at: attempt.runtime.now(),
   })
 }
 
 /** Who canceled knows why: nothing is to be inspected. */
-function hintOf({ category, recoveryHint }: AppaloftError, phase: Phase, blocked: Reason | undefined): string {
+function hintOf(
+  { category, recoveryHint }: AppaloftError,
+  phase: Phase,
+  blocked: Reason | undefined,
+  field: string | undefined,
+): string {
   if (category === 'canceled') return recoveryHint
-  return `${blocked?.fixPath[0]?.action ?? recoveryHint} ${phaseHints[phase]}`
+  const first = blocked?.fixPath[0]?.action ?? recoveryHint
+  const setting = field === undefined || first.includes(field) ? '' : ` The setting is ${field}.`
+  return `${first}${setting} ${phaseHints[phase]}`
 }
 
 /** The value that decided, and where it came from. */

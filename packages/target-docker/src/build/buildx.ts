@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AppaloftError, type Host, LineSplitter, type LogLine } from '@appaloft/core/spec'
+import { AppaloftError, BuildSigns, type Host, LineSplitter, type LogLine } from '@appaloft/core/spec'
 import type { Engine } from '../api/engine.js'
 import { type BuildEvent, BuildEvents } from './rawjson.js'
 
@@ -27,8 +27,10 @@ export interface BuildxInput {
 export interface Failed {
   /** As the builder names the step: `[build 2/3] RUN …`. Null: it failed outside of any. */
   step: string | null
-  /** What the step's command said, oldest first. */
+  /** What the step's command said last, oldest first. */
   lines: string[]
+  /** Of everything that it said. */
+  signs: BuildSigns
   error: string
   exitCode: number | null
 }
@@ -106,10 +108,16 @@ function environmentOf({ env, engine, args, secrets }: BuildxInput): Record<stri
   }
 }
 
+interface Output {
+  lines: string[]
+  signs: BuildSigns
+  splitter: Record<LogLine['stream'], LineSplitter>
+}
+
 /** Keeps of the events what a failure has to tell. */
 class Watch {
   readonly #events: BuildEvents
-  readonly #output = new Map<string, { lines: string[]; splitter: Record<LogLine['stream'], LineSplitter> }>()
+  readonly #output = new Map<string, Output>()
   readonly #messages: string[] = []
   #failed: Extract<BuildEvent, { type: 'step-failed' }> | null = null
 
@@ -136,12 +144,14 @@ class Watch {
     let output = this.#output.get(event.step)
     if (output === undefined) {
       const lines: string[] = []
+      const signs = new BuildSigns()
       const splitter = () =>
         new LineSplitter((text) => {
+          signs.see(text)
           lines.push(text)
           if (lines.length > keptLines) lines.shift()
         })
-      output = { lines, splitter: { stdout: splitter(), stderr: splitter() } }
+      output = { lines, signs, splitter: { stdout: splitter(), stderr: splitter() } }
       this.#output.set(event.step, output)
     }
     output.splitter[event.stream].push(event.data)
@@ -157,6 +167,7 @@ class Watch {
     return {
       step: this.#failed?.name ?? null,
       lines: output?.lines ?? [],
+      signs: output?.signs ?? new BuildSigns(),
       error: error.replace(/^ERROR: /, ''),
       exitCode: exitCode === undefined ? null : Number(exitCode),
     }

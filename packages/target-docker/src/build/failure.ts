@@ -1,7 +1,15 @@
-import { AppaloftError, BuildSigns, type Command, type ErrorCode, type Plan } from '@appaloft/core/spec'
+import {
+  AppaloftError,
+  type Command,
+  commandField,
+  type ErrorCode,
+  heapFault,
+  missingProgram,
+  type Plan,
+} from '@appaloft/core/spec'
 import { isDiskFull, pullError, pullFaultOf } from '../registry/faults.js'
 import { type Failed, notThere } from './buildx.js'
-import { missingProgram } from './missing-program.js'
+import { dockerfileFault } from './dockerfile-faults.js'
 import { emptyExitCode } from './site.js'
 
 /** Which command a stage of a generated Dockerfile runs, and how its failure is called. */
@@ -13,7 +21,7 @@ const stages: Record<string, { code: ErrorCode; command: (plan: Plan) => Command
 }
 
 /** What is wrong, by what BuildKit and the commands said. */
-export function buildFailure({ step, lines, error, exitCode }: Failed, plan: Plan, cli: string): AppaloftError {
+export function buildFailure({ step, lines, signs, error, exitCode }: Failed, plan: Plan, cli: string): AppaloftError {
   const details = {
     ...(exitCode === null ? {} : { exitCode }),
     lastLogs: lines,
@@ -26,8 +34,6 @@ export function buildFailure({ step, lines, error, exitCode }: Failed, plan: Pla
   )
     return new AppaloftError('runtime-backend-unavailable', { message: 'The Docker Engine does not answer.', details })
   if (/is not a docker command|unknown command.*buildx|unknown flag: --progress/i.test(error)) return notThere(cli)
-  const signs = new BuildSigns()
-  for (const line of lines) signs.see(line)
   if (signs.diskFull || isDiskFull(error))
     return new AppaloftError('disk-full', { details: { ...details, engine: error.slice(0, 1000) } })
   const image = imageOf(step, error)
@@ -44,29 +50,36 @@ export function buildFailure({ step, lines, error, exitCode }: Failed, plan: Pla
       details: { publishDirectory },
     })
   }
+  const command = known?.command(plan)
+  const own = plan.artifact.kind === 'dockerfile'
+  const field = own ? 'runtime.dockerfilePath' : (commandField[code] ?? 'runtime.buildCommand')
+  const name = command === undefined ? (step ?? 'build') : typeof command === 'string' ? command : command.join(' ')
   const missing = exitCode === null ? null : missingProgram(exitCode, lines)
   if (missing !== null)
     return new AppaloftError('command-not-found', {
       message: `The command ${missing} does not exist in the image that builds.`,
-      details: { ...details, command: missing },
-      recoveryHint: 'Choose a base image that has the tool, or change the command.',
+      details: { ...details, command: missing, profileField: field },
+      recoveryHint: `Choose a base image that has the tool, or change ${field}.`,
     })
+  if (signs.outOfMemory) {
+    const { profileField, ...told } = heapFault(name.slice(0, 200))
+    return new AppaloftError('out-of-memory', { ...told, details: { ...details, profileField } })
+  }
   if (exitCode === 137)
     return new AppaloftError('out-of-memory', {
       message: 'A build command was killed, as happens when memory runs out.',
-      details,
+      recoveryHint: `Free memory on the engine’s machine, or let ${field} use less.`,
+      details: { ...details, profileField: field },
     })
   if (code === 'install-failed' && signs.outOfStep !== null)
     return new AppaloftError('lockfile-out-of-step', { details: { ...details, lastLogs: signs.outOfStep } })
   if (code === 'install-failed' && signs.registry !== null)
     return new AppaloftError(code, { ...registryFaults[signs.registry], details })
-  const command = known?.command(plan)
-  const name = command === undefined ? (step ?? 'build') : typeof command === 'string' ? command : command.join(' ')
   const how = exitCode === null ? `: ${error.slice(0, 500)}` : ` ended with exit code ${exitCode}.`
-  return new AppaloftError(code, {
-    message: `${command === undefined ? 'The step' : 'The command'} ${name.slice(0, 200)}${how}`,
-    details: { ...details, ...(plan.artifact.kind === 'dockerfile' ? { profileField: 'runtime.dockerfilePath' } : {}) },
-  })
+  const message = `${command === undefined ? 'The step' : 'The command'} ${name.slice(0, 200)}${how}`
+  if (!own) return new AppaloftError(code, { message, details })
+  const { profileField, ...told } = dockerfileFault({ step: step ?? '', lines, error, message })
+  return new AppaloftError(code, { ...told, details: { ...details, profileField } })
 }
 
 const registryFaults = {

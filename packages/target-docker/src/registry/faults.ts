@@ -29,7 +29,14 @@ const signs: readonly [RegExp, PullFault][] = [
 
 export const pullFaultOf = (text: string): PullFault => signs.find(([sign]) => sign.test(text))?.[1] ?? 'other'
 
-const codes: Record<Exclude<PullFault, 'disk' | 'other'>, { code: ErrorCode; message: (image: string) => string }> = {
+interface Told {
+  code: ErrorCode
+  message: (image: string) => string
+  /** Default: that of the code. */
+  recoveryHint?: string
+}
+
+const codes: Record<Exclude<PullFault, 'disk' | 'other'>, Told> = {
   name: {
     code: 'image-not-found',
     message: (image) => `The registry knows no image of the name ${image}, or shows it only to those who may see it.`,
@@ -50,6 +57,7 @@ const codes: Record<Exclude<PullFault, 'disk' | 'other'>, { code: ErrorCode; mes
   platform: {
     code: 'image-pull-failed',
     message: (image) => `The image ${image} is not offered for the processor of the engine’s machine.`,
+    recoveryHint: 'Name an image in source that is built for this processor, or push one that is.',
   },
 }
 
@@ -61,6 +69,6 @@ export function pullError(fault: PullFault, image: string, said: string): Appalo
       message: `The image ${image} could not be pulled: ${said.slice(0, 300)}`,
       details,
     })
-  const { code, message } = codes[fault]
-  return new AppaloftError(code, { message: message(image), details })
+  const { code, message, recoveryHint } = codes[fault]
+  return new AppaloftError(code, { message: message(image), details, ...(recoveryHint ? { recoveryHint } : {}) })
 }

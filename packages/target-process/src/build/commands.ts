@@ -4,10 +4,13 @@ import {
   BuildSigns,
   type Command,
   type CommandResult,
+  commandField,
   type ErrorCode,
+  heapFault,
+  missingProgram,
   type PlannedCommand,
 } from '@appaloft/core/spec'
-import { missingProgram, nameOf, notFound, runCommand } from '../command.js'
+import { nameOf, notFound, runCommand } from '../command.js'
 import { buildEnvironment } from '../environment.js'
 import type { Layout } from '../shared/paths.js'
 import { fetchManager, withManager } from './package-manager.js'
@@ -75,10 +78,17 @@ const registryFaults = {
 export function failureOf(code: ErrorCode, command: Command, result: CommandResult, signs: BuildSigns): AppaloftError {
   const { exitCode, signal, lastLogs } = result
   const details = { command, exitCode, ...(signal === null ? {} : { signal }), lastLogs }
-  const missing = missingProgram(result)
+  const missing = missingProgram(exitCode, lastLogs)
   if (missing !== null) {
     const { code: absent, message } = notFound(missing)
-    return new AppaloftError(absent, { message, details: { ...details, command: missing } })
+    return new AppaloftError(absent, {
+      message,
+      details: { ...details, command: missing, profileField: commandField[code] ?? 'runtime.buildCommand' },
+    })
+  }
+  if (signs.outOfMemory) {
+    const { profileField, ...told } = heapFault(nameOf(command))
+    return new AppaloftError('out-of-memory', { ...told, details: { ...details, profileField } })
   }
   if (signs.diskFull) return new AppaloftError('disk-full', { details })
   if (code === 'install-failed' && signs.outOfStep !== null)

@@ -2,6 +2,7 @@ import { reason } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { RunningState } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
+import { exitSign } from './exit-signs.js'
 import { fail, record, runtimeLogs, seen } from './observed.js'
 import { type Outcome, probe } from './probe.js'
 
@@ -91,11 +92,15 @@ async function exited(attempt: Attempt, state: RunningState, attempts: number): 
     seen('process', { state: state.state, exitCode: gone?.exitCode ?? null, signal: gone?.signal ?? null }, 'process'),
     ...lastLogs.slice(-5).map((line) => seen('log', line.slice(0, 500), 'log')),
   ]
-  const code = gone?.outOfMemory ? 'out-of-memory' : 'process-exited'
-  return fail(attempt, 'process', code, `The process exited with ${how}.`, attempts, evidence, {
+  const { plan } = attempt.present
+  const sign = gone?.outOfMemory || plan === null ? null : exitSign(plan, gone?.exitCode, lastLogs)
+  const code = gone?.outOfMemory ? 'out-of-memory' : (sign?.code ?? 'process-exited')
+  const details = {
     lastLogs,
     ...(gone?.exitCode === undefined ? {} : { exitCode: gone.exitCode }),
-  })
+    ...(sign === null ? {} : { profileField: sign.field }),
+  }
+  return fail(attempt, 'process', code, `The process exited with ${how}.`, attempts, evidence, details, sign?.hint)
 }
 
 interface Missed {
@@ -123,7 +128,11 @@ async function giveUp(attempt: Attempt, { outcome, state, port, attempts, last }
     const evidence = [seen('process', state.state, 'process')]
     fail(attempt, 'process', 'start-failed', `It answers, and is ${state.state}.`, attempts, evidence, { lastLogs })
   }
-  if (!refused) fail(attempt, 'health', outcome.code, outcome.message, attempts, outcome.evidence, { lastLogs })
+  if (!refused) {
+    const { code, message, evidence, sign } = outcome
+    const details = { lastLogs, ...(sign ? { profileField: sign.field } : {}) }
+    fail(attempt, 'health', code, message, attempts, evidence, details, sign?.hint)
+  }
   const alone = locally.length > 0 ? `on ${locally.join(', ')} for itself alone (127.0.0.1): listen on 0.0.0.0` : ''
   const open = listening.length > 0 ? `on ${listening.join(', ')}` : ''
   const where = `it listens ${[open, alone].filter((one) => one !== '').join(', and ') || 'on no port'}`
@@ -135,7 +144,21 @@ async function giveUp(attempt: Attempt, { outcome, state, port, attempts, last }
     attempts,
     [...outcome.evidence, seen('expected-port', expected, 'process'), seen('listening', listening, 'process')],
     { expected, listening, ...(locally.length > 0 ? { listeningLocally: locally } : {}), lastLogs },
+    portHint(attempt, expected, listening, locally),
   )
+}
+
+/** Undefined: the code's own hint says it. */
+function portHint(attempt: Attempt, expected: number[], listening: number[], locally: number[]): string | undefined {
+  const internal = attempt.present.plan?.network.internalPort
+  // Else it is a port that the target gave it by PORT.
+  const fixed = internal !== undefined && expected.includes(internal)
+  if (fixed && locally.includes(internal)) return `Let it listen on 0.0.0.0 at network.internalPort (${internal}).`
+  const [other] = listening
+  if (other !== undefined)
+    return fixed ? `Set network.internalPort to ${other}, or let it listen on the port in PORT.` : undefined
+  if (locally.length > 0) return undefined
+  return 'Let it listen on the port in PORT, or on network.internalPort; give a slow start more time with health.startPeriodSeconds.'
 }
 
 const isUnheard = ({ expectedPort, listening }: RunningState['instances'][number]): boolean =>

@@ -43,9 +43,10 @@ export function fail(
   attempts: number,
   evidence: Evidence[],
   details: JsonObject = {},
+  recoveryHint?: string,
 ): never {
   record(attempt, name, { status: 'failed', code, attempts, evidence })
-  throw new AppaloftError(code, { phase: 'verify', message, details })
+  throw new AppaloftError(code, { phase: 'verify', message, details, ...(recoveryHint ? { recoveryHint } : {}) })
 }
 
 /** The last lines of the release's own output; what can be read within two seconds. */

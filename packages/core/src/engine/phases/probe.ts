@@ -1,10 +1,13 @@
 import { redactLines } from '../../secrets/index.js'
 import type { ErrorCode } from '../../spec/codes.js'
+import { missingProgram } from '../../spec/missing-program.js'
+import type { Plan } from '../../spec/plan.js'
 import type { Address } from '../../spec/proxy.js'
 import type { Evidence } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
 import { within } from '../timing.js'
+import { type AnswerSign, errorSign, statusSign } from './answer-signs.js'
 import { seen } from './observed.js'
 
 /** What one look at a release's health gave. */
@@ -15,6 +18,8 @@ export type Outcome = {
   code: ErrorCode
   message: string
   evidence: Evidence[]
+  /** The setting to change, where the answer tells more than its code does. */
+  sign?: AnswerSign | null
 }
 
 /** All instances answer as the health policy says, or the first that does not tells why. */
@@ -35,11 +40,23 @@ export async function probe(attempt: Attempt, release: ReleaseRecord, port: numb
         .slice(-3)
         .map((line) => seen('log', line, 'log')),
     ]
+    const missing = absentProgram(result.exitCode, result.lastLogs)
     return {
       ok: result.exitCode === 0,
       code: 'health-command-failed',
-      message: `The health command ended with exit code ${result.exitCode}.`,
+      message:
+        missing === null
+          ? `The health command ended with exit code ${result.exitCode}.`
+          : `The release holds no program ${missing}.`,
       evidence,
+      ...(missing === null
+        ? {}
+        : {
+            sign: {
+              field: 'health.command',
+              hint: `Set health.command to a program of the release: it has no ${missing}.`,
+            },
+          }),
     }
   }
   const { probe: addresses } = await attempt.target.reach(attempt.ref, port, { signal: attempt.signal })
@@ -53,18 +70,18 @@ export async function probe(attempt: Attempt, release: ReleaseRecord, port: numb
     }
   let last: Outcome | undefined
   for (const address of addresses) {
-    last = await probeOne(attempt, address, health, timeoutMs)
+    last = await probeOne(attempt, address, release.plan, timeoutMs)
     if (!last.ok) return last
   }
   return last!
 }
 
-async function probeOne(
-  attempt: Attempt,
-  address: Address,
-  health: ReleaseRecord['plan']['health'],
-  timeoutMs: number,
-): Promise<Outcome> {
+/** An engine that runs commands inside says it by 126 as well. */
+const absentProgram = (exitCode: number | null, lines: readonly string[]): string | null =>
+  missingProgram(exitCode === 126 ? 127 : exitCode, lines)
+
+async function probeOne(attempt: Attempt, address: Address, plan: Plan, timeoutMs: number): Promise<Outcome> {
+  const { health } = plan
   const { clock, prober } = attempt.runtime
   const started = clock.monotonic()
   try {
@@ -91,6 +108,7 @@ async function probeOne(
         code: 'health-status-unexpected',
         message: `${health.method} ${health.path} answered ${answer.status}, expected ${health.expectedStatus ?? 'below 500'}.`,
         evidence,
+        sign: statusSign(plan, answer),
       }
     }
     if (health.expectedText !== undefined && !answer.body.includes(health.expectedText)) {
@@ -107,12 +125,19 @@ async function probeOne(
     attempt.signal.throwIfAborted()
     const code = (error as NodeJS.ErrnoException).code ?? 'error'
     const refused = code === 'ECONNREFUSED' || code === 'ENOENT'
+    const { rawPacket } = error as { rawPacket?: Uint8Array }
+    const sign = errorSign(plan, code, rawPacket)
+    const how =
+      code.startsWith('HPE_') || rawPacket !== undefined
+        ? 'gave no answer in HTTP'
+        : `did not answer within ${health.timeoutSeconds} s`
     return {
       ok: false,
       refused,
       code: 'health-timeout',
-      message: `${health.method} ${health.path} did not answer within ${health.timeoutSeconds} s (${code}).`,
+      message: `${health.method} ${health.path} ${how} (${code}).`,
       evidence: [seen(`${health.method} ${health.path}`, code)],
+      sign,
     }
   }
 }

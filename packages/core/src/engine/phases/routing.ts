@@ -143,6 +143,10 @@ export async function checkHostPort(attempt: Attempt, { plan }: ReleaseRecord): 
       attempt.signal.throwIfAborted()
       if (isLost(error)) throw error
       why = reasonOf(error)
+      // Nobody takes the connection any more where its process is gone.
+      await inspected(attempt, attempts).catch((exit: unknown) => {
+        if (AppaloftError.isInstance(exit) && exit.phase === 'verify') throw exit
+      })
     }
     if (clock.monotonic() - began > listenerMs) {
       const message = `The host port ${hostPort} does not answer (${why}).`

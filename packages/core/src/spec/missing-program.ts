@@ -1,5 +1,5 @@
-/** What a shell or an init says of a command that it does not find: its name, if it told. */
-export function missingProgram(exitCode: number, lines: readonly string[]): string | null {
+/** What a shell or an init says of a command that it does not find: its name, if it told. For exit code 127, the last lines. */
+export function missingProgram(exitCode: number | null | undefined, lines: readonly string[]): string | null {
   if (exitCode !== 127) return null
   for (const line of [...lines].reverse()) {
     const name =
