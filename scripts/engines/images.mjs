@@ -12,6 +12,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { librariesOf } from './parts.mjs'
+import { postgresTree } from './postgres.mjs'
 import { attempt, call } from './shell.mjs'
 
 /** Present, pulled, or made here of what this machine has: how each came, by its name. */
@@ -32,12 +34,13 @@ export async function provideImages({ docker, env, parts }) {
   return came
 }
 
+const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const trees = {
   [`node:${process.versions.node.split('.')[0]}-slim`]: nodeTree,
   'caddy:2-alpine': caddyTree,
   'busybox:stable': shellTree,
+  'postgres:latest': postgresTree({ shellTree, copyLibraries, path }),
 }
-const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const bundle = '/etc/ssl/certs/ca-certificates.crt'
 
 async function imported({ docker, env, parts, name, make }) {
@@ -100,14 +103,16 @@ function npmFolder() {
 
 const named = ['librt.so.1', 'libresolv.so.2', 'libnss_dns.so.2', 'libnss_files.so.2', 'libutil.so.1', 'libanl.so.1']
 
-async function copyLibraries(folder, program) {
-  const linked = [...(await call('ldd', [program])).matchAll(/(?:=> |^\s+)(\/\S+)/gm)].map((one) => one[1])
+async function copyLibraries(folder, program, root = '/') {
+  const env = root === '/' ? process.env : { ...process.env, LD_LIBRARY_PATH: librariesOf(root) }
+  const linked = [...(await call('ldd', [program], { env })).matchAll(/(?:=> |^\s+)(\/\S+)/gm)].map((one) => one[1])
   const place = linked.map(dirname).find((one) => existsSync(join(one, named[0])))
   // Looked up by name while it runs: ldd does not tell them.
   const more = place === undefined ? [] : named.map((name) => join(place, name)).filter(existsSync)
   for (const file of new Set([...linked, ...more])) {
-    mkdirSync(join(folder, dirname(file)), { recursive: true })
-    cpSync(realpathSync(file), join(folder, file))
+    const to = join(folder, root === '/' || !file.startsWith(root) ? file : file.slice(root.length))
+    mkdirSync(dirname(to), { recursive: true })
+    cpSync(realpathSync(file), to)
   }
 }
 

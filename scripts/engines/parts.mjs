@@ -30,7 +30,7 @@ const osRelease = () =>
       .flatMap((line) => (line.includes('=') ? [line.split('=', 2).map((one) => one.replace(/^"|"$/g, ''))] : [])),
   )
 
-const cacheFolder = () =>
+export const cacheFolder = () =>
   process.env.APPALOFT_TEST_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'appaloft')
 
 /** Why none can be made here; null: it can. */
@@ -67,10 +67,11 @@ export const fetchParts = async () => {
   }
 }
 
-async function unpack(draft, id) {
+const flags = (options) => Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+
+function ownApt(draft) {
   const apt = join(draft, 'apt')
   for (const name of ['lists/partial', 'archives/partial']) mkdirSync(join(apt, name), { recursive: true })
-  const flags = (options) => Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`])
   const own = {
     'Dir::State::Lists': join(apt, 'lists'),
     'Dir::Cache': apt,
@@ -78,7 +79,21 @@ async function unpack(draft, id) {
     'APT::Sandbox::User': 'root',
     'Debug::NoLocking': 'true',
   }
-  const get = (options, ...args) => call('apt-get', ['-qq', ...flags(options), ...args], { cwd: apt })
+  return { apt, own, get: (options, ...args) => call('apt-get', ['-qq', ...flags(options), ...args], { cwd: apt }) }
+}
+
+/** Packages with what they need and this machine lacks, unpacked into `root` of the folder. */
+export async function aptFetch(draft, wanted) {
+  const { apt, own, get } = ownApt(draft)
+  await get(own, 'update')
+  await get(own, 'install', '--yes', '--no-install-recommends', '--download-only', ...wanted)
+  mkdirSync(join(draft, 'root'), { recursive: true })
+  for (const name of readdirSync(join(apt, 'archives')))
+    if (name.endsWith('.deb')) await call('dpkg-deb', ['-x', join(apt, 'archives', name), join(draft, 'root')])
+}
+
+async function unpack(draft, id) {
+  const { apt, own, get } = ownApt(draft)
   await get(own, 'update')
   await get(own, 'install', '--yes', '--no-install-recommends', '--download-only', ...packages)
   const from = await sourceOfPlugins(apt, own, flags, id)
@@ -123,10 +138,12 @@ async function sourceOfPlugins(apt, own, flags, id) {
   }
 }
 
-const libraries = (folder) =>
-  readdirSync(join(folder, 'root/usr/lib')).flatMap((name) =>
-    name.endsWith('-linux-gnu') ? [join(folder, 'root/usr/lib', name)] : [],
+/** The folders of shared libraries below a root. */
+export const librariesOf = (root) =>
+  readdirSync(join(root, 'usr/lib')).flatMap((name) =>
+    name.endsWith('-linux-gnu') ? [join(root, 'usr/lib', name)] : [],
   )
+const libraries = (folder) => librariesOf(join(folder, 'root'))
 
 /** With which environment the programs run; only theirs, never that of the tests. */
 export const partsEnvironment = (folder) => {
