@@ -10,6 +10,7 @@ import {
 } from '@appaloft/core/spec'
 import { dockerfileFor } from './build/dockerfile.js'
 import { buildVariables } from './build/words.js'
+import { buildSteps, serviceSteps } from './compose/describe.js'
 import { volumePathFits } from './containers/place.js'
 import type { Settings } from './options.js'
 
@@ -35,6 +36,7 @@ function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
   const built = { step: 'build', when: 'unless-cached', reversible: true } as const
   const steps: PlanStep[] = []
   if (artifact.kind === 'image') steps.push({ ...built, id: 'build.pull', title: `Pull ${artifact.image}` })
+  else if (artifact.kind === 'compose-project') steps.push(...buildSteps(artifact))
   else if (artifact.kind === 'dockerfile')
     steps.push({ ...built, id: 'build.image', title: `Build the image of ${artifact.dockerfilePath}` })
   else {
@@ -55,6 +57,7 @@ function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
       when: 'always',
       reversible: false,
     })
+  if (artifact.kind === 'compose-project') steps.push(...serviceSteps(artifact))
   const overlaps = network.exposure !== 'direct-port' && plan.overlap
   const after = previous === undefined || overlaps ? '' : ', after the running one has stopped'
   const what = plan.replicas > 1 ? `${plan.replicas} containers` : 'a container'

@@ -1,4 +1,6 @@
 import type { CallOptions, ReleaseRecord } from '@appaloft/core/spec'
+import { discardImages } from './compose/discard.js'
+import { removeProject } from './compose/sweep.js'
 import type { Parts } from './containers/start.js'
 import { checkMark } from './marks.js'
 
@@ -16,6 +18,8 @@ export async function discard(
   await checkMark(engine, names, resourceId, token, signal)
   const kept = options.retained.filter((one) => one.resourceId === resourceId)
   const needed = (field: 'name' | 'digest') => kept.some((one) => one.artifact[field] === release.artifact[field])
+  // With the last release goes what stays from one to the next.
+  if (kept.length === 0) await removeProject({ engine, names }, resourceId, signal)
   const running = await runningImages({ engine, names }, resourceId, signal)
   const { image, name, digest } = {
     image: text(release.artifact.image),
@@ -27,6 +31,7 @@ export async function discard(
   if (digest !== undefined && release.artifact.pulled === true && !needed('digest') && !used)
     // Another name may have been given to it meanwhile, or a container of somebody's may run it: it stays then.
     await engine.untag(digest, { signal }).catch(() => undefined)
+  await discardImages({ engine }, release, kept, running, signal)
   if (options.volumes !== true) return
   await checkMark(engine, names, resourceId, token, signal)
   for (const { Name: volume } of await engine.volumes(names.ofResource(resourceId, 'volume'), { signal }))

@@ -11,8 +11,17 @@ const label = {
   resource: 'appaloft.resource',
   deployment: 'appaloft.deployment',
   release: 'appaloft.release',
-  /** `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`. */
+  /**
+   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`. Of a Compose project also `service`: one that
+   * stays from release to release; `network`; `name`: a network in which one release has the service's name.
+   */
   role: 'appaloft.role',
+  service: 'appaloft.service',
+  /** Of a service: who made it. It belongs to no deployment. */
+  attempt: 'appaloft.attempt',
+  hash: 'appaloft.hash',
+  network: 'appaloft.network',
+  rank: 'appaloft.rank',
   index: 'appaloft.index',
   inputs: 'appaloft.inputs',
   token: 'appaloft.token',
@@ -21,7 +30,7 @@ const label = {
 
 export { label }
 
-export type Role = 'instance' | 'command' | 'build' | 'volume' | 'fence'
+export type Role = 'instance' | 'command' | 'build' | 'volume' | 'fence' | 'service' | 'network' | 'name'
 
 export class Names {
   constructor(readonly scope: string) {}
@@ -51,9 +60,26 @@ export class Names {
     }
   }
 
-  /** @param part an instance's number, or `run` */
-  container(ref: RunningRef, part: number | 'run', token: number): string {
+  /** @param part an instance's number, `run`, or `once-` and the service */
+  container(ref: RunningRef, part: number | string, token: number): string {
     return `appaloft.${this.scope}.${ref.resourceId}.${ref.deploymentId}.${releaseWord(ref)}.${part}.t${token}`
+  }
+
+  /** Of a service of a Compose project; `attempt` is the deployment that makes it. */
+  service(resourceId: string, service: string, index: number, attempt: string, token: number): string {
+    return `appaloft.${this.scope}.${resourceId}.svc.${service}.${index}.${attempt.slice(-10)}.t${token}`
+  }
+
+  network(resourceId: string, key: string, hash: string): string {
+    return `appaloft.${this.scope}.${resourceId}.net.${key}.${hash.slice(0, 8)}`
+  }
+
+  /**
+   * A network of names. Containers look names up in their networks in the order of these networks' names, and leave by the first: it sorts behind those of
+   * projects, and of two the lower rank wins.
+   */
+  nameNetwork(resourceId: string, key: string, rank: number): string {
+    return `zzzz-appaloft.${this.scope}.${resourceId}.${key}.${String(rank).padStart(7, '0')}`
   }
 
   volume(resourceId: string, name: string): string {

@@ -6,6 +6,11 @@ import { findEngine } from './api/address.js'
 import { EngineError } from './api/client.js'
 import { Engine, orNull } from './api/engine.js'
 import { build, imageOf } from './build/build.js'
+import { buildProject } from './compose/build.js'
+import { isProject } from './compose/bundle.js'
+import { promotedProject } from './compose/promoted.js'
+import { runInProject, startProject } from './compose/start.js'
+import { removeNames, removeProject, restoreProject, wakeServices } from './compose/sweep.js'
 import { exec } from './containers/exec.js'
 import { everythingOf, type Found, instancesOf } from './containers/find.js'
 import { inspect, list, reach } from './containers/inspect.js'
@@ -23,7 +28,7 @@ import { probe } from './probe.js'
 const defaultGraceSeconds = 10
 
 const capabilitiesOf = (proxy: Proxy | null, settings: Settings): TargetCapabilities => ({
-  artifactKinds: ['image', 'dockerfile', 'workspace', 'static-site'],
+  artifactKinds: ['image', 'dockerfile', 'workspace', 'static-site', 'compose-project'],
   exposures: proxy === null ? ['direct-port', 'none'] : ['proxy', 'direct-port', 'none'],
   overlap: true,
   network: 'own',
@@ -154,7 +159,12 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     probe: (call = {}) => probe(find, settings, host, call),
 
-    build: (input) => safely(input, (engine) => build({ engine, names, settings, host }, input)),
+    build: (input) =>
+      safely(input, (engine) => {
+        const parts = { engine, names, settings, host }
+        const { artifact } = input.plan
+        return artifact.kind === 'compose-project' ? buildProject(parts, input, artifact) : build(parts, input)
+      }),
 
     upload: (input) =>
       safely(
@@ -165,19 +175,17 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     run: (input, command) =>
       safely(input, async (engine) => {
         await checkMark(engine, names, input.resourceId, input.token, input.signal)
-        return await runCommand(
-          { engine, names, settings },
-          input,
-          await imageOf({ engine, names, settings }, input.release, input.signal),
-          command,
-        )
+        const parts = { engine, names, settings }
+        const image = await imageOf(parts, input.release, input.signal)
+        return await (isProject(input.release) ? runInProject : runCommand)(parts, input, image, command)
       }),
 
     start: (input) =>
       safely(input, async (engine) => {
         const parts = { engine, names, settings }
         await checkMark(engine, names, input.resourceId, input.token, input.signal)
-        await startRelease(parts, input, await imageOf(parts, input.release, input.signal))
+        const image = await imageOf(parts, input.release, input.signal)
+        await (isProject(input.release) ? startProject : startRelease)(parts, input, image)
       }),
 
     exec: (ref, command, call = {}) => safely(call, (engine) => exec(engine, names, ref, command, call)),
@@ -203,6 +211,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
         if (found.length === 0)
           throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
+        await wakeServices({ engine, names }, ref.resourceId, call.signal)
         for (const { name } of found)
           if (!(await unlessFenced(engine, ref, token, call, engine.start(name, call))))
             throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
@@ -219,6 +228,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
           call,
         )
         for (const { name } of found) await unlessFenced(engine, ref, token, call, removed(engine, name, call))
+        await removeNames({ engine, names }, ref, call.signal)
       }),
 
     discard: (release, token, call) =>
@@ -228,7 +238,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     reach: (ref, port, call = {}) => safely(call, (engine) => reach(engine, names, ref, port, call)),
 
-    promoted: (input) =>
+    promoted: (input, previous) =>
       safely(input, async (engine) => {
         const found = await held(instancesOf(engine, names, input, input.signal), engine, input, input.token, input)
         // From now on it comes back after a crash, and with the engine.
@@ -240,7 +250,13 @@ export function dockerTarget(options: DockerOptions = {}): Target {
             input,
             engine.update(name, { RestartPolicy: { Name: 'unless-stopped' } }, { signal: input.signal }),
           )
+        if (isProject(input.release)) await promotedProject({ engine, names, settings }, input, previous)
+        // The resource was a project before.
+        else await removeProject({ engine, names }, input.resourceId, input.signal)
       }),
+
+    restore: (candidate, previous, token, call = {}) =>
+      safely(call, (engine) => restoreProject({ engine, names, settings }, candidate, previous, token, call.signal)),
 
     async close() {
       await proxy?.close?.()

@@ -459,6 +459,18 @@ const failureCodes = {
     'Read the last log lines and check the start command.',
     { field: 'runtime.startCommand' },
   ),
+  'compose-service-failed': entry(
+    'runtime-backend',
+    'execute',
+    'A service of the Compose project did not start, or ended.',
+    'Read its last log lines, mend the service in the Compose file, then deploy again.',
+  ),
+  'compose-service-unhealthy': entry(
+    'runtime-backend',
+    'execute',
+    'A service of the Compose project did not become healthy.',
+    'Read its last log lines and its health check in the Compose file, then deploy again.',
+  ),
   'image-pull-failed': entry(
     'image-pull',
     'execute',

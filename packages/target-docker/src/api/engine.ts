@@ -114,6 +114,23 @@ export class Engine {
   removeVolume = (name: string, call: Call = {}) =>
     orNull(this.client.text(`/volumes/${name}`, { ...call, method: 'DELETE' }))
 
+  networks = (label: string[], call: Call = {}) =>
+    this.client.json('/networks', schemas.networkListSchema, {
+      ...call,
+      query: { filters: { label } satisfies Filters },
+    })
+  network = (name: string, call: Call = {}) =>
+    orNull(this.client.json(`/networks/${name}`, schemas.networkSchema, call))
+  createNetwork = async (body: object, call: Call = {}) =>
+    (await this.client.json('/networks/create', schemas.createdSchema, { ...call, method: 'POST', body })).Id
+  removeNetwork = (name: string, call: Call = {}) =>
+    orNull(this.client.text(`/networks/${name}`, { ...call, method: 'DELETE' }))
+  connect = (network: string, container: string, endpoint: object, call: Call = {}) =>
+    this.#post(`/networks/${network}/connect`, call, {}, { Container: container, EndpointConfig: endpoint })
+  /** Also of a container that does not run. */
+  disconnect = (network: string, container: string, call: Call = {}) =>
+    this.#post(`/networks/${network}/disconnect`, call, {}, { Container: container, Force: true })
+
   #post = (path: string, call: Call, query: Record<string, string | number> = {}, body?: object) =>
     this.client.text(path, { ...call, method: 'POST', query, ...(body === undefined ? {} : { body }) })
 }

@@ -12,6 +12,8 @@ export const containerSummarySchema = z.object({
   /** Each with a slash before it. */
   Names: z.array(z.string()),
   State: z.string(),
+  /** Seconds since 1970. */
+  Created: z.number().default(0),
   Labels: labels,
 })
 export const containerListSchema = z.array(containerSummarySchema)
@@ -28,8 +30,26 @@ export const containerSchema = z.object({
     ExitCode: z.number(),
     Error: z.string(),
     StartedAt: z.string(),
+    Health: z
+      .object({
+        Status: z.string(),
+        Log: z
+          .array(z.object({ ExitCode: z.number(), Output: z.string() }))
+          .nullish()
+          .transform((value) => value ?? []),
+      })
+      .nullish(),
   }),
   Config: z.object({ Labels: labels }),
+  NetworkSettings: z
+    .object({
+      Networks: z
+        .record(z.string(), z.object({ NetworkID: z.string(), IPAddress: z.string() }))
+        .nullish()
+        .transform((value) => value ?? {}),
+    })
+    .nullish()
+    .transform((value) => value ?? { Networks: {} }),
   HostConfig: z.object({
     PortBindings: z
       .record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable())
@@ -71,9 +91,13 @@ export const imageSchema = z.object({
         .string()
         .nullish()
         .transform((value) => value ?? ''),
+      Volumes: z
+        .record(z.string(), z.unknown())
+        .nullish()
+        .transform((value) => Object.keys(value ?? {})),
     })
     .nullish()
-    .transform((value) => value ?? { Env: [], Entrypoint: [], Cmd: [], User: '', WorkingDir: '' }),
+    .transform((value) => value ?? { Env: [], Entrypoint: [], Cmd: [], User: '', WorkingDir: '', Volumes: [] }),
 })
 export type Image = z.infer<typeof imageSchema>
 
@@ -96,6 +120,13 @@ export const volumeListSchema = z.object({
     .nullish()
     .transform((value) => value ?? []),
 })
+
+export const networkSchema = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Labels: labels,
+})
+export const networkListSchema = z.array(networkSchema)
 
 export const versionSchema = z.object({ Version: z.string(), ApiVersion: z.string() })
 export const infoSchema = z.object({

@@ -56,7 +56,7 @@ export async function build(parts: BuildParts, input: BuildInput): Promise<Build
   return { artifact: { image: result.image, name }, cached: false }
 }
 
-const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
+export const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
   name,
   name.toLowerCase(),
 ])
@@ -103,8 +103,8 @@ function sourceOf(input: BuildInput, generated: string | null): Pick<BuildxInput
 }
 
 /** What commands print becomes the build's log. Of a Dockerfile of the user's the steps are told too. */
-function logged({ plan, log }: BuildInput): (event: BuildEvent) => void {
-  const own = plan.artifact.kind === 'dockerfile'
+export function logged({ plan, log }: BuildInput): (event: BuildEvent) => void {
+  const own = plan.artifact.kind === 'dockerfile' || plan.artifact.kind === 'compose-project'
   const splitters = new Map<string, LineSplitter>()
   return (event) => {
     if (event.type === 'output') {
@@ -127,7 +127,7 @@ function logged({ plan, log }: BuildInput): (event: BuildEvent) => void {
   }
 }
 
-async function builtBefore({ engine, names }: Parts, resourceId: string, inputs: string, signal: AbortSignal) {
+export async function builtBefore({ engine, names }: Parts, resourceId: string, inputs: string, signal: AbortSignal) {
   const found = await engine.images([...names.ofResource(resourceId, 'build'), `${label.inputs}=${inputs}`], { signal })
   const prefix = names.image(resourceId, '').name
   const [newest] = found
@@ -139,12 +139,12 @@ async function builtBefore({ engine, names }: Parts, resourceId: string, inputs:
 }
 
 /** Images that a build made and nobody named: its attempt was aborted or overtaken. */
-async function sweep({ engine, names }: Parts, resourceId: string, signal: AbortSignal): Promise<void> {
+export async function sweep({ engine, names }: Parts, resourceId: string, signal: AbortSignal): Promise<void> {
   for (const { Id: id, RepoTags: tags } of await engine.images(names.ofResource(resourceId, 'build'), { signal }))
     if (tags.every((tag) => tag === '<none>:<none>')) await engine.untag(id, { signal }).catch(() => undefined)
 }
 
-async function pullImage(parts: BuildParts, input: BuildInput, reference: string): Promise<BuildResult> {
+export async function pullImage(parts: BuildParts, input: BuildInput, reference: string): Promise<BuildResult> {
   const { engine, names, settings, host } = parts
   const { signal, resourceId, token, log } = input
   await checkSpace(parts, signal)
@@ -177,7 +177,7 @@ export async function imageOf({ engine }: Parts, release: ReleaseRecord, signal:
 const failBytes = 64 * 1024 * 1024
 
 /** Before anything is fetched: a full disk half-way leaves more behind. Only where the engine's disk is one of this machine's. */
-async function checkSpace({ engine }: Parts, signal: AbortSignal): Promise<void> {
+export async function checkSpace({ engine }: Parts, signal: AbortSignal): Promise<void> {
   if (engine.address.kind !== 'unix') return
   const { DockerRootDir: root } = await engine.info({ signal })
   const disk = await statfs(root).catch(() => null)

@@ -32,7 +32,7 @@ export function askedPorts(plan: Plan): number[] {
 }
 
 /** What the engine is asked to create. Environment and secrets go through its API: no argument list ever holds them. */
-export function containerBody(names: Names, settings: Settings, input: ReleaseInput, what: What): object {
+export function containerBody(names: Names, settings: Settings, input: ReleaseInput, what: What) {
   const { plan } = input.release
   const argv = what.command === null ? null : toArgv(what.command)
   const first = argv ?? [...what.image.Config.Entrypoint, ...what.image.Config.Cmd]
@@ -66,6 +66,8 @@ export function containerBody(names: Names, settings: Settings, input: ReleaseIn
     },
   }
 }
+
+export type ContainerBody = ReturnType<typeof containerBody>
 
 export const secretFolder = '/run/secrets'
 

@@ -1,4 +1,4 @@
-import { AppaloftError, type Command, type Plan, type ReleaseInput } from '@appaloft/core/spec'
+import { AppaloftError, type Command, type CommandResult, type Plan, type ReleaseInput } from '@appaloft/core/spec'
 import { EngineError } from '../api/client.js'
 import type { Engine } from '../api/engine.js'
 import { readFrames } from '../api/frames.js'
@@ -8,7 +8,7 @@ import { fromEngine } from '../errors.js'
 import { checkMark } from '../marks.js'
 import type { Names } from '../names.js'
 import type { Settings } from '../options.js'
-import { askedPorts, containerBody, secretFiles, secretFolder, toArgv, type What } from './body.js'
+import { askedPorts, type ContainerBody, containerBody, secretFiles, secretFolder, toArgv, type What } from './body.js'
 import { everythingOf, type Found, instancesOf } from './find.js'
 import { plainUser } from './place.js'
 import { isPortTaken, notStarted } from './refusals.js'
@@ -19,20 +19,33 @@ export interface Parts {
   settings: Settings
 }
 
+/** What a kind of artifact adds to the containers of a release. */
+export interface Shaped {
+  body(base: ContainerBody): object
+  /** Told the name of what was created, before it starts. */
+  made(name: string): Promise<void>
+}
+
 /** So often another port is tried where one turns out to be taken. */
 const portTries = 20
 
 /** Starts what is missing of the release's instances. Idempotent; nothing of a start that failed stays. */
-export async function startRelease(parts: Parts, input: ReleaseInput, image: Image): Promise<void> {
+export async function startRelease(
+  parts: Parts,
+  input: ReleaseInput,
+  image: Image,
+  own: { command?: Command | null; replicas?: number; shaped?: Shaped } = {},
+): Promise<void> {
   const { engine, names } = parts
   const { plan } = input.release
   const present = await instancesOf(engine, names, input, input.signal)
-  const wanted = Array.from({ length: plan.replicas }, (_, index) => index)
-  const command = plan.commands.start?.command ?? null
+  const wanted = Array.from({ length: own.replicas ?? plan.replicas }, (_, index) => index)
+  const command = own.command ?? plan.commands.start?.command ?? null
+  const { shaped } = own
   try {
     for (const index of wanted) {
       const found = present.find((one) => one.index === index)
-      if (found === undefined) await startOne(parts, input, { image, command, role: 'instance', index })
+      if (found === undefined) await startOne(parts, input, { image, command, role: 'instance', index, shaped })
       // Made by a call that did not come to its end.
       else if (found.state === 'created') await startNamed(parts, input, found.name)
     }
@@ -46,7 +59,9 @@ async function discardStarted({ engine, names }: Parts, input: ReleaseInput): Pr
   for (const { id } of await instancesOf(engine, names, input)) await engine.remove(id)
 }
 
-async function startOne(parts: Parts, input: ReleaseInput, what: Omit<What, 'published'>): Promise<void> {
+type Making = What & { shaped: Shaped | undefined }
+
+async function startOne(parts: Parts, input: ReleaseInput, what: Omit<Making, 'published'>): Promise<void> {
   const { plan } = input.release
   for (let tries = 1; ; tries += 1) {
     const published = choosePorts(parts.settings, plan)
@@ -78,11 +93,12 @@ function choosePorts({ ports }: Settings, plan: Plan): Map<number, number> {
   )
 }
 
-async function make({ engine, names, settings }: Parts, input: ReleaseInput, what: What): Promise<string> {
+async function make({ engine, names, settings }: Parts, input: ReleaseInput, what: Making): Promise<string> {
   const { signal, token, resourceId } = input
   const part = what.role === 'command' ? 'run' : what.index
   const name = names.container(input, part, token)
-  const body = containerBody(names, settings, input, what)
+  const plain = containerBody(names, settings, input, what)
+  const body = what.shaped?.body(plain) ?? plain
   try {
     await engine.create(name, body, { signal })
   } catch (error) {
@@ -92,6 +108,7 @@ async function make({ engine, names, settings }: Parts, input: ReleaseInput, wha
   try {
     // Only now: a holder that raises the fence after this renames what was made, and the start finds nothing.
     await checkMark(engine, names, resourceId, token, signal)
+    await what.shaped?.made(name)
     await mustHold(engine, name, what)
     const files = Object.entries(secretFiles(settings, input))
     if (files.length > 0) {
@@ -145,7 +162,13 @@ async function startNamed({ engine, names }: Parts, input: ReleaseInput, name: s
 }
 
 /** Runs the release command to its end, in a container of its own that is removed after it. */
-export async function runCommand(parts: Parts, input: ReleaseInput, image: Image, command: Command) {
+export async function runCommand(
+  parts: Parts,
+  input: ReleaseInput,
+  image: Image,
+  command: Command,
+  shaped?: Shaped,
+): Promise<CommandResult> {
   const { engine, names } = parts
   const { signal, log } = input
   await removeCommands(parts, input)
@@ -154,7 +177,7 @@ export async function runCommand(parts: Parts, input: ReleaseInput, image: Image
     const refused = (error: unknown) => {
       throw notStarted(error, input.release.plan, toFirst({ command, image }), 'runtime.releaseCommand')
     }
-    const what = { image, command, role: 'command' as const, index: 0, published: new Map<number, number>() }
+    const what = { image, command, role: 'command' as const, index: 0, published: new Map<number, number>(), shaped }
     const started = await make(parts, input, what).catch(refused)
     await startNamed(parts, input, started).catch(refused)
     const output = await engine.logs(started, { follow: true }, { signal })

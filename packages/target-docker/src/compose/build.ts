@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import process from 'node:process'
+import { AppaloftError, type BuildInput, type BuildResult, type Plan } from '@appaloft/core/spec'
+import { type BuildParts, builtBefore, checkSpace, logged, proxyVariables, pullImage, sweep } from '../build/build.js'
+import { type BuildxInput, buildx } from '../build/buildx.js'
+import { buildFailure } from '../build/failure.js'
+import { json, safePath } from '../build/words.js'
+import { checkMark } from '../marks.js'
+import { label } from '../names.js'
+import { candidateOf, type ImageRecord, toArtifact } from './bundle.js'
+import { type Copy, contentDigest, place } from './files.js'
+import { invalid, notOffered, type Project, type Service } from './model.js'
+import { resolve } from './resolve.js'
+import { digestsOf, secretsIn } from './secrets.js'
+
+/** Resolves the project, and pulls or builds the image of each service. */
+export async function buildProject(
+  parts: BuildParts,
+  input: BuildInput,
+  artifact: Extract<Plan['artifact'], { kind: 'compose-project' }>,
+): Promise<BuildResult> {
+  if (input.sourceDirectory === null)
+    throw new AppaloftError('unsupported-runtime-target', { message: 'A Compose project needs its files.' })
+  await checkMark(parts.engine, parts.names, input.resourceId, input.token, input.signal)
+  const project = await resolve(parts, input, artifact)
+  const candidate = candidateOf(project, artifact.targetServiceName)
+  checkCandidate(candidate, project, input.plan)
+  await checkSpace(parts, input.signal)
+  await sweep(parts, input.resourceId, input.signal)
+  const images: Record<string, ImageRecord> = {}
+  const services: Record<string, Service> = {}
+  let cached = true
+  for (const [name, service] of Object.entries(project.services)) {
+    const placed = await place(name, service, project, input.sourceDirectory)
+    for (const text of placed.told) input.log({ stream: 'stdout', text })
+    const base = await baseOf(parts, input, project, name, service).catch((error: unknown) => {
+      throw naming(name, error)
+    })
+    const made = placed.copies.length === 0 ? base : await withFiles(parts, input, name, base.record, placed.copies)
+    services[name] = placed.service
+    images[name] = made.record
+    cached &&= base.cached && made.cached
+  }
+  return { artifact: toArtifact({ candidate, project: { ...project, services }, images }), cached }
+}
+
+interface Made {
+  record: ImageRecord
+  cached: boolean
+}
+
+/** What it shares with the machine or another service cannot be there twice. */
+function checkCandidate(name: string, project: Project, plan: Plan): void {
+  const service = project.services[name]
+  const shared = (['network_mode', 'ipc', 'pid'] as const).find((key) => service?.[key] !== undefined)
+  if (shared === 'network_mode' || service?.[shared ?? 'ipc']?.startsWith('service:') === true)
+    throw invalid(
+      `services.${name}.${shared}: the service that takes the traffic needs networks of its own.`,
+      `services.${name}.${shared}`,
+    )
+  const networks = Object.keys(service?.networks ?? {})
+  if (plan.network.exposure !== 'none' && networks.every((key) => project.networks[key]?.internal === true))
+    throw invalid(`services.${name}.networks: internal networks alone let no traffic in.`, `services.${name}.networks`)
+}
+
+function naming(service: string, error: unknown): unknown {
+  if (!AppaloftError.isInstance(error) || error.code === 'compose-invalid') return error
+  const { message, details, recoveryHint, category, retriable } = error
+  return new AppaloftError(error.code, {
+    message: `The service ${service}: ${message}`,
+    details: { ...details, service },
+    recoveryHint,
+    category,
+    retriable,
+    cause: error,
+  })
+}
+
+async function baseOf(
+  parts: BuildParts,
+  input: BuildInput,
+  project: Project,
+  name: string,
+  service: Service,
+): Promise<Made> {
+  const { build, image } = service
+  if (build !== null && build !== undefined)
+    return await built(parts, input, await buildInput(input, project, name, build))
+  if (image === undefined) throw invalid(`services.${name} has neither image nor build.`, `services.${name}`)
+  const { artifact, cached } = await pullImage(parts, input, image)
+  const { reference: _reference, ...record } = artifact
+  return { record: record as unknown as ImageRecord, cached }
+}
+
+type Wanted = Pick<BuildxInput, 'context' | 'dockerfile' | 'target' | 'args' | 'secrets'> & {
+  noCache?: boolean
+  /** Of all that decides what is built, whatever else of the source changes: an image that stays keeps its service as it is. */
+  inputs: readonly unknown[]
+}
+
+async function buildInput(
+  input: BuildInput,
+  project: Project,
+  name: string,
+  build: NonNullable<Service['build']>,
+): Promise<Wanted> {
+  const source = input.sourceDirectory ?? ''
+  const at = `services.${name}.build`
+  if (!build.context.startsWith('./')) throw notOffered(`${at}.context outside the source`)
+  if (build.network !== undefined && build.network !== 'default') throw notOffered(`${at}.network`)
+  const [hidden] = secretsIn(build.args)
+  if (hidden !== undefined)
+    throw new AppaloftError('secret-in-build-scope', {
+      phase: 'execute',
+      message: `${at}.args holds the secret ${hidden}, which everybody who has the image could read there.`,
+      details: { profileField: `environment.${hidden}`, service: name },
+      recoveryHint: `Hand it over in ${at}.secrets instead, and set environment.${hidden}.scope to build or both.`,
+    })
+  const context = join(source, safePath(build.context))
+  const dockerfile =
+    build.dockerfile_inline === undefined
+      ? { path: posix.normalize(build.dockerfile ?? 'Dockerfile') }
+      : {
+          text: build.dockerfile_inline,
+          ignore: await readFile(join(context, '.dockerignore'), 'utf8').catch(() => ''),
+        }
+  const secrets: Record<string, string> = {}
+  for (const { source: id, target } of build.secrets) {
+    const given = project.secrets[id]
+    const value =
+      given?.environment !== undefined
+        ? input.environment[given.environment]
+        : given?.file?.startsWith('./')
+          ? await readFile(join(source, safePath(given.file)), 'utf8')
+          : undefined
+    if (value === undefined)
+      throw new AppaloftError('secret-unavailable', {
+        phase: 'execute',
+        message: `${at}.secrets asks for ${id}, which the build is not given.`,
+        recoveryHint: `Set environment.${given?.environment ?? id} with the scope build or both.`,
+      })
+    secrets[target ?? id] = value
+  }
+  const inputs = [
+    build,
+    await contentDigest(context),
+    'path' in dockerfile ? await contentDigest(join(context, dockerfile.path ?? '')) : dockerfile,
+    digestsOf(build.secrets.map((one) => project.secrets[one.source]?.environment ?? one.source).sort(), input.plan),
+    Object.values(project.secrets).map((one) => one.file ?? null),
+  ]
+  return { context, dockerfile, target: build.target, args: build.args, secrets, noCache: build.no_cache, inputs }
+}
+
+/** The image of a service with files of the source in it. */
+async function withFiles(
+  parts: BuildParts,
+  input: BuildInput,
+  service: string,
+  base: ImageRecord,
+  copies: readonly Copy[],
+): Promise<Made> {
+  const source = input.sourceDirectory ?? ''
+  const literal = (path: string) => path.replaceAll(/[*?[\]\\]/g, '\\$&')
+  const text = [`FROM ${base.name}`, ...copies.map(({ from, to }) => `COPY ${json([literal(from), to])}`), ''].join(
+    '\n',
+  )
+  const made = await built(parts, input, {
+    context: source,
+    dockerfile: { text, ignore: '' },
+    args: {},
+    secrets: {},
+    inputs: [base.image, text, await Promise.all(copies.map(({ from }) => contentDigest(join(source, from))))],
+  }).catch((error: unknown) => {
+    throw naming(service, error)
+  })
+  // What it is made of goes with it.
+  return { ...made, record: { ...made.record, base } }
+}
+
+/** Builds, or finds what the same inputs gave before. */
+async function built(parts: BuildParts, input: BuildInput, wanted: Wanted): Promise<Made> {
+  const { engine, names, settings, host } = parts
+  const { resourceId, signal, token, plan } = input
+  const { inputs: parted, ...asked } = wanted
+  const inputs = createHash('sha256').update(JSON.stringify(parted)).digest('hex')
+  const noCache = input.noCache || wanted.noCache === true
+  const found = noCache ? undefined : await builtBefore(parts, resourceId, inputs, signal)
+  if (found !== undefined) return { record: found, cached: true }
+  const through = proxyVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+  const result = await buildx({
+    ...{ engine, host, cli: settings.cli, env: process.env, signal },
+    ...asked,
+    args: { ...Object.fromEntries(through), ...wanted.args },
+    labels: names.labels({ resourceId }, 'build', { [label.inputs]: inputs }),
+    noCache,
+    onEvent: logged(input),
+  })
+  signal.throwIfAborted()
+  if ('failed' in result) throw buildFailure(result.failed, plan, settings.cli)
+  await checkMark(engine, names, resourceId, token, signal)
+  const image = result.image
+  const word = `b-${inputs.slice(0, 24)}-${image.replace(/^sha256:/, '').slice(0, 12)}`
+  const { repo, tag, name } = names.image(resourceId, word)
+  await engine.tag(image, repo, tag, { signal })
+  return { record: { image, name }, cached: false }
+}
