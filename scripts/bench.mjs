@@ -3,6 +3,7 @@
 //   --only releases     only these, with commas between
 //   --trace             where a release's time goes, event by event
 import { parseArgs } from 'node:util'
+import { docker } from './bench/docker.mjs'
 import { engine } from './bench/engine.mjs'
 import { imports } from './bench/imports.mjs'
 import { observation } from './bench/observation.mjs'
@@ -10,7 +11,7 @@ import { planning } from './bench/planning.mjs'
 import { releases } from './bench/releases.mjs'
 import { store } from './bench/store.mjs'
 
-const benches = { releases, imports, store, engine, observation, planning }
+const benches = { releases, docker, imports, store, engine, observation, planning }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },

@@ -17,16 +17,16 @@ export async function repeat(runs, work) {
 }
 
 /** The answer, its body read; null where nobody listens. */
-const ask = (url) =>
+const ask = (url, headers) =>
   new Promise((resolve) => {
     http
-      .get(url, { agent: false }, (answer) => answer.resume().on('end', () => resolve(answer)))
+      .get(url, { agent: false, headers }, (answer) => answer.resume().on('end', () => resolve(answer)))
       .on('error', () => resolve(null))
   })
 
-export async function firstAnswer(url, fits = () => true) {
+export async function firstAnswer(url, fits = () => true, headers = {}) {
   for (const end = performance.now() + 30_000; performance.now() < end; ) {
-    const answer = await ask(url)
+    const answer = await ask(url, headers)
     if (answer && fits(answer)) return
     await new Promise((resolve) => setTimeout(resolve, 1))
   }

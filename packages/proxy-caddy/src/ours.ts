@@ -15,7 +15,7 @@ export interface Change {
   /** All entries of ours, from those that are there. Throws where that may not be. */
   entries(present: Entry[], read: Configuration): Entry[]
   /** Asked just before a write: throws where a newer holder came. */
-  allowed(): Promise<void>
+  allowed(): Promise<unknown>
   /** Where the markers are, as Caddy sees it. */
   root: string
   /** The configuration where it was read already. */

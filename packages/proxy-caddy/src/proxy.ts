@@ -75,6 +75,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
   const allowedBy = (resourceId: string, token: number) => async () => {
     const mark = await readMark(folderOf(resourceId))
     if (token < mark.token) throw fenced(resourceId, token, mark.token)
+    // What is written ranks under the mark that was compared: one that is raised after this ranks above it.
+    return mark.token
   }
 
   const generations = async (resourceId: string): Promise<string[]> =>
@@ -136,14 +138,12 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
         const allowed = allowedBy(resourceId, token)
-        await allowed()
         const { group } = settings
-        const read = await ours.read(callOptions)
+        const [mark, read] = await Promise.all([allowed(), ours.read(callOptions)])
         const entries = entriesOf(read, resourceId)
         const current = entries[0]?.generation ?? null
         const before = current === null ? null : await newest(generationOf({ resourceId, generation: current }))
         const state = stateOf(wanted, before)
-        const mark = (await readMark(folderOf(resourceId))).token
         refuseConflict(resourceId, wanted.routes, ours.entries(read), foreignHostnames(read.config, settings))
         const put = (generation: string) =>
           write({ folder: generationOf({ resourceId, generation }), group, rank: nextRank(mark, before), state })

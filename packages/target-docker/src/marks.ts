@@ -77,8 +77,9 @@ export async function raiseMark(
     await engine.removeVolume(name, { signal })
     throw fenced(token, all[0]?.token)
   }
-  await takeContainers(engine, names, resourceId, token, signal)
-  for (const former of all.slice(1)) await engine.removeVolume(former.name, { signal }).catch(() => undefined)
+  // From here on the claim alone is the mark.
+  const former = all.slice(1).map((one) => engine.removeVolume(one.name, { signal }).catch(() => undefined))
+  await Promise.all([takeContainers(engine, names, resourceId, token, signal), ...former])
 }
 
 /** From here on a former holder finds nothing under the names that it knows. */
@@ -89,14 +90,15 @@ async function takeContainers(
   token: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const {
-    Names: [slashed = ''],
-  } of await engine.containers(names.ofResource(resourceId), { signal })) {
-    const name = slashed.slice(1)
-    if (Number.isNaN(tokenOf(name)) || tokenOf(name) >= token) continue
-    await orNull(engine.rename(name, renamed(name, token), { signal })).catch((error: unknown) => {
-      // It is just being removed.
-      if (!(error instanceof EngineError) || error.status !== 409) throw error
-    })
-  }
+  const containers = await engine.containers(names.ofResource(resourceId), { signal })
+  const taken = containers
+    .map(({ Names: [slashed = ''] }) => slashed.slice(1))
+    .filter((name) => tokenOf(name) < token)
+    .map((name) =>
+      orNull(engine.rename(name, renamed(name, token), { signal })).catch((error: unknown) => {
+        // It is just being removed.
+        if (!(error instanceof EngineError) || error.status !== 409) throw error
+      }),
+    )
+  await Promise.all(taken)
 }

@@ -174,8 +174,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     run: (input, command) =>
       safely(input, async (engine) => {
-        await checkMark(engine, names, input.resourceId, input.token, input.signal)
         const parts = { engine, names, settings }
+        await checkMark(engine, names, input.resourceId, input.token, input.signal)
         const image = await imageOf(parts, input.release, input.signal)
         return await (isProject(input.release) ? runInProject : runCommand)(parts, input, image, command)
       }),
@@ -183,8 +183,11 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     start: (input) =>
       safely(input, async (engine) => {
         const parts = { engine, names, settings }
-        await checkMark(engine, names, input.resourceId, input.token, input.signal)
-        const image = await imageOf(parts, input.release, input.signal)
+        // Neither changes anything, and the mark is compared before what does.
+        const [image] = await Promise.all([
+          imageOf(parts, input.release, input.signal),
+          checkMark(engine, names, input.resourceId, input.token, input.signal),
+        ])
         await (isProject(input.release) ? startProject : startRelease)(parts, input, image)
       }),
 

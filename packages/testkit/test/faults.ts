@@ -37,18 +37,18 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   },
   'the health check is taken from the old release': {
     edits: {
-      'engine/phases/probe.ts': [
-        [
-          'attempt.target.reach(attempt.ref, port,',
-          'attempt.target.reach({ ...attempt.ref, ...attempt.record.previous }, port,',
-        ],
+      'engine/phases/health.ts': [
+        ['target.reach(ref, port,', 'target.reach({ ...ref, ...attempt.record.previous }, port,'],
       ],
     },
   },
   'the route check is skipped': {
     edits: {
       'engine/phases/verify.ts': [
-        ["    checkRoutes(attempt, release, 'route', 10_000),\n", '    Promise.resolve(),\n'],
+        [
+          "    checkRoutes(attempt, release, { name: 'route', patienceMs: 10_000, endpoint }),\n",
+          '    Promise.resolve(),\n',
+        ],
       ],
     },
   },
@@ -56,7 +56,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/phases/verify.ts': [
         [
-          "      await checkRoutes(attempt, release, 'access', 60_000)\n",
+          "      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000 })\n",
           "      record(attempt, 'access', { status: 'passed', attempts: 1, evidence: [] })\n",
         ],
       ],

@@ -4,12 +4,19 @@ import { resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
 import type { Attempt } from './attempt.js'
-import { holderGone, takeLease, watchOwnLease } from './fences.js'
+import { holderGone, type Marks, takeLease, watchOwnLease } from './fences.js'
 
 type Change = NonNullable<AcquireLease['with']>
 
-/** Takes the lease of resource and target for an attempt whose plan is ready. Answers with the older attempt that it replaced, if any. */
-export async function acquireResource(attempt: Attempt): Promise<DeploymentRecord | null> {
+interface Acquired {
+  /** The older attempt that it replaced, if any. */
+  loser: DeploymentRecord | null
+  /** As they were before it. */
+  marks: Marks
+}
+
+/** Takes the lease of resource and target for an attempt whose plan is ready. */
+export async function acquireResource(attempt: Attempt): Promise<Acquired> {
   const { runtime, target, record } = attempt
   const { store } = runtime
   const key = resourceLeaseKey(record.resourceId, target.key)
@@ -25,12 +32,14 @@ export async function acquireResource(attempt: Attempt): Promise<DeploymentRecor
       const rest = change === undefined ? {} : { with: change }
       const input = { expect: lease, deploymentId: attempt.id, ...rest }
       const taken = await takeLease(runtime, target, record.resourceId, input)
-      if (taken !== null) attempt.resourceLease = { key, token: taken.token }
-      return taken !== null
+      if (taken === null) return null
+      attempt.resourceLease = { key, token: taken.token }
+      return taken.marks
     }
     const free = lease === null || lease.holder === null || (other === null && holderGone(runtime, lease))
     if (free || other?.id === attempt.id || (other !== null && isTerminal(other.status))) {
-      if (await take()) return null
+      const marks = await take()
+      if (marks !== null) return { loser: null, marks }
       continue
     }
     if (other === null) {
@@ -45,7 +54,8 @@ export async function acquireResource(attempt: Attempt): Promise<DeploymentRecor
       continue
     }
     if (other.drain === 'running') {
-      if (await take(drainTakenOver(other, runtime.now(), attempt.id))) return null
+      const marks = await take(drainTakenOver(other, runtime.now(), attempt.id))
+      if (marks !== null) return { loser: null, marks }
       continue
     }
     if (runtime.concurrency === 'reject') {
@@ -57,11 +67,11 @@ export async function acquireResource(attempt: Attempt): Promise<DeploymentRecor
     }
     if (runtime.concurrency === 'supersede' && !isCommitted(other)) {
       const set = { supersededBy: attempt.id }
-      const taken = await take({ deploymentId: other.id, expectVersion: other.version, set }).catch((error) => {
-        if (hasCode(error, 'illegal-transition')) return false
+      const marks = await take({ deploymentId: other.id, expectVersion: other.version, set }).catch((error) => {
+        if (hasCode(error, 'illegal-transition')) return null
         throw error
       })
-      if (taken) return other
+      if (marks !== null) return { loser: other, marks }
       continue
     }
     if (!told) {

@@ -9,7 +9,7 @@ import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
 import { maintain } from './maintenance.js'
-import { tableOf, upstreamOf, usesProxy } from './routes.js'
+import { runningUpstreamOf, tableOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
 import { wasOn } from './was-on.js'
 
@@ -121,7 +121,7 @@ async function mendLive(
   }
   if (down) await target.restart(live, token)
   if (proxy === null || release === null || !usesProxy(release.plan) || !(misrouted || down)) return false
-  const upstream = await upstreamOf(runtime, target, live, release.plan.network.internalPort ?? 80, 10)
+  const upstream = await runningUpstreamOf(runtime, target, live, release.plan.network.internalPort ?? 80, 10)
   const rest = { live: upstream, staged: null, verify: null }
   await proxy.apply(resourceId, tableOf(release.plan, runtime.identity, rest), token)
   return true

@@ -174,12 +174,25 @@ export class Attempt {
 
   /** Intent before the effect; the result with the next boundary, since steps follow each other. */
   async step<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>, rest: Input = {}): Promise<T> {
-    this.lines.begin()
     await this.commit({
       ...rest,
       set: { ...rest.set, journal: { step, state: 'intended', data } },
       events: [...(rest.events ?? []), this.event({ type: 'step-started', phase, step, data })],
     })
+    return await this.within(phase, step, data, work)
+  }
+
+  /** A step that changes nothing: its begin is told with the next boundary too, or before its first wait, by `settle`. */
+  async look<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>): Promise<T> {
+    this.defer({
+      set: { journal: { step, state: 'intended', data } },
+      events: [this.event({ type: 'step-started', phase, step, data })],
+    })
+    return await this.within(phase, step, data, work)
+  }
+
+  private async within<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>): Promise<T> {
+    this.lines.begin()
     try {
       // What was held back of its output belongs before its end.
       const result = await work().finally(() => this.lines.end())

@@ -49,6 +49,17 @@ describe('a deployment', () => {
     expect(await scene.owned()).toEqual([])
   })
 
+  it('whose candidate has exited before it is routed fails with process-exited too, at once', async () => {
+    const { target } = scene
+    const start: typeof target.start = async (input) => {
+      await target.start(input)
+      while ((await target.inspect(input)).state !== 'exited') await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    const engine = scene.engine({ targets: [{ ...target, start }] })
+    const failed = await scene.deployed(engine, 'serve exit-after=0 exit-code=3')
+    expect(failed.failure).toMatchObject({ code: 'process-exited', phase: 'verify', step: 'health', exitCode: 3 })
+  })
+
   it('with a blocked plan fails before anything touches the target', async () => {
     const failed = await scene.deployed(scene.engine({ planners: [anyPlanner(blockedPlan)] }))
     expect(failed.status).toBe('failed')

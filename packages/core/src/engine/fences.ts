@@ -6,15 +6,26 @@ import { acquireLease } from './leases.js'
 import type { Runtime } from './runtime.js'
 
 /** The highest fence that target and proxy know. */
-async function marks(target: Target, resourceId: string): Promise<{ target: number; proxy: number }> {
+export interface Marks {
+  target: number
+  proxy: number
+}
+
+async function readMarks(target: Target, resourceId: string): Promise<Marks> {
   const [own, proxy] = await Promise.all([target.mark(resourceId), target.proxy?.mark(resourceId) ?? 0])
   return { target: own, proxy }
 }
 
-/** Raises the fences above every former holder, once an attempt, before any other effect. */
-export async function raiseFences(target: Target, resourceId: string, token: number, owner: string): Promise<void> {
+/** Raises the fences above every former holder, once an attempt, before any other effect. @param known as they were read for its lease */
+export async function raiseFences(
+  target: Target,
+  resourceId: string,
+  token: number,
+  owner: string,
+  known?: Marks,
+): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const present = await marks(target, resourceId)
+    const present = (tries === 0 ? known : undefined) ?? (await readMarks(target, resourceId))
     if (present.target > token || present.proxy > token) throw new AppaloftError('fenced')
     const raised = await Promise.allSettled([
       present.target < token ? target.fence(resourceId, token, { expected: present.target, owner }) : undefined,
@@ -34,17 +45,18 @@ export async function takeLease(
   target: Target,
   resourceId: string,
   input: { expect: Lease | null; deploymentId: string; with?: NonNullable<AcquireLease['with']> },
-): Promise<Lease | null> {
-  const present = await marks(target, resourceId)
+): Promise<(Lease & { marks: Marks }) | null> {
+  const marks = await readMarks(target, resourceId)
   const { expect, with: change } = input
-  return acquireLease(runtime, {
+  const taken = await acquireLease(runtime, {
     key: resourceLeaseKey(resourceId, target.key),
     holder: runtime.holder(input.deploymentId),
     expect,
-    minToken: Math.max(present.target, present.proxy) + 1,
+    minToken: Math.max(marks.target, marks.proxy) + 1,
     // Who is superseded lives and beats; of every other holder it was seen that it does not.
     ...(change === undefined ? { ...(expect?.holder ? { expectBeats: expect.beats } : {}) } : { with: change }),
   })
+  return taken === null ? null : { ...taken, marks }
 }
 
 const watched = new WeakMap<Runtime, Map<string, { token: number; beats: number; since: number }>>()

@@ -31,7 +31,7 @@ export function proxyOf(target: Target): Proxy {
   return target.proxy
 }
 
-/** Where a running release answers its proxy; waits until the target knows. */
+/** Where a release answers its proxy; waits until the target knows. Null: it has exited. */
 export async function upstreamOf(
   { clock }: Runtime,
   target: Target,
@@ -39,15 +39,23 @@ export async function upstreamOf(
   port: number,
   seconds: number,
   signal?: AbortSignal,
-): Promise<UpstreamSet> {
+): Promise<UpstreamSet | null> {
+  const options = signal === undefined ? {} : { signal }
   const end = clock.monotonic() + seconds * 1000
   for (;;) {
-    const { upstream } = await target.reach(ref, port, signal === undefined ? {} : { signal })
+    const { upstream } = await target.reach(ref, port, options)
     if (upstream.length > 0) return { deploymentId: ref.deploymentId, releaseId: ref.releaseId, addresses: upstream }
+    if ((await target.inspect(ref, options)).state === 'exited') return null
     if (clock.monotonic() > end)
       throw new AppaloftError('start-failed', { message: 'The target does not know where the release answers.' })
-    await clock.sleep(10, signal === undefined ? {} : { signal })
+    await clock.sleep(10, options)
   }
+}
+
+export async function runningUpstreamOf(...asked: Parameters<typeof upstreamOf>): Promise<UpstreamSet> {
+  const upstream = await upstreamOf(...asked)
+  if (upstream === null) throw new AppaloftError('start-failed', { message: 'The release has exited.' })
+  return upstream
 }
 
 /** What the proxy serves of the former release, whether it runs or not: a candidate is staged beside it. Null: nothing. */
@@ -67,7 +75,7 @@ export async function formerTable(attempt: Attempt): Promise<{ table: RouteTable
   const release = await runtime.store.getRelease(record.previous.releaseId)
   if (release === null || !usesProxy(release.plan)) return null
   const ref = { resourceId: record.resourceId, ...record.previous }
-  const live = await upstreamOf(runtime, target, ref, release.plan.network.internalPort ?? 80, 10)
+  const live = await runningUpstreamOf(runtime, target, ref, release.plan.network.internalPort ?? 80, 10)
   return { table: tableOf(release.plan, runtime.identity, { live, staged: null, verify: null }), plan: release.plan }
 }
 

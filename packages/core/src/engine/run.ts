@@ -50,14 +50,15 @@ async function forward(attempt: Attempt): Promise<void> {
   const opened = planned ? null : await detectAndPlan(attempt, startedAt)
   const { plan } = attempt.record
   if (plan === null) throw new AppaloftError('not-retryable')
-  const loser = await acquireResource(attempt)
+  const { loser, marks } = await acquireResource(attempt)
   const lease = attempt.resourceLease!
   const { token } = lease
   const { live: all } = await existingResource(runtime.store, record.resourceId)
   const live = all[target.key] ?? null
   const previous = live !== null && live.deploymentId !== record.id ? live : null
   const begun = entering(attempt, 'executing', 'execute')
-  await attempt.step('execute', 'fence', { token }, () => raiseFences(target, record.resourceId, token, record.id), {
+  const raise = () => raiseFences(target, record.resourceId, token, record.id, marks)
+  await attempt.step('execute', 'fence', { token }, raise, {
     set: { token, previous, startedAt: attempt.record.startedAt ?? startedAt, ...begun.set },
     events: begun.events,
   })
@@ -119,7 +120,7 @@ async function backward(attempt: Attempt, thrown: unknown): Promise<void> {
   if (isLost(error)) throw error
   await attempt.known()
   const blocked = thrown instanceof BlockedPlan && error === thrown ? thrown.reason : undefined
-  const present = attempt.record.currentPhase
+  const present = attempt.present.currentPhase
   const phase: Phase = blocked?.phase ?? present ?? error.phase ?? 'detect'
   const failure = failureOf(attempt, error, phase, blocked)
   attempt.settled = true

@@ -29,14 +29,16 @@ export interface BuildParts extends Parts {
 export async function build(parts: BuildParts, input: BuildInput): Promise<BuildResult> {
   const { engine, names } = parts
   const { plan, resourceId, signal, token } = input
-  await checkMark(engine, names, resourceId, token, signal)
   if (plan.artifact.kind === 'image') return await pullImage(parts, input, plan.artifact.image)
   const variables = variablesOf(input)
   const generated = dockerfileFor(plan, parts.settings, variables)
   const inputs = createHash('sha256')
     .update(JSON.stringify([input.inputsDigest, generated]))
     .digest('hex')
-  const found = input.noCache ? undefined : await builtBefore(parts, resourceId, inputs, signal)
+  const [found] = await Promise.all([
+    input.noCache ? undefined : builtBefore(parts, resourceId, inputs, signal),
+    checkMark(engine, names, resourceId, token, signal),
+  ])
   if (found !== undefined) return { artifact: found, cached: true }
   if (input.sourceDirectory === null)
     throw new AppaloftError('unsupported-runtime-target', { message: 'A source without files cannot be built.' })
@@ -147,8 +149,12 @@ export async function sweep({ engine, names }: Parts, resourceId: string, signal
 export async function pullImage(parts: BuildParts, input: BuildInput, reference: string): Promise<BuildResult> {
   const { engine, names, settings, host } = parts
   const { signal, resourceId, token, log } = input
-  await checkSpace(parts, signal)
-  const { image, digest, pulled } = await provide({ engine, settings, host, env: process.env, signal, log }, reference)
+  const mayFetch = async () => {
+    await checkMark(engine, names, resourceId, token, signal)
+    await checkSpace(parts, signal)
+  }
+  const place = { engine, settings, host, env: process.env, signal, log, mayFetch }
+  const { image, digest, pulled } = await provide(place, reference)
   await checkMark(engine, names, resourceId, token, signal)
   // A name of ours keeps it, when the registry's tag moves on to another.
   const { repo, tag, name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)

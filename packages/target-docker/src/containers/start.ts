@@ -69,12 +69,15 @@ async function startOne(parts: Parts, input: ReleaseInput, what: Omit<Making, 'p
       throw notStarted(error, plan, toFirst(what))
     })
     try {
-      return await startNamed(parts, input, name)
+      await startNamed(parts, input, name)
     } catch (error) {
       const direct = plan.network.exposure === 'direct-port'
       if (!isPortTaken(error) || direct || tries >= portTries) throw notStarted(error, plan, toFirst(what))
       await parts.engine.remove(name, { signal: input.signal })
+      continue
     }
+    // Looked for in what runs: to look into one that does not is to mount its files each time.
+    return await mustHold(parts, input, name, what)
   }
 }
 
@@ -109,7 +112,6 @@ async function make({ engine, names, settings }: Parts, input: ReleaseInput, wha
     // Only now: a holder that raises the fence after this renames what was made, and the start finds nothing.
     await checkMark(engine, names, resourceId, token, signal)
     await what.shaped?.made(name)
-    await mustHold(engine, name, what)
     const files = Object.entries(secretFiles(settings, input))
     if (files.length > 0) {
       const uid = Number(
@@ -130,7 +132,12 @@ async function make({ engine, names, settings }: Parts, input: ReleaseInput, wha
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** An init hides from the engine that its program does not exist: the release would start, and end at once. */
-async function mustHold(engine: Engine, name: string, { image, command, role }: What): Promise<void> {
+async function mustHold(
+  { engine, names }: Parts,
+  { resourceId, token, signal }: ReleaseInput,
+  name: string,
+  { image, command, role }: Omit<What, 'published'>,
+): Promise<void> {
   const first = toFirst({ image, command })
   const path = image.Config.Env.find((one) => one.startsWith('PATH='))?.slice(5) ?? defaultPath
   const places = first.includes('/')
@@ -139,8 +146,9 @@ async function mustHold(engine: Engine, name: string, { image, command, role }: 
       : []
     : path.split(':').map((folder) => `${folder}/${first}`)
   if (places.length === 0) return
-  const found = await Promise.all(places.map((place) => engine.holds(name, place)))
-  if (found.includes(true)) return
+  for (const place of places) if (await engine.holds(name, place, { signal })) return
+  // Nothing is found either where a newer holder has renamed it.
+  await checkMark(engine, names, resourceId, token, signal)
   const field = role === 'command' ? 'runtime.releaseCommand' : 'runtime.startCommand'
   throw new AppaloftError('start-failed', {
     message: `The image holds no program ${first}.`,
@@ -179,6 +187,7 @@ export async function runCommand(
     }
     const what = { image, command, role: 'command' as const, index: 0, published: new Map<number, number>(), shaped }
     const started = await make(parts, input, what).catch(refused)
+    await mustHold(parts, input, started, what)
     await startNamed(parts, input, started).catch(refused)
     const output = await engine.logs(started, { follow: true }, { signal })
     await readFrames(output, (line) => {

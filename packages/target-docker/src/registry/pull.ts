@@ -20,6 +20,8 @@ export interface PullPlace {
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
   log(line: LogLine): void
+  /** Waited for before anything is fetched; refuses where that may not be. What is asked before changes nothing. */
+  mayFetch(): Promise<void>
 }
 
 export interface Pulled {
@@ -35,8 +37,8 @@ export async function provide(place: PullPlace, text: string): Promise<Pulled> {
   const reference = parseImageReference(text)
   if (isImageReferenceFault(reference)) throw new AppaloftError('image-reference-invalid', { message: reference.fault })
   const { engine, settings, signal } = place
-  const present = await engine.image(reference.canonical, { signal })
   const { pull } = settings
+  const present = await engine.image(reference.canonical, { signal })
   const asks = pull === 'always' || (pull === 'newer' && reference.digest === undefined)
   if (present !== null && !asks) return { image: present, ...digestOf(present, reference), pulled: false }
   if (pull === 'never')
@@ -71,6 +73,7 @@ async function fetched(place: PullPlace, reference: ImageReference): Promise<Pul
   const name = `${registry}/${reference.repository}@${digest}`
   const there = await engine.image(name, { signal })
   if (there !== null) return { image: there, digest: name, pulled: false }
+  await place.mayFetch()
   log({ stream: 'stdout', text: `Pulling ${name}` })
   await pulling(engine, name, headers, reference, signal)
   const image = await engine.image(name, { signal })

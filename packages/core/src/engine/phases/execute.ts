@@ -185,9 +185,14 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
   await attempt.step('execute', 'route', { releaseId: release.id }, async () => {
     const { startSeconds } = plan.timeouts
     const port = plan.network.internalPort ?? 80
-    const staged = await upstreamOf(runtime, target, attempt.ref, port, startSeconds, attempt.signal)
-    const former = plan.overlap ? await servedTable(attempt) : null
-    const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
+    const [staged, former, token] = await Promise.all([
+      upstreamOf(runtime, target, attempt.ref, port, startSeconds, attempt.signal),
+      plan.overlap ? servedTable(attempt) : null,
+      verifyToken(runtime, attempt.ref),
+    ])
+    // Nothing to lead anybody to: the checks tell how it ended.
+    if (staged === null) return
+    const verify = { token, deploymentId: attempt.id }
     // Hostnames may change with the release: until promotion the former routes stay as they are, and new ones lead nowhere without the token.
     const table = tableOf(plan, runtime.identity, { live: former?.live ?? null, staged, verify })
     const kept = (former?.routes ?? []).filter(

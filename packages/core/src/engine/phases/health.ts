@@ -1,3 +1,4 @@
+import type { Address } from '../../spec/proxy.js'
 import { reason } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { RunningState } from '../../spec/target.js'
@@ -6,12 +7,14 @@ import { exitSign } from './exit-signs.js'
 import { fail, record, runtimeLogs, seen } from './observed.js'
 import { type Outcome, probe } from './probe.js'
 
-/** A process that was just started is asked often; one that takes its time, a little less. */
-const eagerMs = 10
+/** A process that was just started is asked often; one that takes its time, a little less: by how long it has taken so far. */
+const soonestMs = 5
 const startPeriodMs = 50
-const eagerForMs = 1500
+const pauseOf = (elapsedMs: number) => Math.min(startPeriodMs, Math.max(soonestMs, elapsedMs / 20))
 /** Between two probes an exit is looked for so often. */
 const exitMs = 100
+/** While it is asked in short intervals, its process is looked at so often: that is work for the machine on which it starts. */
+const lookMs = 40
 
 /** process and health, together: an exit ends the wait at once. */
 export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Promise<void> {
@@ -24,12 +27,18 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Pro
   let attempts = 0
   let counted = 0
   let processTold = false
+  let seenAt = Number.NEGATIVE_INFINITY
+  let [state, addresses]: Look = [{ state: 'unknown', instances: [] }, []]
   for (;;) {
     signal.throwIfAborted()
     attempts++
     const inPeriod = clock.monotonic() - began < health.startPeriodSeconds * 1000
-    const state = await inspected(attempt, attempts)
-    const running = state.state === 'running'
+    const often = inPeriod && health.enabled && processTold && addresses.length > 0
+    if (!often || clock.monotonic() - seenAt >= lookMs) {
+      seenAt = clock.monotonic()
+      ;[state, addresses] = await look(attempt, release, port, attempts)
+    }
+    let running = state.state === 'running'
     if (running && !processTold) {
       processTold = true
       const evidence = state.instances.map((one) => seen('pid', one.pid ?? one.id, 'process'))
@@ -43,11 +52,12 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Pro
       }
       if (!running && clock.monotonic() - began > plan.timeouts.startSeconds * 1000)
         fail(attempt, 'process', 'start-failed', 'The process was not seen running.', attempts, [])
-      await attempt.settle()
-      await runtime.pause(exitMs, signal)
+      await Promise.all([attempt.settle(), runtime.pause(exitMs, signal)])
       continue
     }
-    const outcome = await probe(attempt, release, port)
+    const outcome = await probe(attempt, release, addresses)
+    // Where the process is gone, somebody else may answer on its port.
+    if (outcome.ok) running = (await inspected(attempt, attempts)).state === 'running'
     if (outcome.ok && running) {
       record(attempt, 'health', { status: 'passed', attempts, evidence: outcome.evidence })
       return await warnOfDefault(attempt, release, outcome)
@@ -56,10 +66,25 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Pro
       counted++
       await giveUp(attempt, { outcome, state, port, attempts, last: counted >= health.retries })
     }
-    await attempt.settle()
-    if (inPeriod) await runtime.pause(clock.monotonic() - began < eagerForMs ? eagerMs : startPeriodMs, signal)
-    else await pauseUnlessExited(attempt, health.intervalSeconds * 1000, attempts)
+    if (inPeriod) await Promise.all([attempt.settle(), runtime.pause(pauseOf(clock.monotonic() - began), signal)])
+    else {
+      await attempt.settle()
+      await pauseUnlessExited(attempt, health.intervalSeconds * 1000, attempts)
+    }
   }
+}
+
+type Look = [RunningState, readonly Address[]]
+
+/** How it runs and where it answers; fails where it does not run. */
+async function look(attempt: Attempt, { plan }: ReleaseRecord, port: number, attempts: number): Promise<Look> {
+  const { target, ref, signal } = attempt
+  const { enabled, type } = plan.health
+  const reached = enabled && type !== 'command' ? target.reach(ref, port, { signal }) : null
+  // Waited for below.
+  reached?.catch(() => undefined)
+  const state = await inspected(attempt, attempts)
+  return [state, (await reached)?.probe ?? []]
 }
 
 /** How it runs; fails where it does not. */

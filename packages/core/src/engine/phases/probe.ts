@@ -22,8 +22,8 @@ export type Outcome = {
   sign?: AnswerSign | null
 }
 
-/** All instances answer as the health policy says, or the first that does not tells why. */
-export async function probe(attempt: Attempt, release: ReleaseRecord, port: number): Promise<Outcome> {
+/** All instances answer as the health policy says, or the first that does not tells why. @param addresses where they answer */
+export async function probe(attempt: Attempt, release: ReleaseRecord, addresses: readonly Address[]): Promise<Outcome> {
   const { health } = release.plan
   const timeoutMs = health.timeoutSeconds * 1000
   if (health.type === 'command') {
@@ -59,7 +59,6 @@ export async function probe(attempt: Attempt, release: ReleaseRecord, port: numb
           }),
     }
   }
-  const { probe: addresses } = await attempt.target.reach(attempt.ref, port, { signal: attempt.signal })
   if (addresses.length === 0)
     return {
       ok: false,

@@ -1,20 +1,24 @@
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
-import { proxyOf, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
+import { proxyOf, runningUpstreamOf, tableOf, usesProxy, verifyToken } from '../routes.js'
 
 /** Live traffic moves in one atomic change of the proxy; the record follows it. */
 export async function promote(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   const { runtime, target, signal } = attempt
   const data = { releaseId: release.id }
   signal.throwIfAborted()
+  const port = release.plan.network.internalPort ?? 80
+  const reached = usesProxy(release.plan) ? runningUpstreamOf(runtime, target, attempt.ref, port, 10, signal) : null
+  // Waited for below.
+  reached?.catch(() => undefined)
   await attempt.commit({
     set: { promotion: 'intended', journal: { step: 'promote', state: 'intended', data } },
     events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'promote', data })],
   })
   signal.throwIfAborted()
   attempt.settled = true // from here on a cancel is refused: already promoted
-  if (usesProxy(release.plan)) {
-    const live = await upstreamOf(runtime, target, attempt.ref, release.plan.network.internalPort ?? 80, 10, signal)
+  if (reached !== null) {
+    const live = await reached
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
     await proxyOf(target).apply(
       attempt.record.resourceId,

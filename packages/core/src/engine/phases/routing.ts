@@ -13,15 +13,20 @@ import { fail, record, seen } from './observed.js'
 const reasonOf = (error: unknown): string =>
   (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
 
+type Endpoint = ReturnType<typeof endpointOf>
+
+export const endpointOf = ({ runtime, target, record }: Attempt) =>
+  within(runtime.clock, 5000, (signal) => proxyOf(target).endpoint(record.resourceId, { signal }))
+
 /** Asks a route as users do, but with the token and without DNS. */
 export async function askRoute(
   attempt: Attempt,
   hostname: string | null,
   path: string,
+  endpoint: Endpoint = endpointOf(attempt),
 ): Promise<{ status: number; identity: string | undefined; location: string | undefined }> {
-  const { clock, prober } = attempt.runtime
-  const proxy = proxyOf(attempt.target)
-  const { address } = await within(clock, 5000, (signal) => proxy.endpoint(attempt.record.resourceId, { signal }))
+  const { prober } = attempt.runtime
+  const { address } = await endpoint
   const host =
     hostname === null
       ? address.kind === 'tcp'
@@ -69,11 +74,17 @@ function objection(
   return null
 }
 
+interface Asking {
+  name: 'route' | 'access'
+  patienceMs: number
+  /** Where the proxy was asked for it already: taken for the first try. */
+  endpoint?: Endpoint | undefined
+}
+
 export async function checkRoutes(
   attempt: Attempt,
   release: ReleaseRecord,
-  name: 'route' | 'access',
-  patienceMs: number,
+  { name, patienceMs, endpoint }: Asking,
 ): Promise<void> {
   const { access } = release.plan
   const { clock, pause } = attempt.runtime
@@ -86,7 +97,7 @@ export async function checkRoutes(
       if (name === 'route') attempt.signal.throwIfAborted()
       const at = `${hostname ?? 'own port'}${access.pathPrefix}`
       try {
-        const answer = await askRoute(attempt, hostname, access.pathPrefix)
+        const answer = await askRoute(attempt, hostname, access.pathPrefix, attempts === 1 ? endpoint : undefined)
         const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
         if (wrong === null) evidence.push(fact)
@@ -113,7 +124,7 @@ export async function checkRoutes(
           )
         }
       }
-      await pause(attempts < 10 ? 10 : 100)
+      await Promise.all([attempt.settle(), pause(attempts < 10 ? 10 : 100)])
     }
   }
   record(attempt, name, { status: 'passed', attempts, evidence })

@@ -3,19 +3,22 @@ import type { Attempt } from '../attempt.js'
 import { accessUrls, usesProxy } from '../routes.js'
 import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
-import { askPublicly, checkHostPort, checkRoutes } from './routing.js'
+import { askPublicly, checkHostPort, checkRoutes, endpointOf } from './routing.js'
 
 /** The process, health and route checks: what a candidate must pass before users meet it. */
 export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord): Promise<void> {
-  await attempt.step('verify', 'health', { releaseId: release.id }, () => checkHealth(attempt, release))
+  const endpoint = usesProxy(release.plan) ? endpointOf(attempt) : undefined
+  // Waited for below.
+  endpoint?.catch(() => undefined)
+  await attempt.look('verify', 'health', { releaseId: release.id }, () => checkHealth(attempt, release))
   if (!usesProxy(release.plan))
     return record(attempt, 'route', {
       status: 'skipped',
       attempts: 0,
       evidence: [seen('network.exposure', release.plan.network.exposure, 'profile')],
     })
-  await attempt.step('verify', 'verify-route', { releaseId: release.id }, () =>
-    checkRoutes(attempt, release, 'route', 10_000),
+  await attempt.look('verify', 'verify-route', { releaseId: release.id }, () =>
+    checkRoutes(attempt, release, { name: 'route', patienceMs: 10_000, endpoint }),
   )
 }
 
@@ -31,7 +34,7 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Pro
   await attempt.step('verify', 'access', { releaseId: release.id }, async () => {
     if (plan.network.exposure === 'direct-port') await checkHostPort(attempt, release)
     else {
-      await checkRoutes(attempt, release, 'access', 60_000)
+      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000 })
       await askPublicly(attempt, release)
     }
   })
