@@ -224,17 +224,6 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     },
     rare: true,
   },
-  'the former routes are left with the former address': {
-    edits: {
-      'engine/phases/rollback.ts': [
-        [
-          '      await target.proxy.apply(record.resourceId, former.table, attempt.token)\n',
-          '      if (ours || moved) await target.proxy.apply(record.resourceId, former.table, attempt.token)\n',
-        ],
-      ],
-    },
-    rare: true,
-  },
   'a rollback goes on where the fence could not be raised': {
     edits: {
       'engine/phases/rollback.ts': [

@@ -139,6 +139,27 @@ describe('a deployment', () => {
     expect((await visit(first.accessUrls[0]!)).deployment).toBe(second.id)
   })
 
+  it('that fails leads to a former release that had died, and was started again elsewhere', async () => {
+    const engine = scene.engine()
+    const first = await scene.deployed(engine)
+    const { probe } = await scene.target.reach(
+      { resourceId: 'res_shop', deploymentId: first.id, releaseId: first.release?.id ?? '' },
+      3000,
+    )
+    const port = probe[0]?.kind === 'tcp' ? probe[0].port : 0
+    scene.world.crash(first.id)
+    const stranger = createServer((socket) => socket.destroy())
+    await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve))
+    try {
+      const failed = await scene.deployed(engine, 'serve', { runtime: { buildCommand: 'run fail' } })
+      expect(failed.failure?.phase).toBe('execute')
+      expect(failed.rollback).toMatchObject({ outcome: 'restored' })
+      expect(await visit(first.accessUrls[0]!)).toEqual({ status: 200, deployment: first.id })
+    } finally {
+      await new Promise((resolve) => stranger.close(resolve))
+    }
+  })
+
   it('without a health check does not take an error of the proxy for an answer of the release', async () => {
     const failed = await scene.deployed(scene.engine({ clock: hurried(20) }), 'serve listen=never', {
       health: { enabled: false },

@@ -45,11 +45,9 @@ export class FakeApp {
     if (listens) {
       const server = this.#createServer()
       const { network } = this.input.release.plan
-      const wanted = network.exposure === 'direct-port' ? (network.hostPort ?? 0) : this.#formerPort
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(wanted, '127.0.0.1', resolve)
-      })
+      if (network.exposure === 'direct-port') await listening(server, network.hostPort ?? 0)
+      // Somebody else may have its former port by now.
+      else await listening(server, this.#formerPort).catch(() => listening(server, 0))
       const { port } = server.address() as AddressInfo
       this.#formerPort = port
       if (this.script.listenAfter !== null && this.script.listenAfter > 0) {
@@ -166,3 +164,12 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return port
 }
+
+const listening = (server: Server, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })

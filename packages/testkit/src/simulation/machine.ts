@@ -93,7 +93,7 @@ export class Machine {
       plan: release.plan,
       behaviour,
       state: 'exited',
-      host: own ? `10.0.0.${this.#nextHost++}` : '127.0.0.1',
+      host: own ? this.#address() : '127.0.0.1',
       port: own
         ? (network.internalPort ?? 80)
         : this.#port(network.exposure === 'direct-port' ? network.hostPort : undefined),
@@ -113,8 +113,9 @@ export class Machine {
     if (thing === undefined)
       throw new AppaloftError('start-failed', { message: 'There is no such release to start again.' })
     if (thing.state === 'running') return
-    if (this.simulation.setup.network === 'shared' && this.at(thing.host, thing.port) !== undefined) {
-      if (thing.plan.network.exposure !== 'direct-port') thing.port = this.#port(undefined)
+    if (thing.plan.network.exposure !== 'direct-port') {
+      if (this.simulation.setup.network === 'own') thing.host = this.#address()
+      else if (this.at(thing.host, thing.port) !== undefined) thing.port = this.#port(undefined)
     }
     this.#run(thing)
     if (!thing.behaviour.returns) this.#end(thing, 1)
@@ -154,6 +155,11 @@ export class Machine {
     thing.endedItself = true
     thing.exitCode = exitCode
     this.stop(thing)
+  }
+
+  /** Also for what is started again: a network of one's own gives it the next free one. */
+  #address(): string {
+    return `10.0.0.${this.#nextHost++}`
   }
 
   #port(given: number | undefined): number {
