@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { mountDisk } from './disk.mjs'
 import { claimNetwork, releaseNetwork } from './network.mjs'
 import { partsEnvironment } from './parts.mjs'
 import { attempt, identify, isAlive, until } from './shell.mjs'
@@ -35,14 +36,16 @@ const writeNote = (folder, change) => {
 
 /**
  * Starts a Docker Engine of the tests' own, on a socket in a folder of its own. It ends when this process does, however that happens.
- * @param {{ parts: string, dockerd?: string[] }} options `dockerd`: further arguments, such as `--live-restore`
+ * @param {{ parts: string, dockerd?: string[], diskMiB?: number }} options `dockerd`: further arguments, such as `--live-restore`; `diskMiB`: its
+ * images, containers and volumes have a disk of that size for themselves
  */
-export async function startEngine({ parts, dockerd = [] }) {
+export async function startEngine({ parts, dockerd = [], diskMiB }) {
   const folder = mkdtempSync(join(tmpdir(), prefix))
   writeNote(folder, { parts, owner: identify(process.pid) })
   const guard = watch(folder)
   const env = { ...process.env, ...partsEnvironment(parts) }
   try {
+    if (diskMiB !== undefined) await mountDisk(join(folder, 'data'), diskMiB, env)
     const network = await claimNetwork(env, (change) => writeNote(folder, change))
     const args = [
       ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '--pidfile', join(folder, 'pid')],

@@ -1,16 +1,12 @@
 import { join } from 'node:path'
-import { createAppaloft } from '@appaloft/core'
 import type { Store } from '@appaloft/core/spec'
-import { node } from '@appaloft/planner-node'
-import { embedded } from '@appaloft/proxy-embedded'
 import { sqlite } from '@appaloft/store-sqlite'
-import { process as processes } from '@appaloft/target-process'
-import type { Definition } from './live.js'
+import { type Composition, compose, type Definition } from './live.js'
 
-// A whole engine in a process of its own, which kills itself: `node dying-engine.js STATEDIR DEFINITION MOMENT`.
+// A whole engine in a process of its own, which kills itself: `node dying-engine.js STATEDIR DEFINITION MOMENT COMPOSITION`.
 //   before:7  right before the seventh durable write    after:7  right after it    ms:300  after so many milliseconds
 //   never     goes to its end and prints how many there were
-const [stateDir = '', definition = '', moment = 'never'] = process.argv.slice(2)
+const [stateDir = '', definition = '', moment = 'never', on = 'process'] = process.argv.slice(2)
 const [when, number] = moment.split(':')
 const die = () => process.kill(process.pid, 'SIGKILL')
 let writes = 0
@@ -35,12 +31,7 @@ const watched: Store = {
 }
 if (when === 'ms') setTimeout(die, Number(number))
 
-const appaloft = createAppaloft({
-  stateDir,
-  store: watched,
-  targets: [processes({ proxy: embedded() })],
-  planners: [node()],
-})
+const { appaloft } = compose(stateDir, on as Composition, watched)
 const handle = await appaloft.deployments.create({ resource: JSON.parse(definition) as Definition })
 await handle.done
 await appaloft.close()

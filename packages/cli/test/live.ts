@@ -2,21 +2,39 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { createAppaloft } from '@appaloft/core'
-import type { Deployment, DeployRequest } from '@appaloft/core/spec'
+import type { Deployment, DeployRequest, Store } from '@appaloft/core/spec'
 import { node } from '@appaloft/planner-node'
 import { staticSite } from '@appaloft/planner-static'
 import { embedded } from '@appaloft/proxy-embedded'
 import { sqlite } from '@appaloft/store-sqlite'
-import { process as processes, shutdown } from '@appaloft/target-process'
+import { docker } from '@appaloft/target-docker'
+import { keptProxy, process as processes, shutdown } from '@appaloft/target-process'
 
 export type Definition = Extract<DeployRequest, { resource: unknown }>['resource']
 
+/** Local processes, or containers under a scope of a Docker Engine. */
+export type Composition = 'process' | `docker:${string}`
+
 /** The engine on a state folder, composed as the program composes it. */
-export function compose(stateDir: string) {
-  const target = processes({ proxy: embedded() })
-  const store = sqlite({ path: join(stateDir, 'appaloft.db') })
-  const appaloft = createAppaloft({ stateDir, store, targets: [target], planners: [node(), staticSite()] })
+export function compose(stateDir: string, on: Composition = 'process', store?: Store) {
+  const proxy = embedded()
+  const scope = on.split(':')[1]
+  const target =
+    scope === undefined
+      ? processes({ proxy })
+      : docker({
+          ...{ scope, proxy, proxyContext: keptProxy },
+          cli: process.env.APPALOFT_TEST_DOCKER ?? 'docker',
+          baseImage: ({ version }) => `node:${version.split('.')[0]}-slim`,
+        })
+  const appaloft = createAppaloft({
+    stateDir,
+    store: store ?? sqlite({ path: join(stateDir, 'appaloft.db') }),
+    targets: [target],
+    planners: [node(), staticSite()],
+  })
   return { target, appaloft }
 }
 

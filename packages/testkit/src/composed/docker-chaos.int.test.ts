@@ -1,153 +1,124 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { createAppaloft, type Deployment } from '@appaloft/core'
-import { dockerfile } from '@appaloft/planner-dockerfile'
-import { embedded } from '@appaloft/proxy-embedded'
-import { sqlite } from '@appaloft/store-sqlite'
-import { docker } from '@appaloft/target-docker'
-import { keptProxy, shutdown } from '@appaloft/target-process'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Deployment } from '@appaloft/core'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ChaosScene, needsOwn, type OwnEngine, ownEngine, parts } from '../../test/chaos/scene.js'
 
 // A Docker Engine that dies under a deployment: one of the test's own, never the one that is here.
 
-const parts = process.env.APPALOFT_TEST_PARTS
-const cli = process.env.APPALOFT_TEST_DOCKER ?? 'docker'
-const base = `node:${process.versions.node.split('.')[0]}-slim`
+const soak = process.env.APPALOFT_SOAK === '1'
+let engine: OwnEngine | undefined
+let scene: ChaosScene
 
-interface OwnEngine {
-  host: string
-  start(): Promise<void>
-  stop(signal?: string): Promise<void>
-  close(): Promise<void>
+async function open(dockerd: readonly string[] = []): Promise<OwnEngine> {
+  engine = await ownEngine({ dockerd })
+  scene = await ChaosScene.open(engine)
+  return engine
 }
-
-let folder = ''
-let engine: OwnEngine
-let appaloft: ReturnType<typeof createAppaloft>
-
-async function open(dockerd: string[]): Promise<void> {
-  const program = new URL('../../../../scripts/engines/engine.mjs', import.meta.url).href
-  const { startEngine } = (await import(program)) as { startEngine(options: object): Promise<OwnEngine> }
-  engine = await startEngine({ parts, dockerd })
-  execFileSync('/bin/sh', ['-c', '"$0" save "$1" | "$0" --host "$2" load', cli, base, engine.host], { stdio: 'ignore' })
-  const target = docker({ cli, host: engine.host, proxy: embedded(), proxyContext: keptProxy })
-  appaloft = createAppaloft({
-    store: sqlite({ path: join(folder, 'state/appaloft.db') }),
-    stateDir: join(folder, 'state'),
-    planners: [dockerfile()],
-    targets: [target],
-  })
-}
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'appaloft-chaos-'))
-  await mkdir(join(folder, 'app'))
-})
 afterEach(async () => {
-  await appaloft?.close()
-  await shutdown(join(folder, 'state'), { force: true })
+  await scene?.close()
   await engine?.close()
-  await rm(folder, { recursive: true, force: true })
 })
 
-/** @param slow what takes its time: the build, or the release until it answers */
-async function begin(text: string, slow?: 'build' | 'boot') {
-  const server = `require('http').createServer((q, a) => a.end('${text}')).listen(3000); process.on('SIGTERM', () => process.exit(0))`
-  const boot = slow === 'boot' ? `setTimeout(() => { ${server} }, 60000)` : server
-  await writeFile(join(folder, 'app/server.js'), boot)
-  const build = slow === 'build' ? 'RUN echo building && sleep 60\n' : ''
-  await writeFile(
-    join(folder, 'app/Dockerfile'),
-    `FROM ${base}\nCOPY server.js /srv/\n${build}EXPOSE 3000\nCMD ["node", "/srv/server.js"]\n`,
-  )
-  return await appaloft.deployments.create({
-    resource: {
-      id: 'res_web',
-      source: { kind: 'local-folder', path: join(folder, 'app') },
-      network: { drainSeconds: 1 },
-      health: { startPeriodSeconds: 60 },
+const succeeded = async (text: string): Promise<Deployment> => {
+  const deployment = await scene.deploy({ text })
+  expect(deployment).toMatchObject({ status: 'succeeded' })
+  return deployment
+}
+
+const ways = [
+  ['without live-restore', [], 'SIGTERM'],
+  ['with live-restore', ['--live-restore'], 'SIGTERM'],
+  ['by a crash', [], 'SIGKILL'],
+  ['by a crash with live-restore', ['--live-restore'], 'SIGKILL'],
+] as const
+
+describe.skipIf(parts === undefined)(`an engine that dies (${needsOwn})`, () => {
+  it.each(soak ? ways : ways.slice(0, 3))(
+    'stopped and started %s, the live release answers where it did',
+    async (_, dockerd, signal) => {
+      const own = await open(dockerd)
+      await succeeded('first')
+      await own.stop(signal)
+      if (dockerd.length > 0 && signal === 'SIGTERM') expect(containersLive()).toBe(true)
+      await own.start()
+      // After a crash the engine ends what it finds running and starts none of it again, whatever its restart policy.
+      if (signal === 'SIGKILL') await scene.appaloft.reconcile()
+      expect(await scene.served()).toBe('first')
+      const second = await succeeded('second')
+      expect(await scene.served()).toBe('second')
+      expect(scene.containers()).toEqual([`running ${second.id}`])
     },
-  })
-}
+    180_000,
+  )
 
-async function served(view: Deployment): Promise<string> {
-  const [url = ''] = view.accessUrls
-  const end = performance.now() + 30_000
-  for (;;) {
-    const body = await fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
-      (answer) => (answer.ok ? answer.text() : null),
-      () => null,
-    )
-    if (body !== null || performance.now() > end) return body ?? 'nobody answers'
-    await sleep(100)
-  }
-}
+  it.each(['build', 'boot'] as const)(
+    'killed in the middle of a slow %s: a truthful end, and the old release serves',
+    async (slow) => {
+      const own = await open()
+      await succeeded('first')
+      const attempt = await scene.begin({ text: 'second', slow })
+      for await (const envelope of attempt.events()) {
+        if (envelope.kind !== 'event') continue
+        const { type, step, phase, message } = envelope.event
+        const there =
+          slow === 'build' ? type === 'log' && message === 'building' : type === 'phase-started' && phase === 'verify'
+        if (there || (type === 'deployment-finished' && step === undefined)) break
+      }
+      await own.stop('SIGKILL')
+      const second = await attempt.done
+      expect(second.status).toBe('failed')
+      expect(second.failure?.code).toBe('runtime-backend-unavailable')
+      await own.start()
+      await scene.appaloft.reconcile()
+      expect(await scene.served()).toBe('first')
+      const third = await succeeded('third')
+      expect(await scene.served()).toBe('third')
+      expect(scene.containers()).toEqual([`running ${third.id}`])
+    },
+    180_000,
+  )
 
-const containers = () =>
-  execFileSync(cli, ['--host', engine.host, 'ps', '--all', '--format', '{{.State}}'], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-
-describe.skipIf(parts === undefined)(
-  'an engine that dies (needs one of the tests’ own: node scripts/engines.mjs)',
-  () => {
-    it.each([
-      ['without live-restore', [], 'SIGTERM'],
-      ['with live-restore', ['--live-restore'], 'SIGTERM'],
-      ['by a crash', [], 'SIGKILL'],
-    ] as const)(
-      'stopped and started %s, the live release answers where it did',
-      async (_, dockerd, signal) => {
-        await open([...dockerd])
-        const first = await (await begin('first')).done
-        expect(first).toMatchObject({ status: 'succeeded' })
-        await engine.stop(signal)
-        if (dockerd.length > 0 && signal === 'SIGTERM') expect(containersLive()).toBe(true)
-        await engine.start()
-        // After a crash the engine ends what it finds running and starts none of it again, whatever its restart policy.
-        if (signal === 'SIGKILL') await appaloft.reconcile()
-        expect(await served(first)).toBe('first')
-        const second = await (await begin('second')).done
-        expect(second).toMatchObject({ status: 'succeeded' })
-        expect(await served(second)).toBe('second')
-        expect(containers()).toEqual(['running'])
-      },
-      180_000,
-    )
-
-    it.each(['build', 'boot'] as const)(
-      'killed in the middle of a slow %s: a truthful end, and the old release serves',
-      async (slow) => {
-        await open([])
-        const first = await (await begin('first')).done
-        expect(first).toMatchObject({ status: 'succeeded' })
-        const attempt = await begin('second', slow)
-        for await (const envelope of attempt.events()) {
-          if (envelope.kind !== 'event') continue
-          const { type, step, phase, message } = envelope.event
-          const there =
-            slow === 'build' ? type === 'log' && message === 'building' : type === 'phase-started' && phase === 'verify'
-          if (there || (type === 'deployment-finished' && step === undefined)) break
-        }
-        await engine.stop('SIGKILL')
-        const second = await attempt.done
-        expect(second.status).toBe('failed')
-        expect(second.failure?.code).toBe('runtime-backend-unavailable')
-        await engine.start()
-        await appaloft.reconcile()
-        expect(await served(first)).toBe('first')
-        const third = await (await begin('third')).done
-        expect(third).toMatchObject({ status: 'succeeded' })
-        expect(await served(third)).toBe('third')
-        expect(containers()).toEqual(['running'])
-      },
-      180_000,
-    )
-  },
-)
+  const moments = ways.flatMap(([how, dockerd, signal]) =>
+    (['before', 'after'] as const).flatMap((moment) =>
+      // It comes back while the attempt is at it, as with a service manager; or when that has given up.
+      (['at once', 'later'] as const).map((returns) => ({ how, moment, returns, dockerd, signal })),
+    ),
+  )
+  const some = moments.filter(
+    ({ how, moment, returns }) =>
+      returns === 'at once' && moment === (how === 'with live-restore' ? 'before' : 'after'),
+  )
+  it.each(soak ? moments : some.slice(0, 2))(
+    'stopped $how right $moment the traffic moves, and started $returns: record, engine and users agree on who is live',
+    async ({ how, moment, returns, dockerd, signal }) => {
+      const own = await open(dockerd)
+      const first = await succeeded('first')
+      const { proxy } = scene
+      const apply = proxy.apply.bind(proxy)
+      let stopped = false
+      const outage = async () => {
+        await own.stop(signal)
+        if (returns === 'at once') await own.start()
+      }
+      proxy.apply = async (resourceId, table, ...rest) => {
+        const promotes = !stopped && table.live !== null && table.live.deploymentId !== first.id
+        if (promotes) stopped = true
+        if (promotes && moment === 'before') await outage()
+        await apply(resourceId, table, ...rest)
+        if (promotes && moment === 'after') await outage()
+      }
+      const second = await scene.deploy({ text: 'second' })
+      expect(stopped).toBe(true)
+      if (returns === 'later') await own.start()
+      const status = await scene.agrees(second, { [first.id]: 'first', [second.id]: 'second' })
+      const why = second.failure == null ? '' : ` (${second.failure.code}), rollback ${second.rollback?.outcome}`
+      console.log(`stopped ${how} ${moment} the traffic moves, started ${returns}: ${status}${why}`)
+      const third = await succeeded('third')
+      await scene.agrees(third, { [third.id]: 'third' })
+    },
+    240_000,
+  )
+})
 
 /** Its processes outlive the engine. */
 function containersLive(): boolean {

@@ -34,12 +34,14 @@ export async function rollback(attempt: Attempt, failure: Failure): Promise<Roll
     })
   }
   let outcome: Rollback
+  let unseen = false
   try {
     outcome = await undo(attempt)
   } catch (error) {
     if (isLost(error)) throw error
     const { message, details, code } = toAppaloftError(error)
     await endOpenStep(attempt, code)
+    unseen = code === 'runtime-backend-unavailable'
     outcome = {
       outcome: 'failed',
       ...(attempt.record.previous === null ? {} : { releaseId: attempt.record.previous.releaseId }),
@@ -47,8 +49,15 @@ export async function rollback(attempt: Attempt, failure: Failure): Promise<Roll
     }
   }
   const failed = outcome.outcome === 'failed'
+  // Nobody could see what became of it: what is wanted is the former release, which reconciliation brings back as soon as it can.
+  const wanted = unseen && attempt.record.promotion === 'recorded' && attempt.record.drain === 'none'
   await attempt.commit({
-    set: { rollback: outcome, ...(failed ? { currentPhase: 'rollback' } : {}) },
+    set: {
+      rollback: outcome,
+      ...(failed ? { currentPhase: 'rollback' } : {}),
+      ...(wanted ? { promotion: 'reverted' } : {}),
+    },
+    ...(wanted ? { live: attempt.record.previous } : {}),
     events: [
       attempt.event({
         type: failed ? 'phase-failed' : 'phase-succeeded',
