@@ -19,6 +19,7 @@ it.each([
   ['docs/plugins.md', 'examples/planner/index.ts'],
   ['docs/guides/docker.md', 'examples/docker/index.ts'],
   ['docs/guides/caddy.md', 'examples/caddy/index.ts'],
+  ['docs/guides/ssh.md', 'examples/ssh/index.ts'],
   ['docs/guides/http.md', 'examples/http/index.ts'],
   ['docs/guides/simulation.md', 'examples/simulation/index.ts'],
 ])('%s shows %s as it is', (page, example) => {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { provideCaddy } from './engines/caddy.mjs'
 import { startEngines } from './engines/index.mjs'
+import { provideSshd } from './engines/sshd.mjs'
 
 const [, , file, ...args] = process.argv
 if (file === undefined) {
@@ -14,9 +15,13 @@ if (engines.env === null) {
   process.exit(1)
 }
 const caddy = await provideCaddy()
+const sshd = await provideSshd()
 // They end after the command, which has the signal too.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined)
-const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...engines.env, ...caddy.env } })
+const child = spawn(file, args, {
+  stdio: 'inherit',
+  env: { ...process.env, ...engines.env, ...caddy.env, ...sshd.env },
+})
 process.exitCode = await new Promise((resolve) => {
   child.on('error', () => resolve(127))
   child.on('exit', (code) => resolve(code ?? 1))

@@ -38,6 +38,8 @@ const refused = [
   // The one exception, beside its lawful import below: only this line of the file is refused.
   ['target-process/src/keeper/main.ts', '@appaloft/proxy-embedded'],
   ['target-docker/src/f4.ts', '@appaloft/target-process'],
+  ['target-ssh/src/f5.ts', '@appaloft/target-process'],
+  ['target-docker/src/f6.ts', '@appaloft/target-ssh'],
   ['testkit/src/g1.ts', '@appaloft/store-sqlite'],
   ['http/src/h1.ts', '@appaloft/store-sqlite'],
   ['http/src/routes/h2.ts', '@appaloft/testkit'],
@@ -59,6 +61,8 @@ const allowed = [
   ['proxy-caddy/src/ok17.ts', '@appaloft/core/spec'],
   ['target-docker/src/ok13.ts', '@appaloft/core/host'],
   ['target-docker/src/ok14.test.ts', '@appaloft/core/host'],
+  ['target-ssh/src/ok18.ts', '@appaloft/core/host'],
+  ['target-ssh/src/ok19.ts', '@appaloft/target-docker'],
   ['testkit/src/ok10.ts', '@appaloft/core'],
   ['testkit/src/ok11.test.ts', '@appaloft/target-process'],
   ['cli/src/ok12.ts', '@appaloft/target-process'],

@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util'
 import { provideCaddy } from './engines/caddy.mjs'
 import { startEngines } from './engines/index.mjs'
+import { provideSshd } from './engines/sshd.mjs'
 import { install } from './lib/install.mjs'
 import { run } from './lib/run.mjs'
 import { bin, root } from './lib/workspace.mjs'
@@ -27,8 +28,10 @@ const withEngines = async (projects, env) => {
   if (engines.env === null) console.log(`  none: ${engines.why}`)
   const caddy = await provideCaddy()
   console.log(caddy.env === null ? `  no Caddy: ${caddy.why}` : `  Caddy: ${caddy.env.APPALOFT_TEST_CADDY}`)
+  const sshd = await provideSshd()
+  console.log(sshd.env === null ? `  no sshd: ${sshd.why}` : '  sshd: out of the same packages')
   try {
-    const result = await tests(projects, { ...env, ...engines.env, ...caddy.env })
+    const result = await tests(projects, { ...env, ...engines.env, ...caddy.env, ...sshd.env })
     if (engines.env !== null) return result
     const without = `the tests with a Docker Engine: ${engines.why}`
     if (!ci) return { ...result, notRun: without }

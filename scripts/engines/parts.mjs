@@ -19,8 +19,11 @@ import { attempt, call } from './shell.mjs'
  * that the machine stays as it is, no service starts, and apt's own lists and locks are left alone.
  */
 
-const layout = 1
-const packages = ['docker.io', 'iptables', 'iproute2', 'kmod', 'busybox-static', 'caddy', 'docker-registry']
+const layout = 2
+const packages = [
+  ...['docker.io', 'iptables', 'iproute2', 'kmod', 'busybox-static', 'caddy', 'docker-registry'],
+  ...['openssh-server', 'fish', 'tcsh'],
+]
 const plugins = ['docker-buildx', 'docker-compose']
 
 const osRelease = () =>

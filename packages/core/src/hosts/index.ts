@@ -1,1 +1,2 @@
 export { type LocalHostOptions, localHost } from './localHost.js'
+export { Lines, Tail } from './output.js'

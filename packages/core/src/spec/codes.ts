@@ -534,6 +534,30 @@ const failureCodes = {
     'Check that the machine and its engine run, then retry.',
     { retriable: true },
   ),
+  'host-key-unknown': entry(
+    'credentials',
+    'execute',
+    'The machine showed a host key that nobody vouched for.',
+    'Compare it with the machine’s own, then connect once by hand with ssh, or pin the key with knownHosts of sshHost.',
+  ),
+  'host-key-changed': entry(
+    'credentials',
+    'execute',
+    'The machine showed another host key than the one that is known.',
+    'Find out why before anything else: somebody may stand between. If the machine was set up anew, remove the former key with ssh-keygen -R, or pin the new one with knownHosts of sshHost.',
+  ),
+  'host-login-refused': entry(
+    'credentials',
+    'execute',
+    'The machine did not let this user in.',
+    'Check the user of destination, that its login shell exists, and that its authorized_keys has the key of identityFile or of the agent; a key with a passphrase has to be in the agent.',
+  ),
+  'host-shell-unusable': entry(
+    'runtime-backend',
+    'execute',
+    'The login shell of the machine runs no commands.',
+    'Give the user a login shell that runs commands, and see that its files (.bashrc, .cshrc, config.fish) do not end it or wait for input.',
+  ),
   timeout: entry(
     'timeout',
     'execute',

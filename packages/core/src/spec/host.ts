@@ -5,7 +5,8 @@ export interface Host {
   readonly key: string
   /**
    * Runs a command to its end, and what it left running in its process group with it. A command that ran and failed is a result; a host
-   * that cannot be reached fails with `runtime-backend-unavailable`, a command or a `cwd` that does not exist with `command-not-found`, a
+   * that cannot be reached fails with `runtime-backend-unavailable` (one that refuses: `host-key-unknown`, `host-key-changed`,
+   * `host-login-refused`, `host-shell-unusable`), a command or a `cwd` that does not exist with `command-not-found`, a
    * command that outlasts its limit with `timeout`, an abort with the signal's reason; the last two when all of the group has ended.
    * A name without a slash is looked for in the `PATH` of `env`, and where that has none as the host does for its user.
    */

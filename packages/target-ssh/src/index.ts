@@ -1,0 +1,2 @@
+export type { SshHostOptions } from './options.js'
+export { sshHost } from './sshHost.js'
