@@ -4,7 +4,6 @@ import type { CompositionConfig } from './config/define.js'
 import type { Composed } from './context.js'
 import { defaultStateDir } from './project/state-dir.js'
 import { dockerChoice } from './targets/choice.js'
-import type { DockerPart } from './targets/docker.js'
 
 export type CompleteOptions = AppaloftOptions & { stateDir: string }
 
@@ -19,7 +18,8 @@ export async function defaultComposition(parts: CompositionConfig = {}): Promise
   const choice = parts.targets === undefined && parts.target === 'docker' ? dockerChoice(parts, null) : null
   const [options, targets] = await Promise.all([
     shared(parts, stateDir),
-    parts.targets ?? (choice === null ? processTargets() : dockerPart(choice, parts).then((docker) => [docker.target])),
+    parts.targets ??
+      (choice === null ? processTargets() : dockerPart(choice, stateDir, parts).then((docker) => [docker.target])),
   ])
   return { ...options, targets }
 }
@@ -72,7 +72,7 @@ export async function compose(settings: { stateDir: string; composition: Composi
   const choice = dockerChoice(composition, remembered)
   if (choice === null) return finish(await processTargets())
   const [docker, processes, { withDefaultTarget }] = await Promise.all([
-    dockerPart(choice, composition),
+    dockerPart(choice, stateDir, composition),
     processTargets(),
     import('./targets/default-target.js'),
   ])
@@ -85,5 +85,9 @@ export async function compose(settings: { stateDir: string; composition: Composi
       if (target === docker.target.key) await remember(stateDir, choice, remembered, store)
     },
   })
-  return { ...composed, engine, docker: docker satisfies DockerPart }
+  const close: typeof engine.close = async (how) => {
+    await engine.close(how)
+    await docker.close()
+  }
+  return { ...composed, engine: { ...engine, close }, docker }
 }

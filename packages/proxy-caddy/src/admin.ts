@@ -137,6 +137,12 @@ function refused(status: number, text: string): AppaloftError {
   } catch {
     // As it came.
   }
+  const taken = /listen(?:ing)?(?: on|) .*?([^\s]*:\d+).*address already in use/.exec(said)?.[1]
+  if (taken !== undefined)
+    return unavailable(
+      `Another program listens on ${taken.replace(/^\[?::\]?/, '')} already.`,
+      'Stop that program, or set the options http and https of the proxy to other ports.',
+    )
   const hint =
     status === 403
       ? 'Set adminHost of the proxy to a host that Caddy’s admin API allows.'

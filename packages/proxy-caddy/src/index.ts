@@ -1,3 +1,4 @@
 export { initialConfig } from './initial.js'
-export type { CaddyProxyOptions } from './options.js'
+export type { CaddyProxyOptions, StartOptions } from './options.js'
+export { probeCaddy } from './probe.js'
 export { caddy } from './proxy.js'

@@ -33,10 +33,15 @@ export interface CaddyProxyOptions {
   tls?: 'auto' | 'internal' | 'off'
   /** Where the engine reaches the listener `http`. Default: its port, on its address or 127.0.0.1. */
   endpoint?: Address
-  /** Starts Caddy where its admin API does not answer. Default: nothing is started. */
-  start?: (options?: CallOptions) => Promise<void>
+  /** Starts Caddy where its admin API does not answer; idempotent. Default: nothing is started. */
+  start?: (options: StartOptions) => Promise<void>
   /** Distinguishes what is ours in Caddy's configuration, where several engines with state folders of their own use one Caddy. Default `appaloft`. */
   name?: string
+}
+
+export interface StartOptions extends CallOptions {
+  /** What to start it with, by `caddy run --resume --config FILE`, where it has no configuration of its own. See `initialConfig`. */
+  config: Record<string, unknown>
 }
 
 export interface Settings {
@@ -49,8 +54,8 @@ export interface Settings {
   http: string
   https: string
   tls: 'auto' | 'internal' | 'off'
-  endpoint: Address
-  start: ((options?: CallOptions) => Promise<void>) | null
+  endpoint: Address | null
+  start: ((options: StartOptions) => Promise<void>) | null
   name: string
 }
 
@@ -73,7 +78,6 @@ export function settle(options: CaddyProxyOptions): Settings {
   const name = options.name ?? 'appaloft'
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw wrong('The option name of the proxy is not a short name.')
   for (const path of [options.root, options.rootSeen]) if (path !== undefined) refuseUnusable(path)
-  const anywhere = place.host === '' || place.host === '0.0.0.0' || place.host === '::'
   return {
     key: options.key ?? 'caddy',
     admin: options.admin ?? 'http://127.0.0.1:2019',
@@ -84,10 +88,17 @@ export function settle(options: CaddyProxyOptions): Settings {
     http,
     https,
     tls: options.tls ?? 'auto',
-    endpoint: options.endpoint ?? { kind: 'tcp', host: anywhere ? '127.0.0.1' : place.host, port: place.from },
+    endpoint: options.endpoint ?? null,
     start: options.start ?? null,
     name,
   }
+}
+
+/** How a place to listen is reached from this machine. */
+export function reachOf(listen: string): { kind: 'tcp'; host: string; port: number } {
+  const { host, from } = parseListen(listen)!
+  const anywhere = host === '' || host === '0.0.0.0' || host === '::'
+  return { kind: 'tcp', host: anywhere ? '127.0.0.1' : host, port: from }
 }
 
 /** Caddy looks for markers with a glob over the whole path, and replaces what stands in braces. */

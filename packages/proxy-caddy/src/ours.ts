@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { CallOptions } from '@appaloft/core/spec'
 import { AdminApi, type Configuration, NotRunning, unavailable } from './admin.js'
 import type { Entry } from './entries.js'
+import { initialConfig } from './initial.js'
 import type { Settings } from './options.js'
 import { place, readEntries } from './place.js'
 
@@ -71,7 +72,7 @@ export class OurPart {
     }
     // Not the context's `ensure`: a target that runs a proxy of its own has it start that one.
     const { start } = this.settings
-    await start?.(options)
+    await start?.({ ...options, config: initialConfig({ admin: this.settings.admin.replace(/^http:\/\//, '') }) })
     const deadline = performance.now() + (start === null ? 1_000 : startMs)
     for (let pause = 20; ; pause = Math.min(pause * 2, 250)) {
       try {

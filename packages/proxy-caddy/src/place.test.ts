@@ -1,8 +1,8 @@
 import type { Route } from '@appaloft/core/spec'
 import { expect, it } from 'vitest'
 import { byRank, type Entry, isRecord, type JsonRecord, parseEntry, renderEntry } from './entries.js'
-import { settle } from './options.js'
-import { foreignHostnames, place, readEntries } from './place.js'
+import { reachOf, settle } from './options.js'
+import { foreignHostnames, listensAt, place, readEntries } from './place.js'
 
 const entry = (hostname: string, rest: Partial<Route> = {}, resourceId = 'res_web'): Entry => ({
   resourceId,
@@ -43,6 +43,22 @@ it('asks exact hostnames before wildcards, and longer prefixes first, across res
     'a.test/',
     '*.test/long/prefix',
   ])
+})
+
+it('moves a server of its own to where it shall listen now, and says where it listens until then', () => {
+  const before = place(null, [entry('web.example.test')], settings, '/m')
+  const moved = settle({ tls: 'internal', http: '127.0.0.1:8080' })
+  expect(listensAt(before, moved, 'http')).toBe(':80')
+  expect(reachOf(listensAt(before, moved, 'http'))).toEqual({ kind: 'tcp', host: '127.0.0.1', port: 80 })
+  const after = place(before, [entry('web.example.test')], moved, '/m')
+  expect(Object.keys(servers(after))).toEqual(['appaloft-http-server'])
+  expect(servers(after)['appaloft-http-server']?.listen).toEqual(['127.0.0.1:8080'])
+  expect(listensAt(after, moved, 'http')).toBe('127.0.0.1:8080')
+  // One of somebody else stays where it is.
+  const foreign = { apps: { http: { servers: { theirs: { listen: [':8000-8100'], routes: [] } } } } }
+  const joined = place(foreign, [entry('web.example.test')], moved, '/m')
+  expect(servers(joined).theirs?.listen).toEqual([':8000-8100'])
+  expect(listensAt(joined, moved, 'http')).toBe('127.0.0.1:8080')
 })
 
 it('makes servers of its own where nobody listens, and takes them away again', () => {

@@ -79,6 +79,13 @@ function findServer(config: Json, listen: string, ids: Ids): [string, JsonRecord
   )
 }
 
+/** Where a server of our own listens now: another place than is wanted, until the next change of the configuration. */
+export function listensAt(config: Json, settings: Settings, kind: 'http' | 'https'): string {
+  const own = Object.values(serversOf(config)).find((server) => idOf(server) === idsOf(settings.name, kind).server)
+  const [first] = list(child(own, 'listen'))
+  return typeof first === 'string' && parseListen(first) !== null ? first : settings[kind]
+}
+
 /** The configuration with exactly these entries of ours. A copy: what is not ours is the same in it. */
 export function place(config: Json, entries: readonly Entry[], settings: Settings, root: string): JsonRecord {
   const next: JsonRecord = isRecord(config) ? structuredClone(config) : {}
@@ -140,7 +147,8 @@ function putRoute(
   const without = others.filter((one) => idOf(one) !== ids.route && !(own && idOf(one) === ids.rest))
   if (entries.length > 0) without.splice(Math.max(at, 0), 0, route)
   if (own && alone) without.push({ '@id': ids.rest, handle: [{ handler: 'static_response', status_code: 404 }] })
-  servers[name] = at === -1 && entries.length === 0 ? server : { ...server, routes: without }
+  const listen: JsonRecord = own ? { listen: [settings[kind]] } : {}
+  servers[name] = at === -1 && entries.length === 0 ? server : { ...server, ...listen, routes: without }
 }
 
 function newServer(kind: 'http' | 'https', ids: Ids, settings: Settings): JsonRecord {

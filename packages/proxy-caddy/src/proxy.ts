@@ -14,9 +14,9 @@ import type { Entry } from './entries.js'
 import { fenced, raiseMark, readMark } from './fences.js'
 import { discard, names, writtenAt } from './files.js'
 import { countInFlight } from './in-flight.js'
-import { type CaddyProxyOptions, parseListen, refuseUnusable, settle } from './options.js'
+import { type CaddyProxyOptions, parseListen, reachOf, refuseUnusable, settle } from './options.js'
 import { OurPart } from './ours.js'
-import { foreignHostnames } from './place.js'
+import { foreignHostnames, listensAt } from './place.js'
 import { newest, nextRank, stateOf, write } from './states.js'
 import { checked, entriesFor, refuseConflict, sorted } from './tables.js'
 
@@ -204,7 +204,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async endpoint(resourceId, callOptions) {
-      const entries = entriesOf(await ours.read(callOptions), resourceId)
+      const read = await ours.read(callOptions)
+      const entries = entriesOf(read, resourceId)
       if (entries.length === 0)
         throw new AppaloftError('resource-not-found', {
           message: `The proxy has no route of ${resourceId}.`,
@@ -212,9 +213,9 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         })
       const secured = settings.tls !== 'off' && entries.some(({ route }) => route.tls === 'auto')
       return {
-        address: settings.endpoint,
+        address: settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http')),
         publicScheme: secured ? 'https' : 'http',
-        publicPort: parseListen(secured ? settings.https : settings.http)!.from,
+        publicPort: parseListen(listensAt(read.config, settings, secured ? 'https' : 'http'))!.from,
       }
     },
 

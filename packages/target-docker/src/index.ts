@@ -1,2 +1,3 @@
+export { type CaddyContainer, type CaddyContainerOptions, caddyContainer } from './caddy/container.js'
 export type { DockerOptions, PullPolicy } from './options.js'
 export { dockerTarget as docker } from './target.js'

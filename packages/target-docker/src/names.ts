@@ -12,7 +12,7 @@ const label = {
   deployment: 'appaloft.deployment',
   release: 'appaloft.release',
   /**
-   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`. Of a Compose project also `service`: one that
+   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`; `proxy`: of no resource. Of a Compose project also `service`: one that
    * stays from release to release; `network`; `name`: a network in which one release has the service's name.
    */
   role: 'appaloft.role',
@@ -26,11 +26,13 @@ const label = {
   inputs: 'appaloft.inputs',
   token: 'appaloft.token',
   owner: 'appaloft.owner',
+  /** Of a proxy: the state folder that it belongs to, as a digest. */
+  folder: 'appaloft.folder',
 } as const
 
 export { label }
 
-export type Role = 'instance' | 'command' | 'build' | 'volume' | 'fence' | 'service' | 'network' | 'name'
+export type Role = 'instance' | 'command' | 'build' | 'volume' | 'fence' | 'service' | 'network' | 'name' | 'proxy'
 
 export class Names {
   constructor(readonly scope: string) {}

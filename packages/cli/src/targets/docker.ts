@@ -1,4 +1,5 @@
-import type { Target } from '@appaloft/core/spec'
+import type { ProbeReport, Target } from '@appaloft/core/spec'
+import type { DockerOptions } from '@appaloft/target-docker'
 import type { CompositionConfig } from '../config/define.js'
 import type { Finding } from '../doctor/check.js'
 import type { DockerChoice } from './config.js'
@@ -9,29 +10,83 @@ export interface DockerPart {
   choice: DockerChoice
   /** What there is to say of a proxy that no target speaks for. */
   checkProxy(): Promise<Finding[]>
+  /** Takes the container of the proxy away; null where the proxy has none of ours. Answers whether there was one. */
+  removeProxy: (() => Promise<boolean>) | null
+  close(): Promise<void>
 }
 
+type Behind = Pick<DockerOptions, 'proxy' | 'proxyContext'> & Omit<DockerPart, 'target' | 'choice'>
+
 /** Releases as containers, behind the proxy of choice. Nothing is asked or started before the engine's first call. */
-export async function composeDocker(choice: DockerChoice, { credentials }: CompositionConfig): Promise<DockerPart> {
+export async function composeDocker(
+  choice: DockerChoice,
+  stateDir: string,
+  { credentials }: CompositionConfig,
+): Promise<DockerPart> {
   const { docker } = await import('@appaloft/target-docker')
   const shared = { ...choice.docker, ...(credentials === undefined ? {} : { credentials }) }
+  const { proxy, proxyContext, ...rest } = await (choice.proxy === 'embedded'
+    ? behindEmbedded()
+    : choice.caddy.admin === undefined
+      ? behindOwnCaddy(choice, stateDir, shared)
+      : behindCaddy(choice))
   return {
+    ...rest,
     choice,
-    target: docker({ ...shared, ...(await (choice.proxy === 'caddy' ? behindCaddy(choice) : behindEmbedded())) }),
-    checkProxy: async () => [],
+    target: docker({ ...shared, ...(proxy && { proxy }), ...(proxyContext && { proxyContext }) }),
   }
 }
 
+const nothing = { checkProxy: async () => [], removeProxy: null, close: async () => {} }
+
 /** Its process is the one that local processes have, too. */
-async function behindEmbedded() {
+async function behindEmbedded(): Promise<Behind> {
   const [{ keptProxy }, { embedded }] = await Promise.all([
     import('@appaloft/target-process'),
     import('@appaloft/proxy-embedded'),
   ])
-  return { proxy: embedded(), proxyContext: keptProxy }
+  return { ...nothing, proxy: embedded(), proxyContext: keptProxy }
 }
 
-async function behindCaddy({ caddy: { image: _, ...options } }: DockerChoice) {
-  const { caddy } = await import('@appaloft/proxy-caddy')
-  return { proxy: caddy(options) }
+const checksOf = ({ checks }: ProbeReport): Finding[] => checks.map((check) => ({ ...check, id: `caddy.${check.id}` }))
+const probing = () => ({ signal: AbortSignal.timeout(30_000) })
+
+/** One that runs already: used, and never started or stopped. */
+async function behindCaddy({ caddy: { image: _, ...options } }: DockerChoice): Promise<Behind> {
+  const { caddy, probeCaddy } = await import('@appaloft/proxy-caddy')
+  return {
+    ...nothing,
+    proxy: caddy(options),
+    checkProxy: async () => checksOf(await probeCaddy(options, probing())),
+  }
+}
+
+/** A container of ours on the same engine, started where it does not run. */
+async function behindOwnCaddy(
+  { caddy: { image, ...options } }: DockerChoice,
+  stateDir: string,
+  { host, context, scope, credentials }: DockerOptions,
+): Promise<Behind> {
+  const [{ caddy, probeCaddy }, { caddyContainer }] = await Promise.all([
+    import('@appaloft/proxy-caddy'),
+    import('@appaloft/target-docker'),
+  ])
+  const container = caddyContainer({
+    stateDir,
+    ...(host && { host }),
+    ...(context && { context }),
+    ...(scope && { scope }),
+    ...(credentials && { credentials }),
+    ...(image && { image }),
+  })
+  const settings = { ...options, ...container.proxy }
+  return {
+    proxy: caddy(settings),
+    checkProxy: async () => {
+      const [own, served] = await Promise.all([container.probe(probing()), probeCaddy(settings, probing())])
+      return [...checksOf(own), ...(own.ok ? checksOf(served) : [])]
+    },
+    removeProxy: () => container.remove(),
+    close: () => container.close(),
+  }
 }

@@ -133,6 +133,10 @@ export const infoSchema = z.object({
   DockerRootDir: z.string(),
   OperatingSystem: z.string(),
   Architecture: z.string(),
+  SecurityOptions: z
+    .array(z.string())
+    .nullish()
+    .transform((value) => value ?? []),
   Warnings: z
     .array(z.string())
     .nullish()

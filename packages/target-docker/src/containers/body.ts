@@ -81,14 +81,19 @@ export function secretFiles(settings: Settings, input: ReleaseInput): Record<str
   return Object.fromEntries(given)
 }
 
+/** Their servers listen on the loopback unless `HOST` says otherwise; in a container nobody could reach them there. */
+const shy: ReadonlySet<string> = new Set(['astro', 'adonis'])
+
 function environmentOf(settings: Settings, input: ReleaseInput, role: Role): string[] {
-  const { network, artifact } = input.release.plan
+  const { network, artifact, framework } = input.release.plan
   const files = secretFiles(settings, input)
   const variables = Object.entries(input.environment).filter(([name]) => !(name in files) && name !== 'PORT')
   const named = Object.keys(files).map((name) => [`${name}_FILE`, `${secretFolder}/${name}`])
   const listens = role === 'instance' && network.exposure !== 'none' && artifact.kind !== 'static-site'
   const port = listens ? [['PORT', String(network.internalPort ?? network.hostPort ?? 80)]] : []
-  return [...variables, ...named, ...port].map(([name, value]) => `${name}=${value}`)
+  const opens = listens && framework !== undefined && shy.has(framework.name) && input.environment.HOST === undefined
+  const host = opens ? [['HOST', '0.0.0.0']] : []
+  return [...variables, ...named, ...port, ...host].map(([name, value]) => `${name}=${value}`)
 }
 
 function bindingsOf({ network }: Plan, published: What['published']) {

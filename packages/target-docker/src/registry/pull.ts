@@ -15,7 +15,7 @@ import { type PullFault, pullError, pullFaultOf } from './faults.js'
 
 export interface PullPlace {
   engine: Engine
-  settings: Settings
+  settings: Pick<Settings, 'pull' | 'credentials'>
   host: Host
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal

@@ -1,0 +1,4 @@
+import { kinds } from '../test/docker/kinds.js'
+import { tellStories } from '../test/docker/story.js'
+
+tellStories(kinds, { foreign: 50 })
