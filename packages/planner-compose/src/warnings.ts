@@ -13,6 +13,7 @@ export function warningsOf({ profiles }: PlannerContext, project: Project, serve
   return [
     ...unsetVariables(project),
     ...inPlace(project, served),
+    ...keptVolumes(project),
     ...(served !== undefined && overlaps ? sharedVolumes(served) : []),
     ...(served === undefined
       ? []
@@ -41,6 +42,22 @@ function inPlace({ services }: Project, served: Service | undefined): Reason[] {
     reason('compose-in-place-change', {
       message: `${list(others)} ${others.length === 1 ? 'takes' : 'take'} no routed traffic: what changes there is changed in place.`,
       evidence: others.slice(0, 20).map(({ name, at }) => fact('config', at.file, `services.${name}`, undefined)),
+    }),
+  ]
+}
+
+function keptVolumes({ services }: Project): Reason[] {
+  const mounts = services.flatMap((service) =>
+    service.mounts.filter(({ type, source, readOnly }) => type === 'volume' && source !== undefined && !readOnly),
+  )
+  const names = [...new Set(mounts.map(({ source = '' }) => bounded(shown(source), 100)))].slice(0, 20)
+  const [first] = mounts
+  if (first === undefined) return []
+  return [
+    reason('compose-volumes-kept', {
+      message: `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} kept: a rollback brings back the services, and not what was in ${names.length === 1 ? 'this volume' : 'these volumes'}.`,
+      evidence: [fact('config', first.at.file, 'volumes', names)],
+      fixPath: [{ action: 'Mount it read-only where the service only reads.', example: 'read_only: true' }],
     }),
   ]
 }

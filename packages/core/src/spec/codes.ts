@@ -286,6 +286,12 @@ const reasonCodes = {
     'A service that takes no routed traffic is changed in place.',
     'Expect a short interruption of that service.',
   ),
+  'compose-volumes-kept': entry(
+    'plan',
+    'plan',
+    'Volumes of the Compose project are kept: no rollback brings back what was in them.',
+    'Let what a new version writes be readable for the former one, and back the volumes up before changes that are not.',
+  ),
   'compose-variable-unset': entry(
     'plan',
     'plan',

@@ -41,6 +41,14 @@ export const warningCases: Case[] = [
     fixes: [withFiles(withCompose(web))],
   },
   {
+    code: 'compose-volumes-kept',
+    situation: {
+      files: withCompose(`${web}    volumes: ['data:/data']\nvolumes: { data: {} }\n`),
+      target: 'containers',
+    },
+    fixes: [withFiles(withCompose(`${web}    volumes: ['data:/data:ro']\nvolumes: { data: {} }\n`))],
+  },
+  {
     code: 'compose-variable-unset',
     situation: { files: withCompose(`${web}    environment: { LEVEL: '\${LEVEL}' }\n`), target: 'containers' },
     fixes: [withFiles(withCompose(`${web}    environment: { LEVEL: '\${LEVEL:-info}' }\n`))],
