@@ -20,6 +20,10 @@ const label = {
   /** Of a service: who made it. It belongs to no deployment. */
   attempt: 'appaloft.attempt',
   hash: 'appaloft.hash',
+  /** Of a service's image, before files went into it: its id, its digest in a registry, and how the file names it. */
+  image: 'appaloft.image',
+  digest: 'appaloft.digest',
+  reference: 'appaloft.reference',
   network: 'appaloft.network',
   rank: 'appaloft.rank',
   index: 'appaloft.index',

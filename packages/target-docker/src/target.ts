@@ -25,8 +25,6 @@ import { Names, tokenOf } from './names.js'
 import { type DockerOptions, type Settings, scopePattern } from './options.js'
 import { probe } from './probe.js'
 
-const defaultGraceSeconds = 10
-
 const capabilitiesOf = (proxy: Proxy | null, settings: Settings): TargetCapabilities => ({
   artifactKinds: ['image', 'dockerfile', 'workspace', 'static-site', 'compose-project'],
   exposures: proxy === null ? ['direct-port', 'none'] : ['proxy', 'direct-port', 'none'],
@@ -134,10 +132,18 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     await checkMark(engine, names, ref.resourceId, token, call.signal)
     return false
   }
-  const stop = async (engine: Engine, found: readonly Found[], seconds: number, token: number, call: CallOptions) => {
+  const stop = async (
+    engine: Engine,
+    found: readonly Found[],
+    grace: number | undefined,
+    token: number,
+    call: CallOptions,
+  ) => {
     const running = found.filter((one) => !['exited', 'dead', 'created'].includes(one.state))
+    // Without a grace, the time that the container was made with.
+    const seconds = grace === undefined ? undefined : Math.ceil(grace)
     await Promise.all(
-      running.map((one) => unlessFenced(engine, one.ref, token, call, engine.stop(one.name, Math.ceil(seconds), call))),
+      running.map((one) => unlessFenced(engine, one.ref, token, call, engine.stop(one.name, seconds, call))),
     )
   }
 
@@ -206,7 +212,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     stop: (ref, token, call = {}) =>
       safely(call, async (engine) => {
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
-        await stop(engine, found, call.graceSeconds ?? defaultGraceSeconds, token, call)
+        await stop(engine, found, call.graceSeconds, token, call)
       }),
 
     restart: (ref, token, call = {}) =>
@@ -226,7 +232,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         await stop(
           engine,
           found.filter((one) => one.role === 'instance'),
-          defaultGraceSeconds,
+          undefined,
           token,
           call,
         )

@@ -50,7 +50,8 @@ const version = ${JSON.stringify(version)}
 let ending = false
 const server = createServer(async (request, response) => {
   if (ending) response.setHeader('connection', 'close')
-  if (request.url === '/who') return response.end(version)
+  if (request.url === '/slow') await new Promise((r) => setTimeout(r, 400))
+  if (request.url !== '/') return response.end(version)
   try {
     if (version === 'unhealthy') throw new Error('the new version is wrong')
     const rows = await query(process.env.DATABASE_URL, 'SELECT string_agg(version, \\',\\' ORDER BY id) FROM releases')
@@ -65,8 +66,8 @@ process.on('SIGTERM', () => { ending = true; server.close(() => process.exit(0))
 /** Asks for the application by its name without a pause, on new connections and on kept ones, and prints what changes. */
 const asker = `
 const { Agent, get } = require('node:http')
-const ask = (agent) => new Promise((resolve) => {
-  const call = get({ host: 'web', port: 3000, path: '/who', agent, timeout: 8000 }, (answer) => {
+const ask = (agent, path = '/who') => new Promise((resolve) => {
+  const call = get({ host: 'web', port: 3000, path, agent, timeout: 8000 }, (answer) => {
     let body = ''
     answer.on('data', (chunk) => (body += chunk))
     answer.on('end', () => resolve(answer.statusCode === 200 ? body : 'status ' + answer.statusCode))
@@ -74,12 +75,12 @@ const ask = (agent) => new Promise((resolve) => {
   })
   call.on('timeout', () => call.destroy(new Error('timeout')))
   // As every client of kept connections has to: the server may have hung up just before it was asked.
-  call.on('error', (error) => resolve(call.reusedSocket && error.code === 'ECONNRESET' ? ask(agent) : 'error ' + (error.code || error.message)))
+  call.on('error', (error) => resolve(call.reusedSocket && error.code === 'ECONNRESET' ? ask(agent, path) : 'error ' + (error.code || error.message)))
 })
 let asked = 0
-const forever = async (kind, agent) => {
+const forever = async (kind, agent, path) => {
   for (let last = ''; ; ) {
-    const said = await ask(agent)
+    const said = await ask(agent, path)
     if (last === '' && said.startsWith('error')) { await new Promise((r) => setTimeout(r, 50)); continue }
     asked += 1
     if (said !== last) console.log(JSON.stringify({ kind, said, at: Date.now(), asked }))
@@ -88,6 +89,7 @@ const forever = async (kind, agent) => {
   }
 }
 for (let i = 0; i < 3; i += 1) forever('new', new Agent({ keepAlive: false }))
+forever('slow', new Agent({ keepAlive: false }), '/slow')
 forever('kept', new Agent({ keepAlive: true, maxSockets: 1 }))
 setInterval(() => console.log(JSON.stringify({ asked })), 500)
 `

@@ -40,8 +40,8 @@ export class Engine {
     ).Id
 
   start = (name: string, call: Call = {}) => this.#post(`/containers/${name}/start`, call)
-  /** @param seconds whole ones */
-  stop = (name: string, seconds: number, call: Call = {}) =>
+  /** @param seconds whole ones; without them the container's own time, by default 10 s */
+  stop = (name: string, seconds: number | undefined, call: Call = {}) =>
     this.#post(`/containers/${name}/stop`, call, { t: seconds })
   kill = (name: string, signal: string, call: Call = {}) => this.#post(`/containers/${name}/kill`, call, { signal })
   rename = (name: string, to: string, call: Call = {}) => this.#post(`/containers/${name}/rename`, call, { name: to })
@@ -131,7 +131,7 @@ export class Engine {
   disconnect = (network: string, container: string, call: Call = {}) =>
     this.#post(`/networks/${network}/disconnect`, call, {}, { Container: container, Force: true })
 
-  #post = (path: string, call: Call, query: Record<string, string | number> = {}, body?: object) =>
+  #post = (path: string, call: Call, query: Record<string, string | number | undefined> = {}, body?: object) =>
     this.client.text(path, { ...call, method: 'POST', query, ...(body === undefined ? {} : { body }) })
 }
 

@@ -14,6 +14,8 @@ export interface Shape {
   service: Service
   image: Image
   index: number
+  /** It stays from release to release: a volume without a name would be lost when it is changed. */
+  stays: boolean
 }
 
 type Json = Record<string, unknown>
@@ -156,7 +158,7 @@ function mountOf(shape: Shape, mount: Mount): Json {
 }
 
 function volumeOf(
-  { names, resourceId, project, name, index }: Shape,
+  { names, resourceId, project, name, index, stays }: Shape,
   source: string | undefined,
   target: string,
 ): Json {
@@ -166,7 +168,7 @@ function volumeOf(
     Source: names.volume(resourceId, word),
     VolumeOptions: { Labels: labels, ...more },
   })
-  if (source === undefined) return own(ofPath(name, index, target))
+  if (source === undefined) return stays ? own(ofPath(name, index, target)) : { Type: 'volume' }
   if (source.startsWith(folderVolume(''))) return own(folderWord(source.slice(2)))
   const volume = project.volumes[source]
   const options = given({

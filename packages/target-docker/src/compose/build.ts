@@ -14,6 +14,7 @@ import { type Copy, contentDigest, place } from './files.js'
 import { invalid, notOffered, type Project, type Service } from './model.js'
 import { resolve } from './resolve.js'
 import { digestsOf, secretsIn } from './secrets.js'
+import { type Running, servicesOf } from './services.js'
 
 /** Resolves the project, and pulls or builds the image of each service. */
 export async function buildProject(
@@ -29,15 +30,20 @@ export async function buildProject(
   checkCandidate(candidate, project, input.plan)
   await checkSpace(parts, input.signal)
   await sweep(parts, input.resourceId, input.signal)
+  const running = await servicesOf(parts, input.resourceId, input.signal)
   const images: Record<string, ImageRecord> = {}
   const services: Record<string, Service> = {}
+  // By the names that the files give to what is built: another service may run the same image without building it.
+  const named = new Map<string, Made>()
   let cached = true
-  for (const [name, service] of Object.entries(project.services)) {
+  const built = ([, one]: [string, Service]) => (one.build ? 0 : 1)
+  for (const [name, service] of Object.entries(project.services).sort((a, b) => built(a) - built(b))) {
     const placed = await place(name, service, project, input.sourceDirectory)
     for (const text of placed.told) input.log({ stream: 'stdout', text })
-    const base = await baseOf(parts, input, project, name, service).catch((error: unknown) => {
-      throw naming(name, error)
-    })
+    const kept = name === candidate ? [] : running.filter((one) => one.service === name)
+    const same = service.build ? undefined : named.get(service.image ?? '')
+    const base = same ?? (await baseOf(parts, input, project, name, service, kept))
+    if (service.build && service.image !== undefined) named.set(service.image, base)
     const made = placed.copies.length === 0 ? base : await withFiles(parts, input, name, base.record, placed.copies)
     services[name] = placed.service
     images[name] = made.record
@@ -83,15 +89,35 @@ async function baseOf(
   input: BuildInput,
   project: Project,
   name: string,
-  service: Service,
+  { build, image, pull_policy: policy }: Service,
+  kept: readonly Running[],
 ): Promise<Made> {
-  const { build, image } = service
-  if (build !== null && build !== undefined)
-    return await built(parts, input, await buildInput(input, project, name, build))
-  if (image === undefined) throw invalid(`services.${name} has neither image nor build.`, `services.${name}`)
-  const { artifact, cached } = await pullImage(parts, input, image)
-  const { reference: _reference, ...record } = artifact
-  return { record: record as unknown as ImageRecord, cached }
+  try {
+    if (build) return await built(parts, input, await buildInput(input, project, name, build))
+    if (image === undefined) throw invalid(`services.${name} has neither image nor build.`, `services.${name}`)
+    const present = policy === 'always' || input.noCache ? null : await keptImage(parts, kept, image, input)
+    if (present !== null) return present
+    const { artifact, cached } = await pullImage(parts, input, image)
+    return { record: artifact as unknown as ImageRecord, cached }
+  } catch (error) {
+    throw naming(name, error)
+  }
+}
+
+/** What stays in place has its image until the file names another: a database is not replaced because its tag moved. */
+async function keptImage(
+  { engine, names }: BuildParts,
+  kept: readonly Running[],
+  reference: string,
+  { resourceId, signal }: BuildInput,
+): Promise<Made | null> {
+  const [found] = kept.filter((one) => one.reference === reference)
+  const image = found === undefined ? null : await engine.image(found.image, { signal })
+  if (found === undefined || image === null) return null
+  const { repo, tag, name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
+  await engine.tag(image.Id, repo, tag, { signal })
+  const digest = found.digest === '' ? {} : { digest: found.digest }
+  return { record: { image: image.Id, name, reference, ...digest }, cached: true }
 }
 
 type Wanted = Pick<BuildxInput, 'context' | 'dockerfile' | 'target' | 'args' | 'secrets'> & {

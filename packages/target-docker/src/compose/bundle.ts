@@ -12,6 +12,8 @@ const named = {
   /** `repository@sha256:…` where a registry has it. */
   digest: z.string().optional(),
   pulled: z.boolean().optional(),
+  /** As the file names it. */
+  reference: z.string().optional(),
 }
 const imageSchema = z.object({
   ...named,
@@ -101,7 +103,7 @@ export function candidateOf(project: Project, named: string | undefined): string
 export function hashOf({ project, images }: Bundle, name: string, plan: Plan): string {
   const service = project.services[name]
   if (service === undefined) return ''
-  const { build: _build, depends_on: _needs, deploy, scale: _scale, ...settings } = service
+  const { build: _build, pull_policy: _pull, depends_on: _needs, deploy, scale: _scale, ...settings } = service
   const sources = [
     ...service.secrets.map((one) => project.secrets[one.source]),
     ...service.configs.map((one) => project.configs[one.source]),

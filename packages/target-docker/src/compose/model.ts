@@ -84,6 +84,7 @@ export type BuildOfService = z.infer<typeof buildSchema>
 
 const service = {
   image: z.string().optional(),
+  pull_policy: z.string().optional(),
   build: buildSchema.nullish(),
   command: words,
   entrypoint: words,
@@ -174,7 +175,7 @@ export const serviceSchema = z.object(service)
 export type Service = z.infer<typeof serviceSchema>
 
 /** Keys that say nothing about what runs, or that were settled when the project was resolved. */
-const settled = ['profiles', 'expose', 'env_file', 'pull_policy', 'attach', 'develop', 'annotations']
+const settled = ['profiles', 'expose', 'env_file', 'attach', 'develop', 'annotations']
 const settledOfBuild = ['labels', 'tags', 'cache_from', 'cache_to', 'pull', 'provenance', 'sbom']
 
 const resource = z.object({ name: z.string().optional(), external: z.union([z.boolean(), z.object({})]).nullish() })

@@ -160,11 +160,14 @@ export async function removeNetworks(
   }
 }
 
-/** The names that a service is found by beside its own. */
-export const aliasesOf = (name: string, service: Service, key: string): string[] => [
-  ...new Set([
-    name,
-    ...(service.container_name === undefined ? [] : [service.container_name]),
-    ...(service.networks[key]?.aliases ?? []),
-  ]),
-]
+/** The names that a service is found by: its own, its container's, its aliases, and what services that link to it call it. */
+export const aliasesOf = (project: Project, name: string, service: Service, key: string): string[] => {
+  const linked = Object.values(project.services).flatMap((one) =>
+    one.links.flatMap((link) => {
+      const [to, alias] = link.split(':')
+      return to === name && alias !== undefined ? [alias] : []
+    }),
+  )
+  const fixed = service.container_name === undefined ? [] : [service.container_name]
+  return [...new Set([name, ...fixed, ...(service.networks[key]?.aliases ?? []), ...linked])]
+}

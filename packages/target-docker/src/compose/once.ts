@@ -13,7 +13,7 @@ export async function runOnce(stage: Stage, name: string, service: Service): Pro
   const { parts, input, bundle } = stage
   const { engine, names } = parts
   const { signal, log } = input
-  const shape = await shapeOf(stage, name, service, 0)
+  const shape = await shapeOf(stage, name, service)
   const argv = argvOf(shape.service, shape.image)
   const called = names.container(input, `once-${name}`, input.token)
   const nameless = () => []

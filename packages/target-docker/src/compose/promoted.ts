@@ -3,6 +3,7 @@ import type { ReleaseInput, RunningRef } from '@appaloft/core/spec'
 import { type Engine, orNull } from '../api/engine.js'
 import { instancesOf } from '../containers/find.js'
 import type { Parts } from '../containers/start.js'
+import { checkMark } from '../marks.js'
 import { bundleOf, hashOf, ordered } from './bundle.js'
 import { replicasOf, type Service } from './model.js'
 import { aliasesOf, join, makeNameNetwork, nameNetworks, removeNetworks } from './networks.js'
@@ -34,11 +35,12 @@ export async function promotedProject(parts: Parts, input: ReleaseInput, previou
   for (const one of all) if (!isWanted(one)) await orNull(engine.remove(one.name, { signal }))
   const present = all.filter(isWanted)
   const instances = await instancesOf(engine, names, input, signal)
+  await checkMark(engine, names, resourceId, input.token, signal)
   for (const key of Object.keys(service.networks)) {
     const network = await makeNameNetwork(parts, input, key, signal)
     for (const one of present)
       if (key in (project.services[one.service]?.networks ?? {})) await join(engine, network.id, one.id, {}, signal)
-    const Aliases = aliasesOf(candidate, service, key)
+    const Aliases = aliasesOf(project, candidate, service, key)
     for (const one of instances) await join(engine, network.id, one.id, { Aliases }, signal)
   }
   for (const one of present) {

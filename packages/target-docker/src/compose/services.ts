@@ -24,6 +24,10 @@ export interface Running {
   attempt: string
   state: string
   created: number
+  /** The image that the file names, as it was when the container was made. */
+  image: string
+  digest: string
+  reference: string
 }
 
 export const runs = ({ state }: Running): boolean => state === 'running' || state === 'restarting' || state === 'paused'
@@ -42,6 +46,9 @@ export async function servicesOf(
       index: Number(labels[label.index] ?? 0),
       hash: labels[label.hash] ?? '',
       attempt: labels[label.attempt] ?? '',
+      image: labels[label.image] ?? '',
+      digest: labels[label.digest] ?? '',
+      reference: labels[label.reference] ?? '',
     }))
     .sort((a, b) => b.created - a.created)
 }
@@ -59,7 +66,8 @@ export async function shapeOf(
   { parts, input, bundle }: Stage,
   name: string,
   service: Service,
-  index: number,
+  /** Of a service that stays. */
+  index?: number,
 ): Promise<Shape> {
   const { resourceId, signal } = input
   const record = bundle.images[name]
@@ -76,7 +84,8 @@ export async function shapeOf(
     name,
     service: opened(service, input),
     image,
-    index,
+    index: index ?? 0,
+    stays: index !== undefined,
   }
 }
 
@@ -94,15 +103,21 @@ export async function makeService(stage: Stage, name: string, service: Service, 
   const { engine, names, settings } = parts
   const shape = await shapeOf(stage, name, service, index)
   const argv = argvOf(shape.service, shape.image)
+  const record = bundle.images[name]
+  const named = record?.base ?? record
   const labels = names.labels({ resourceId: input.resourceId }, 'service', {
     [label.release]: input.release.id,
     [label.service]: name,
     [label.attempt]: input.deploymentId,
     [label.hash]: hashOf(bundle, name, input.release.plan),
     [label.index]: String(index),
+    [label.image]: named?.image ?? '',
+    [label.digest]: named?.digest ?? '',
+    [label.reference]: named?.reference ?? '',
   })
   const called = names.service(input.resourceId, name, index, input.deploymentId, input.token)
   const host = hostFields(shape)
+  const aliases = (_name: string, own: Service, key: string) => aliasesOf(bundle.project, name, own, key)
   const body = {
     ...containerFields(shape),
     Image: shape.image.Id,
@@ -122,10 +137,10 @@ export async function makeService(stage: Stage, name: string, service: Service, 
       RestartPolicy: { Name: 'no' },
       ...(await modesOf(stage, shape.service)),
     },
-    ...firstNetwork(stage, name, shape.service, aliasesOf),
+    ...firstNetwork(stage, name, shape.service, aliases),
   }
   await create(parts, input, called, body)
-  await connectAll(stage, called, name, shape.service, aliasesOf)
+  await connectAll(stage, called, name, shape.service, aliases)
   // Where releases have the name of the service that takes the traffic.
   for (const network of await nameNetworks(parts, input.resourceId, input.signal))
     if (network.key in shape.service.networks) await join(engine, network.id, called, {}, input.signal)

@@ -99,11 +99,8 @@ async function inPlace(stage: Stage, { name, service }: Ordered): Promise<boolea
 }
 
 async function halt({ parts, input }: Stage, one: Running): Promise<void> {
-  await parts.engine.stop(one.name, stopSeconds, { signal: input.signal })
+  await parts.engine.stop(one.name, undefined, { signal: input.signal })
 }
-
-/** As Compose has it; a container's own time for it goes before. */
-const stopSeconds = 10
 
 function notStarted(name: string, error: unknown): unknown {
   if (!(error instanceof EngineError)) return error
@@ -129,7 +126,7 @@ async function candidate(
   const { plan } = input.release
   const name = bundle.candidate
   const service = bundle.project.services[name]!
-  const shape = await shapeOf(stage, name, service, 0)
+  const shape = await shapeOf(stage, name, service)
   const lifted = {
     ...shape.service,
     networks: Object.fromEntries(Object.keys(shape.service.networks).map((key) => [key, null])),

@@ -15,7 +15,7 @@ type Place = Pick<Parts, 'engine' | 'names'>
 export async function removeProject(place: Place, resourceId: string, signal?: AbortSignal): Promise<void> {
   const { engine } = place
   for (const one of await servicesOf(place, resourceId, signal)) {
-    if (runs(one)) await orNull(engine.stop(one.name, 10, { signal }))
+    if (runs(one)) await orNull(engine.stop(one.name, undefined, { signal }))
     await orNull(engine.remove(one.name, { signal }))
   }
   const named = await nameNetworks(place, resourceId, signal)
@@ -96,7 +96,7 @@ export async function restoreProject(
   const all = await servicesOf(parts, resourceId, signal)
   for (const one of all) {
     if (one.attempt !== candidate.deploymentId) continue
-    if (runs(one)) await orNull(engine.stop(one.name, 10, { signal }))
+    if (runs(one)) await orNull(engine.stop(one.name, undefined, { signal }))
     await orNull(engine.remove(one.name, { signal }))
   }
   const left = all.filter((one) => one.attempt !== candidate.deploymentId)
@@ -108,7 +108,7 @@ export async function restoreProject(
     for (let index = 0; index < replicasOf(service); index += 1) {
       const own = left.filter((one) => one.service === name && one.index === index)
       const former = own.find((one) => one.hash === hash) ?? own[0]
-      for (const one of own) if (one !== former && runs(one)) await orNull(engine.stop(one.name, 10, { signal }))
+      for (const one of own) if (one !== former && runs(one)) await orNull(engine.stop(one.name, undefined, { signal }))
       if (former === undefined) {
         lost.push(name)
         continue

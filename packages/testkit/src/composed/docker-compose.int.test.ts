@@ -142,6 +142,7 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
       expect(preview.readiness.status).toBe('warning')
       const change = preview.warnings.find((one) => one.code === 'compose-in-place-change')
       expect(change?.message).toMatch(/migrate.*db.*asker/)
+      expect(preview.warnings.find((one) => one.code === 'compose-volumes-kept')?.message).toContain('pgdata')
       expect(preview.steps.map((one) => one.id)).toEqual([
         'build.images',
         'start.migrate',
@@ -160,7 +161,7 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
     const { deployment: first } = await deploy('one')
     expect(first.failure).toBeNull()
     expect(await served(first)).toEqual({ body: 'one | one | motd of one | from the profile', by: first.id })
-    await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(4), {
+    await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(5), {
       timeout: 20_000,
     })
     const [database] = containerOf('db')
@@ -172,7 +173,7 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
     expect(await served(second)).toEqual({ body: 'two | one,two | motd of two | from the profile', by: second.id })
     // What did not change was not touched.
     expect([containerOf('db'), containerOf('asker')]).toEqual([[database], [asking]])
-    await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(8), {
+    await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(10), {
       timeout: 20_000,
     })
 
@@ -193,14 +194,14 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
       body: 'one | one,two,unhealthy | motd of one | from the profile',
       by: back.id,
     })
-    await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(12), {
+    await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(15), {
       timeout: 20_000,
     })
 
     const { changes, asked } = heard()
     const said = (kind: string) => changes.filter((one) => one.kind === kind).map((one) => one.said)
     expect(said('new').sort()).toEqual([...Array(6).fill('one'), ...Array(3).fill('two')])
-    expect(said('kept')).toEqual(['one', 'two', 'one'])
+    for (const kind of ['kept', 'slow']) expect(said(kind), kind).toEqual(['one', 'two', 'one'])
     for (const one of changes) if (one.said === 'two') expect(one.at).toBeGreaterThanOrEqual(promotedAt)
     expect(asked).toBeGreaterThan(1_000)
 

@@ -1,0 +1,387 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { AppaloftError, type ErrorCode, type LogLine, type Plan, type ReleaseInput } from '@appaloft/core/spec'
+import { fakeProxy, sampleId, samplePlan, sampleRelease } from '@appaloft/testkit'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { cli, haveEngine, type Machine, machine, nodeImage, withoutEngine } from '../../test/engine.js'
+
+let folder = ''
+let here: Machine
+let resourceId = ''
+let count = 0
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'appaloft-compose-'))
+  here = await machine({ proxy: fakeProxy(), pull: 'missing' })
+})
+afterAll(async () => {
+  await here.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+afterEach(async () => {
+  for (const one of await here.target.list(resourceId)) await here.target.remove(one, 9)
+  await here.target.discard(sampleRelease({ resourceId, plan: samplePlan({}) }), 9, { retained: [], volumes: true })
+})
+
+const run = (...args: string[]) => execFileSync(cli, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+const lines = (...args: string[]) =>
+  run(...args)
+    .split('\n')
+    .filter(Boolean)
+
+/** Says who it is, what it finds, and what it is called. */
+const say = `
+import { createServer } from 'node:http'
+import { readFileSync } from 'node:fs'
+process.on('SIGTERM', () => process.exit(0))
+const read = (path) => { try { return readFileSync(path, 'utf8') } catch (error) { return error.code } }
+createServer((request, response) => response.end(JSON.stringify({ who: process.env.WHO, env: process.env, host: process.env.HOSTNAME, files: (process.env.READ ?? '').split(',').map(read), uid: process.getuid(), cwd: process.cwd() }))).listen(process.env.PORT ?? 80)
+`
+
+const service = (more: string) =>
+  `{ image: ${nodeImage}, init: true, command: [node, /say.mjs], volumes: [./say.mjs:/say.mjs:ro], ${more} }`
+const sleeper = (more = '') => `{ image: ${nodeImage}, init: true, command: [sleep, '600'], ${more} }`
+
+interface Project {
+  compose: string
+  services?: string[]
+  target?: string
+  files?: Record<string, string>
+  plan?: Partial<Plan>
+  environment?: Record<string, string>
+  secretNames?: string[]
+}
+
+/** A resource of its own for each test. */
+const begin = () => {
+  count += 1
+  resourceId = `res_c${count}`
+}
+
+async function build(number: number, project: Project) {
+  const source = mkdtempSync(join(folder, 'source-'))
+  for (const [name, content] of Object.entries({ 'say.mjs': say, 'compose.yaml': project.compose, ...project.files })) {
+    mkdirSync(dirname(join(source, name)), { recursive: true })
+    writeFileSync(join(source, name), content)
+  }
+  const names = [...project.compose.matchAll(/^ {2}([a-z]+):/gm)].map(([, name = '']) => name)
+  const services =
+    project.services ?? names.filter((name) => !['data', 'token', 'front', 'back', 'settings'].includes(name))
+  const environment = Object.fromEntries(
+    Object.entries(project.environment ?? {}).map(([name, value]) => [
+      name,
+      project.secretNames?.includes(name)
+        ? {
+            secret: true as const,
+            name,
+            version: 1,
+            digest: Buffer.from(value).toString('hex'),
+            scope: 'runtime' as const,
+          }
+        : { value, scope: 'runtime' as const },
+    ]),
+  )
+  const plan = samplePlan({
+    resourceId,
+    artifact: {
+      ...{ kind: 'compose-project', composeFiles: ['compose.yaml'], services },
+      ...(project.target === '' ? {} : { targetServiceName: project.target ?? 'web' }),
+    },
+    environment,
+    ...project.plan,
+  })
+  const logged: string[] = []
+  const ids = { resourceId, deploymentId: sampleId('dep', number), releaseId: sampleId('rel', number) }
+  const common = {
+    ...ids,
+    token: 1,
+    signal: new AbortController().signal,
+    log: (line: LogLine) => void logged.push(line.text),
+    secretNames: project.secretNames ?? [],
+  }
+  const { artifact, cached } = await here.target.build({
+    ...{ ...common, plan, sourceDirectory: source, inputsDigest: String(number), noCache: false, environment: {} },
+  })
+  rmSync(source, { recursive: true })
+  const release = sampleRelease({ id: ids.releaseId, resourceId, deploymentId: ids.deploymentId, plan, artifact })
+  const input: ReleaseInput = { ...common, release, environment: project.environment ?? {} }
+  return { input, logged, cached }
+}
+
+async function start(number: number, project: Project) {
+  const built = await build(number, project)
+  await here.target.start(built.input)
+  return built
+}
+
+const answer = async (input: ReleaseInput) => {
+  return await vi.waitFor(
+    async () => {
+      const [address] = (await here.target.reach(input, 80)).probe
+      if (address?.kind !== 'tcp') throw new Error('no address')
+      const at = `http://${address.host}:${address.port}/`
+      const text = await fetch(at, { signal: AbortSignal.timeout(3_000) }).then((one) => one.text())
+      return JSON.parse(text) as { who: string; env: Record<string, string>; files: string[]; uid: number; cwd: string }
+    },
+    { timeout: 20_000, interval: 50 },
+  )
+}
+
+const containers = (name: string, ...more: string[]) =>
+  lines(
+    'ps',
+    '--all',
+    '--no-trunc',
+    ...['resource=', 'service='].flatMap((key, i) => [
+      '--filter',
+      `label=appaloft.${key}${i === 0 ? resourceId : name}`,
+    ]),
+    ...more,
+    '--format',
+    '{{.ID}}',
+  )
+const runningOf = (name: string) => containers(name, '--filter', 'status=running')
+
+/** What a service gets under each name; an error's code where it gets nothing. */
+const askFrom = (name: string, hosts: readonly string[]): string[] => {
+  const program = `Promise.all(process.argv.slice(1).map((host) => fetch('http://' + host, { signal: AbortSignal.timeout(3000) }).then((a) => a.json()).then((a) => a.who, (e) => e.cause?.code ?? e.name))).then((all) => console.log(all.join()))`
+  const [id = ''] = runningOf(name)
+  return run('exec', id, 'node', '-e', program, ...hosts)
+    .trim()
+    .split(',')
+}
+
+const fails = async (act: Promise<unknown>, code: ErrorCode): Promise<AppaloftError> => {
+  const error = await act.then(
+    () => new Error('it was accepted'),
+    (reason: unknown) => reason,
+  )
+  if (!AppaloftError.isInstance(error)) throw error
+  expect(error.code, error.message).toBe(code)
+  return error
+}
+
+describe.skipIf(!haveEngine)(`Compose projects ${haveEngine ? '' : withoutEngine}`, () => {
+  it('a candidate has no name until it is promoted; then the former one is found by nobody, and its connections stay', async () => {
+    begin()
+    const project = (who: string): Project => ({
+      compose: `
+services:
+  web: ${service(`environment: { WHO: ${who} }, container_name: fixed, ports: ['1234:80'], networks: { front: { aliases: [api] } }`)}
+  other: ${sleeper('networks: [front], links: ["web:linked"]')}
+  apart: ${sleeper('networks: [back]')}
+networks:
+  front: {}
+  back: { internal: true }
+`,
+    })
+    const { input: first } = await start(1, project('one'))
+    expect((await answer(first)).who).toBe('one')
+    const names = ['web', 'fixed', 'api', 'linked']
+    expect(askFrom('other', names)).not.toContain('one')
+    await here.target.promoted?.(first, null)
+    expect(askFrom('other', names)).toEqual(names.map(() => 'one'))
+    const untouched = [runningOf('other'), runningOf('apart')]
+    const { input: second } = await start(2, project('two'))
+    expect((await answer(second)).who).toBe('two')
+    expect(askFrom('other', names)).toEqual(names.map(() => 'one'))
+    await here.target.promoted?.(second, first)
+    expect(askFrom('other', names)).toEqual(names.map(() => 'two'))
+    expect((await answer(first)).who).toBe('one')
+    await here.target.remove(first, 1)
+    expect(askFrom('other', names)).toEqual(names.map(() => 'two'))
+    expect([runningOf('other'), runningOf('apart')]).toEqual(untouched)
+    // Who has no network with it does not find it.
+    expect(askFrom('apart', ['web'])).not.toEqual(['two'])
+  }, 120_000)
+
+  it('what the files say reaches the containers', async () => {
+    begin()
+    const { input } = await start(1, {
+      compose: `
+services:
+  web: ${service(`
+    environment: { WHO: w, FROM_FILE: "\${DOTENV}-$$5", PASS: "x\${TOKEN}y", GREETING: file, READ: "/run/secrets/token,/etc/settings,/data/kept,/mounted/a" },
+    env_file: [more.env], user: '1000', working_dir: /tmp, secrets: [token], configs: [{ source: settings, target: /etc/settings }],
+    extra_hosts: ["machine:10.1.2.3"], tmpfs: [/scratch], ulimits: { nofile: 4321 }, shm_size: 32m, mem_limit: 200m, cpus: 0.5, cap_drop: [ALL],
+    read_only: false, stop_grace_period: 3s, labels: { who: me }, sysctls: { net.core.somaxconn: '77' }`).replace(
+    'volumes: [',
+    'volumes: [./mounted:/mounted, data:/data, ',
+  )}
+volumes:
+  data: {}
+secrets:
+  token: { environment: TOKEN }
+configs:
+  settings: { content: "with \${TOKEN}" }
+`,
+      files: { '.env': 'DOTENV=dot\n', 'more.env': 'MORE=more\n', 'mounted/a': 'file of the source' },
+      environment: { TOKEN: 's3cret', GREETING: 'profile' },
+      secretNames: ['TOKEN'],
+    })
+    expect(JSON.stringify(input.release)).not.toContain('s3cret')
+    const { env, files, uid, cwd } = await answer(input)
+    expect(env).toMatchObject({
+      FROM_FILE: 'dot-$5',
+      PASS: 'xs3crety',
+      GREETING: 'profile',
+      MORE: 'more',
+      TOKEN: 's3cret',
+    })
+    expect(files).toEqual(['s3cret', 'with s3cret', 'ENOENT', 'file of the source'])
+    expect([uid, cwd]).toEqual([1000, '/tmp'])
+    const { id = '' } = (await here.target.inspect(input)).instances[0] ?? {}
+    const [told] = JSON.parse(run('inspect', id)) as [
+      { HostConfig: Record<string, unknown>; Config: Record<string, unknown> },
+    ]
+    expect(told.HostConfig).toMatchObject({
+      ...{ ExtraHosts: ['machine:10.1.2.3'], Tmpfs: { '/scratch': '' }, ShmSize: 32 * 2 ** 20, Memory: 200 * 2 ** 20 },
+      ...{ NanoCpus: 5e8, CapDrop: ['ALL'], Sysctls: { 'net.core.somaxconn': '77' } },
+      Ulimits: [{ Name: 'nofile', Soft: 4321, Hard: 4321 }],
+    })
+    expect(told.Config).toMatchObject({ StopTimeout: 3, Labels: { who: 'me', 'com.docker.compose.service': 'web' } })
+  }, 60_000)
+
+  it.each([
+    [
+      'ends',
+      `{ image: ${nodeImage}, command: [node, -e, "console.log('no table'); process.exit(4)"] }`,
+      'service_completed_successfully',
+      'compose-service-failed',
+      4,
+    ],
+    [
+      'is not healthy',
+      sleeper(
+        'healthcheck: { test: [CMD, node, -e, \'console.log("not yet"); process.exit(1)\'], interval: 100ms, retries: 2 }',
+      ),
+      'service_healthy',
+      'compose-service-unhealthy',
+      undefined,
+    ],
+    [
+      'does not start',
+      `{ image: ${nodeImage}, command: [no-such-program] }`,
+      'service_started',
+      'compose-service-failed',
+      undefined,
+    ],
+  ] as const)(
+    'a service that %s fails the start, and nothing of it stays',
+    async (_, other, condition, code, exitCode) => {
+      begin()
+      const { input } = await build(1, {
+        compose: `services:\n  web: ${service(`depends_on: { job: { condition: ${condition} } }`)}\n  job: ${other}\n`,
+      })
+      const error = await fails(here.target.start(input), code)
+      expect(error.message).toContain('job')
+      expect(error.details.service).toBe('job')
+      expect(error.details.exitCode).toBe(exitCode)
+      if (exitCode !== undefined) expect(error.details.lastLogs).toEqual(['no table'])
+      if (code === 'compose-service-unhealthy') expect(error.message).toContain('not yet')
+      await here.target.restore?.(input, null, 1)
+      expect(lines('ps', '--all', '--quiet', '--filter', `label=appaloft.resource=${resourceId}`)).toEqual([])
+      expect(lines('network', 'ls', '--quiet', '--filter', `label=appaloft.resource=${resourceId}`)).toEqual([])
+    },
+    60_000,
+  )
+
+  it('a changed service is replaced in place, a failed deployment brings back what it was, and its volumes stay', async () => {
+    begin()
+    const project = (text: string, secret: string): Project => ({
+      compose: `
+services:
+  web: ${service('depends_on: [store]')}
+  store: ${sleeper(`environment: { TEXT: ${text}, SECRET: "\${TOKEN}" }, volumes: ["./kept:/kept", "data:/data"]`)}
+volumes:
+  data: {}
+`,
+      environment: { TOKEN: secret },
+      secretNames: ['TOKEN'],
+    })
+    const { input: first, logged } = await start(1, project('a', 'x'))
+    expect(logged.join('\n')).toContain('store: kept is a volume at /kept, and kept')
+    await here.target.promoted?.(first, null)
+    const former = runningOf('store')
+    run('exec', former[0]!, 'sh', '-c', 'echo kept > /kept/file; echo data > /data/file')
+
+    const { input: second } = await start(2, project('a', 'another'))
+    const changed = runningOf('store')
+    expect(changed).not.toEqual(former)
+    expect(run('exec', changed[0]!, 'sh', '-c', 'cat /kept/file /data/file; echo $SECRET')).toBe(
+      'kept\ndata\nanother\n',
+    )
+    await here.target.restore?.(second, { ref: first, release: first.release }, 1)
+    await here.target.remove(second, 1)
+    expect([runningOf('store'), containers('store')]).toEqual([former, former])
+    expect(run('exec', former[0]!, 'sh', '-c', 'cat /kept/file; echo $SECRET')).toBe('kept\nx\n')
+
+    const { input: third } = await start(3, project('b', 'x'))
+    await here.target.promoted?.(third, first)
+    await here.target.remove(first, 1)
+    expect(containers('store')).toHaveLength(1)
+    expect(runningOf('store')).not.toEqual(former)
+    await here.target.discard(first.release, 1, { retained: [third.release] })
+    expect(runningOf('store')).toHaveLength(1)
+    // It comes back with the release where somebody stopped both.
+    await here.target.stop(third, 1)
+    run('stop', runningOf('store')[0]!)
+    await here.target.restart(third, 1)
+    expect(runningOf('store')).toHaveLength(1)
+  }, 120_000)
+
+  it.each([
+    ['gpus: all', 'services.web.gpus'],
+    ['volumes_from: [other]', 'services.web.volumes_from'],
+    ['network_mode: host', 'services.web.network_mode'],
+    ['volumes: ["../beside:/x"]', 'services.web.volumes'],
+  ])('%s is refused by name', async (key, place) => {
+    begin()
+    const error = await fails(
+      build(1, { compose: `services:\n  web: { image: ${nodeImage}, ${key} }\n  other: ${sleeper()}\n` }),
+      'compose-invalid',
+    )
+    expect(error.message).toContain(place)
+  })
+
+  it('secrets that would be seen are refused, with the setting to change', async () => {
+    begin()
+    const arg = await fails(
+      build(1, {
+        compose: `services:\n  web: { build: { context: ., args: { A: "\${TOKEN}" } } }\n`,
+        files: { Dockerfile: `FROM ${nodeImage}` },
+        environment: { TOKEN: 's3cret' },
+        secretNames: ['TOKEN'],
+      }),
+      'secret-in-build-scope',
+    )
+    expect(arg.recoveryHint).toContain('services.web.build.secrets')
+    const { input } = await build(2, {
+      compose: `services:\n  web: ${service(`environment: { A: "\${TOKEN}" }`)}\n`,
+      environment: { TOKEN: 's3cret' },
+      secretNames: ['TOKEN'],
+    })
+    const error = await fails(here.target.start({ ...input, environment: {} }), 'secret-unavailable')
+    expect(error.recoveryHint).toContain('environment.TOKEN.scope')
+  })
+
+  it('a fence that is raised before a service starts: nothing of the former holder runs', async () => {
+    begin()
+    const { input } = await build(1, { compose: `services:\n  web: ${service('')}\n  other: ${sleeper()}\n` })
+    await here.target.fence(resourceId, 5, { expected: 0, owner: 'dep_b', signal: input.signal })
+    await fails(here.target.start(input), 'fenced')
+    expect(runningOf('other')).toEqual([])
+    await here.target.start({ ...input, token: 5 })
+    await here.target.fence(resourceId, 7, { expected: 5, owner: 'dep_c', signal: input.signal })
+    expect(
+      lines('ps', '--all', '--filter', `label=appaloft.resource=${resourceId}`, '--format', '{{.Names}}').every(
+        (name) => name.endsWith('.t7'),
+      ),
+    ).toBe(true)
+    const other = runningOf('other')
+    await fails(here.target.promoted!({ ...input, token: 5 }, null), 'fenced')
+    await fails(here.target.restore!(input, null, 5), 'fenced')
+    expect(runningOf('other')).toEqual(other)
+  }, 60_000)
+})
