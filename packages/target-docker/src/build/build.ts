@@ -81,6 +81,7 @@ function common(parts: BuildParts, input: BuildInput, { plain, secret }: BuildVa
     cli: parts.settings.cli,
     env: process.env,
     signal: input.signal,
+    credentials: parts.settings.credentials,
     args: { ...Object.fromEntries(through), ...values(plain), ...ownArguments(input) },
     secrets: values(secret),
     noCache: input.noCache,

@@ -1,8 +1,9 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AppaloftError, BuildSigns, type Host, LineSplitter, type LogLine } from '@appaloft/core/spec'
+import { AppaloftError, BuildSigns, type Credentials, type Host, LineSplitter, type LogLine } from '@appaloft/core/spec'
 import type { Engine } from '../api/engine.js'
+import { buildConfig, registriesOf } from '../registry/build-config.js'
 import { type BuildEvent, BuildEvents } from './rawjson.js'
 
 export interface BuildxInput {
@@ -11,6 +12,8 @@ export interface BuildxInput {
   cli: string
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
+  /** Asked for each registry that the Dockerfile takes images from. */
+  credentials: Pick<Credentials, 'registry'>
   /** Absolute. */
   context: string
   /** The text of a Dockerfile that is generated, else the path of one below the context. */
@@ -51,10 +54,11 @@ export async function buildx(input: BuildxInput): Promise<BuildxResult> {
       await writeFile(file, dockerfile.text)
       await writeFile(`${file}.dockerignore`, dockerfile.ignore)
     }
+    const config = input.credentials.registry === undefined ? null : await loginsFor(input, file, folder)
     const seen = new Watch(input.onEvent)
     const result = await input.host.exec(argvOf(input, file, idFile) as [string, ...string[]], {
       cwd: folder,
-      env: environmentOf(input),
+      env: { ...environmentOf(input), ...(config === null ? {} : { DOCKER_CONFIG: config }) },
       signal: input.signal,
       maxBufferBytes: 64 * 1024,
       onLine: (line) => seen.line(line.text),
@@ -64,6 +68,11 @@ export async function buildx(input: BuildxInput): Promise<BuildxResult> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function loginsFor({ credentials: hook, args, env }: BuildxInput, file: string, folder: string) {
+  const registries = registriesOf(await readFile(file, 'utf8').catch(() => ''), args)
+  return await buildConfig({ hook, registries, env, folder })
 }
 
 function argvOf(

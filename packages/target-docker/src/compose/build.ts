@@ -216,7 +216,7 @@ async function built(parts: BuildParts, input: BuildInput, wanted: Wanted): Prom
   if (found !== undefined) return { record: found, cached: true }
   const through = proxyVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   const result = await buildx({
-    ...{ engine, host, cli: settings.cli, env: process.env, signal },
+    ...{ engine, host, cli: settings.cli, env: process.env, signal, credentials: settings.credentials },
     ...asked,
     args: { ...Object.fromEntries(through), ...wanted.args },
     labels: names.labels({ resourceId }, 'build', { [label.inputs]: inputs }),

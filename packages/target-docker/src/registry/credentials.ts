@@ -6,7 +6,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** Docker Hub goes by another name in the configuration. */
 const hubKey = 'https://index.docker.io/v1/'
-const keysOf = (registry: string): string[] =>
+export const keysOf = (registry: string): string[] =>
   registry === 'docker.io'
     ? [hubKey, 'index.docker.io', 'docker.io']
     : [registry, `https://${registry}`, `http://${registry}`]
