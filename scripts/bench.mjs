@@ -5,13 +5,14 @@
 import { parseArgs } from 'node:util'
 import { docker } from './bench/docker.mjs'
 import { engine } from './bench/engine.mjs'
+import { failures } from './bench/failures.mjs'
 import { imports } from './bench/imports.mjs'
 import { observation } from './bench/observation.mjs'
 import { planning } from './bench/planning.mjs'
 import { releases } from './bench/releases.mjs'
 import { store } from './bench/store.mjs'
 
-const benches = { releases, docker, imports, store, engine, observation, planning }
+const benches = { releases, docker, failures, imports, store, engine, observation, planning }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },

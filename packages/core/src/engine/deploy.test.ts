@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { anyPlanner, blockedPlan, hurried, Scene, visit } from '../../test/engine.js'
+import { AppaloftError } from '../spec/errors.js'
 
 let scene: Scene
 beforeEach(async () => {
@@ -137,6 +138,44 @@ describe('a deployment', () => {
     const second = await scene.deployed(engine, 'serve text=two')
     expect(second.status).toBe('succeeded')
     expect((await visit(first.accessUrls[0]!)).deployment).toBe(second.id)
+  })
+
+  const away = () => {
+    throw new AppaloftError('runtime-backend-unavailable')
+  }
+
+  it('that cannot raise its fence has touched nothing, and says that the former release serves', async () => {
+    const engine = scene.engine()
+    const first = await scene.deployed(engine)
+    scene.world.intercept = async (when, { method }) => {
+      if (when === 'before' && method === 'fence') away()
+    }
+    const failed = await scene.deployed(engine, 'serve text=two')
+    expect(failed.failure).toMatchObject({ code: 'runtime-backend-unavailable', step: 'fence' })
+    expect(failed.rollback).toEqual({ outcome: 'restored', releaseId: first.release?.id })
+    scene.world.intercept = null
+    expect(await scene.owned()).toEqual([first.id])
+  })
+
+  it('whose target is away from its promotion to the end of its rollback is not what is wanted', async () => {
+    const engine = scene.engine({ clock: hurried(20) })
+    const first = await scene.deployed(engine)
+    const handle = await engine.deployments.create(
+      { resource: scene.definition('serve text=two') },
+      {
+        onEvent: ({ type }) => {
+          if (type === 'traffic-promoted') scene.world.intercept = async () => away()
+        },
+      },
+    )
+    const failed = await handle.done
+    expect(failed).toMatchObject({ status: 'failed', rollback: { outcome: 'failed' } })
+    scene.world.intercept = null
+    await engine.reconcile()
+    const { desired, drift } = await engine.resources.status('res_shop')
+    expect([desired?.deploymentId, drift]).toEqual([first.id, []])
+    expect(await scene.owned()).toEqual([first.id])
+    expect(await visit(first.accessUrls[0]!)).toEqual({ status: 200, deployment: first.id })
   })
 
   it('that fails leads to a former release that had died, and was started again elsewhere', async () => {

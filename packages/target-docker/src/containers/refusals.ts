@@ -1,5 +1,6 @@
 import { AppaloftError, type Plan } from '@appaloft/core/spec'
 import { EngineError } from '../api/client.js'
+import { isDiskFull } from '../registry/faults.js'
 
 /** Somebody else listens on the port of the machine. */
 export const isPortTaken = (error: unknown): boolean =>
@@ -44,7 +45,8 @@ const causes: readonly [sign: RegExp, told: (first: string, plan: Plan) => { mes
 
 /** Why the engine did not start it, with the setting to change. */
 export function notStarted(error: unknown, plan: Plan, first: string, commandField = 'runtime.startCommand'): unknown {
-  if (!(error instanceof EngineError)) return error
+  // A full disk is no fault of the release's settings.
+  if (!(error instanceof EngineError) || isDiskFull(error.message)) return error
   const told = causes.find(([sign]) => sign.test(error.message))?.[1](first, plan)
   const field = told === undefined || told.field === 'runtime.startCommand' ? commandField : told.field
   return new AppaloftError('start-failed', {

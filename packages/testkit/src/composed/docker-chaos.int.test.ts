@@ -51,10 +51,13 @@ describe.skipIf(parts === undefined)(`an engine that dies (${needsOwn})`, () => 
     180_000,
   )
 
-  it.each(['build', 'boot'] as const)(
-    'killed in the middle of a slow %s: a truthful end, and the old release serves',
-    async (slow) => {
-      const own = await open()
+  const middles = ways.flatMap(([how, dockerd, signal]) =>
+    (['build', 'boot'] as const).map((slow) => ({ how, slow, dockerd, signal })),
+  )
+  it.each(soak ? middles : middles.filter(({ how }) => how === 'by a crash'))(
+    'stopped $how in the middle of a slow $slow: a truthful end, and the old release serves',
+    async ({ slow, dockerd, signal }) => {
+      const own = await open(dockerd)
       await succeeded('first')
       const attempt = await scene.begin({ text: 'second', slow })
       for await (const envelope of attempt.events()) {
@@ -64,7 +67,7 @@ describe.skipIf(parts === undefined)(`an engine that dies (${needsOwn})`, () => 
           slow === 'build' ? type === 'log' && message === 'building' : type === 'phase-started' && phase === 'verify'
         if (there || (type === 'deployment-finished' && step === undefined)) break
       }
-      await own.stop('SIGKILL')
+      await own.stop(signal)
       const second = await attempt.done
       expect(second.status).toBe('failed')
       expect(second.failure?.code).toBe('runtime-backend-unavailable')

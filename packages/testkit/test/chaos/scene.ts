@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAppaloft, type Deployment, type DeploymentEvent, type ResourceDefinition } from '@appaloft/core'
-import type { Proxy } from '@appaloft/core/spec'
+import type { Address, Proxy } from '@appaloft/core/spec'
 import { dockerfile } from '@appaloft/planner-dockerfile'
 import { embedded } from '@appaloft/proxy-embedded'
 import { sqlite } from '@appaloft/store-sqlite'
@@ -56,6 +56,7 @@ export interface Users {
 /** An application, deployed to an engine again and again, and what the engine, the proxy and the record say of it. */
 export class ChaosScene {
   readonly appaloft: ReturnType<typeof createAppaloft>
+  private address: Address | undefined
   private constructor(
     readonly folder: string,
     readonly engine: OwnEngine,
@@ -110,9 +111,10 @@ export class ChaosScene {
 
   /** One request, as users make it. */
   async ask(): Promise<{ text: string; by: string | undefined }> {
-    const { address } = await this.proxy.endpoint('res_web')
-    if (address.kind !== 'tcp') throw new Error('The proxy listens at no port.')
-    const { host, port } = address
+    // Users know where it listens, whether or not it can be asked.
+    this.address ??= (await this.proxy.endpoint('res_web')).address
+    if (this.address.kind !== 'tcp') throw new Error('The proxy listens at no port.')
+    const { host, port } = this.address
     return await new Promise((resolve, reject) => {
       const headers = { host: this.host ?? `${host}:${port}` }
       const request = get({ host, port, headers, agent: false, timeout: 5_000 }, (answer) => {

@@ -73,10 +73,26 @@ async function undo(attempt: Attempt): Promise<Rollback> {
   const previous = previousRef(attempt)
   const release = previous === null ? null : await attempt.runtime.store.getRelease(previous.releaseId)
   const former = previous === null || release === null ? null : { ref: previous, release }
-  // It may be the fence that failed: below it, nothing of a former holder is kept out.
-  await raiseFences(attempt.target, attempt.record.resourceId, attempt.token, attempt.id)
+  const begun = attempt.present.journal?.step !== 'fence'
+  try {
+    // It may be the fence that failed: below it, nothing of a former holder is kept out.
+    await raiseFences(attempt.target, attempt.record.resourceId, attempt.token, attempt.id)
+  } catch (error) {
+    if (begun || isLost(error)) throw error
+    // It was the first thing to be done, and stays so: what serves is looked at, and nothing is touched.
+    return proven(attempt, former)
+  }
   await attempt.step('rollback', 'restore-traffic', {}, () => restoreTraffic(attempt, previous))
   await attempt.step('rollback', 'remove-candidate', {}, () => removeCandidate(attempt, former))
+  return proven(attempt, former)
+}
+
+interface Former {
+  ref: RunningRef
+  release: ReleaseRecord
+}
+
+async function proven(attempt: Attempt, former: Former | null): Promise<Rollback> {
   if (former === null) return { outcome: 'nothing-to-restore' }
   await attempt.step('rollback', 'prove-previous', {}, () => prove(attempt, former.ref, former.release))
   return { outcome: 'restored', releaseId: former.ref.releaseId }
@@ -120,10 +136,7 @@ async function serves({ target, record }: Attempt, previous: RunningRef | null):
   throw new AppaloftError('rollback-failed', { message: 'The proxy does not serve the former release.' })
 }
 
-async function removeCandidate(
-  attempt: Attempt,
-  former: { ref: RunningRef; release: ReleaseRecord } | null,
-): Promise<void> {
+async function removeCandidate(attempt: Attempt, former: Former | null): Promise<void> {
   const { record, target, runtime } = attempt
   const { resourceId } = record
   if (record.releaseId !== null) {
