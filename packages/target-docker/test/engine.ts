@@ -23,7 +23,7 @@ export const testOptions = (scope: string): DockerOptions => ({ cli, scope, base
 
 export const testEngine = async (): Promise<Engine> => new Engine(await findEngine({}, process.env))
 
-/** Everything under the scope: containers, images, volumes. */
+/** Everything under the scope: containers, images, volumes, networks. */
 export async function removeScope(scope: string): Promise<void> {
   const engine = await testEngine()
   const labels = [`${label.scope}=${scope}`]
@@ -31,6 +31,7 @@ export async function removeScope(scope: string): Promise<void> {
   for (const { Id: id, RepoTags: tags } of await engine.images(labels))
     for (const name of tags.length === 0 || tags[0] === '<none>:<none>' ? [id] : tags) await engine.untag(name)
   for (const { Name: name } of await engine.volumes(labels)) await engine.removeVolume(name)
+  for (const { Id: id } of await engine.networks(labels)) await engine.removeNetwork(id)
   engine.client.close()
 }
 

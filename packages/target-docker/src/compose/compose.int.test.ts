@@ -1,168 +1,31 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { AppaloftError, type ErrorCode, type LogLine, type Plan, type ReleaseInput } from '@appaloft/core/spec'
-import { fakeProxy, sampleId, samplePlan, sampleRelease } from '@appaloft/testkit'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { cli, haveEngine, type Machine, machine, nodeImage, withoutEngine } from '../../test/engine.js'
-
-let folder = ''
-let here: Machine
-let resourceId = ''
-let count = 0
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'appaloft-compose-'))
-  here = await machine({ proxy: fakeProxy(), pull: 'missing' })
-})
-afterAll(async () => {
-  await here.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-afterEach(async () => {
-  for (const one of await here.target.list(resourceId)) await here.target.remove(one, 9)
-  await here.target.discard(sampleRelease({ resourceId, plan: samplePlan({}) }), 9, { retained: [], volumes: true })
-})
-
-const run = (...args: string[]) => execFileSync(cli, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-const lines = (...args: string[]) =>
-  run(...args)
-    .split('\n')
-    .filter(Boolean)
-
-/** Says who it is, what it finds, and what it is called. */
-const say = `
-import { createServer } from 'node:http'
-import { readFileSync } from 'node:fs'
-process.on('SIGTERM', () => process.exit(0))
-const read = (path) => { try { return readFileSync(path, 'utf8') } catch (error) { return error.code } }
-createServer((request, response) => response.end(JSON.stringify({ who: process.env.WHO, env: process.env, host: process.env.HOSTNAME, files: (process.env.READ ?? '').split(',').map(read), uid: process.getuid(), cwd: process.cwd() }))).listen(process.env.PORT ?? 80)
-`
-
-const service = (more: string) =>
-  `{ image: ${nodeImage}, init: true, command: [node, /say.mjs], volumes: [./say.mjs:/say.mjs:ro], ${more} }`
-const sleeper = (more = '') => `{ image: ${nodeImage}, init: true, command: [sleep, '600'], ${more} }`
-
-interface Project {
-  compose: string
-  services?: string[]
-  target?: string
-  files?: Record<string, string>
-  plan?: Partial<Plan>
-  environment?: Record<string, string>
-  secretNames?: string[]
-}
-
-/** A resource of its own for each test. */
-const begin = () => {
-  count += 1
-  resourceId = `res_c${count}`
-}
-
-async function build(number: number, project: Project) {
-  const source = mkdtempSync(join(folder, 'source-'))
-  for (const [name, content] of Object.entries({ 'say.mjs': say, 'compose.yaml': project.compose, ...project.files })) {
-    mkdirSync(dirname(join(source, name)), { recursive: true })
-    writeFileSync(join(source, name), content)
-  }
-  const names = [...project.compose.matchAll(/^ {2}([a-z]+):/gm)].map(([, name = '']) => name)
-  const services =
-    project.services ?? names.filter((name) => !['data', 'token', 'front', 'back', 'settings'].includes(name))
-  const environment = Object.fromEntries(
-    Object.entries(project.environment ?? {}).map(([name, value]) => [
-      name,
-      project.secretNames?.includes(name)
-        ? {
-            secret: true as const,
-            name,
-            version: 1,
-            digest: Buffer.from(value).toString('hex'),
-            scope: 'runtime' as const,
-          }
-        : { value, scope: 'runtime' as const },
-    ]),
-  )
-  const plan = samplePlan({
-    resourceId,
-    artifact: {
-      ...{ kind: 'compose-project', composeFiles: ['compose.yaml'], services },
-      ...(project.target === '' ? {} : { targetServiceName: project.target ?? 'web' }),
-    },
-    environment,
-    ...project.plan,
-  })
-  const logged: string[] = []
-  const ids = { resourceId, deploymentId: sampleId('dep', number), releaseId: sampleId('rel', number) }
-  const common = {
-    ...ids,
-    token: 1,
-    signal: new AbortController().signal,
-    log: (line: LogLine) => void logged.push(line.text),
-    secretNames: project.secretNames ?? [],
-  }
-  const { artifact, cached } = await here.target.build({
-    ...{ ...common, plan, sourceDirectory: source, inputsDigest: String(number), noCache: false, environment: {} },
-  })
-  rmSync(source, { recursive: true })
-  const release = sampleRelease({ id: ids.releaseId, resourceId, deploymentId: ids.deploymentId, plan, artifact })
-  const input: ReleaseInput = { ...common, release, environment: project.environment ?? {} }
-  return { input, logged, cached }
-}
-
-async function start(number: number, project: Project) {
-  const built = await build(number, project)
-  await here.target.start(built.input)
-  return built
-}
-
-const answer = async (input: ReleaseInput) => {
-  return await vi.waitFor(
-    async () => {
-      const [address] = (await here.target.reach(input, 80)).probe
-      if (address?.kind !== 'tcp') throw new Error('no address')
-      const at = `http://${address.host}:${address.port}/`
-      const text = await fetch(at, { signal: AbortSignal.timeout(3_000) }).then((one) => one.text())
-      return JSON.parse(text) as { who: string; env: Record<string, string>; files: string[]; uid: number; cwd: string }
-    },
-    { timeout: 20_000, interval: 50 },
-  )
-}
-
-const containers = (name: string, ...more: string[]) =>
-  lines(
-    'ps',
-    '--all',
-    '--no-trunc',
-    ...['resource=', 'service='].flatMap((key, i) => [
-      '--filter',
-      `label=appaloft.${key}${i === 0 ? resourceId : name}`,
-    ]),
-    ...more,
-    '--format',
-    '{{.ID}}',
-  )
-const runningOf = (name: string) => containers(name, '--filter', 'status=running')
-
-/** What a service gets under each name; an error's code where it gets nothing. */
-const askFrom = (name: string, hosts: readonly string[]): string[] => {
-  const program = `Promise.all(process.argv.slice(1).map((host) => fetch('http://' + host, { signal: AbortSignal.timeout(3000) }).then((a) => a.json()).then((a) => a.who, (e) => e.cause?.code ?? e.name))).then((all) => console.log(all.join()))`
-  const [id = ''] = runningOf(name)
-  return run('exec', id, 'node', '-e', program, ...hosts)
-    .trim()
-    .split(',')
-}
-
-const fails = async (act: Promise<unknown>, code: ErrorCode): Promise<AppaloftError> => {
-  const error = await act.then(
-    () => new Error('it was accepted'),
-    (reason: unknown) => reason,
-  )
-  if (!AppaloftError.isInstance(error)) throw error
-  expect(error.code, error.message).toBe(code)
-  return error
-}
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import {
+  answer,
+  askFrom,
+  begin,
+  build,
+  clear,
+  containers,
+  fails,
+  here,
+  lines,
+  type Project,
+  resourceId,
+  run,
+  runningOf,
+  service,
+  setUp,
+  sleeper,
+  start,
+  tearDown,
+} from '../../test/compose.js'
+import { haveEngine, nodeImage, withoutEngine } from '../../test/engine.js'
 
 describe.skipIf(!haveEngine)(`Compose projects ${haveEngine ? '' : withoutEngine}`, () => {
+  beforeAll(setUp)
+  afterAll(tearDown)
+  afterEach(clear)
+
   it('a candidate has no name until it is promoted; then the former one is found by nobody, and its connections stay', async () => {
     begin()
     const project = (who: string): Project => ({

@@ -1,5 +1,5 @@
 import { AppaloftError } from '@appaloft/core/spec'
-import { EngineError } from '../api/client.js'
+import { EngineError, failure } from '../api/client.js'
 import { readFrames } from '../api/frames.js'
 import { checkMark } from '../marks.js'
 import { label } from '../names.js'
@@ -58,6 +58,9 @@ export async function runOnce(stage: Stage, name: string, service: Service): Pro
       // The stream of a log ends a moment before the end is written down.
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+  } catch (error) {
+    // Also where the stream of its output was cut.
+    throw failure(error, signal)
   } finally {
     await engine.remove(called).catch(() => undefined)
   }
