@@ -220,6 +220,14 @@ volumes:
       'secret-in-build-scope',
     )
     expect(arg.recoveryHint).toContain('services.web.build.secrets')
+    const file = await fails(
+      build(3, {
+        compose: `services:\n  web: ${service('secrets: [token]')}\nsecrets:\n  token: { file: ./token.txt }\n`,
+        files: { 'token.txt': 's3cret' },
+      }),
+      'secret-in-build-scope',
+    )
+    expect(file.recoveryHint).toContain('secrets.token.environment')
     const { input } = await build(2, {
       compose: `services:\n  web: ${service(`environment: { A: "\${TOKEN}" }`)}\n`,
       environment: { TOKEN: 's3cret' },

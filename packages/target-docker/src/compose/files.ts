@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { AppaloftError } from '@appaloft/core/spec'
 import { invalid, type Mount, type Project, type Service } from './model.js'
 
 /** What goes into the image of a service: a path from the source's root, and its place in the container. */
@@ -51,11 +52,20 @@ export async function place(name: string, service: Service, project: Project, so
       if (file === undefined) continue
       const to = targetOf(section, one)
       const from = own(file, source, `${section}.${one.source}.file`)
+      if (from !== null && section === 'secrets') throw inLayers(name, one.source)
       if (from !== null) copies.push({ from, to })
       else volumes.push({ type: 'bind', source: file, target: to, read_only: true })
     }
   return { service: { ...service, volumes }, copies, told }
 }
+
+const inLayers = (service: string, secret: string) =>
+  new AppaloftError('secret-in-build-scope', {
+    phase: 'execute',
+    message: `secrets.${secret} of the service ${service} is a file of the source, which would become a layer of its image.`,
+    details: { profileField: 'runtime.composeFiles', service, place: `secrets.${secret}.file` },
+    recoveryHint: `Name a variable in its place (secrets.${secret}.environment), and set it in the profile as a secret of the scope runtime.`,
+  })
 
 /** Where a service finds a secret or a configuration. */
 export const targetOf = (
