@@ -104,13 +104,23 @@ const served = (listen: string): JsonRecord => ({
 
 /** Somebody else's change of their own route. */
 const patch = (program: TestCaddy, text: string): Promise<number> =>
+  foreignWrite(program, 'PATCH', '/id/their-shop/handle/0', answering(text))
+
+/** Somebody else's new route, after those that they have. */
+const append = (program: TestCaddy, host: string): Promise<number> =>
+  foreignWrite(program, 'POST', '/config/apps/http/servers/elsewhere/routes', {
+    '@id': host,
+    match: [{ host: [host] }],
+  })
+
+const foreignWrite = (program: TestCaddy, method: string, path: string, content: object): Promise<number> =>
   new Promise((resolve, reject) => {
-    const body = JSON.stringify(answering(text))
+    const body = JSON.stringify(content)
     const req = http.request(
       {
         socketPath: program.admin.replace('unix/', ''),
-        method: 'PATCH',
-        path: '/id/their-shop/handle/0',
+        method,
+        path,
         agent: false,
         setHost: false,
         headers: { Host: '', 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
@@ -202,11 +212,16 @@ describe.skipIf(caddyProgram === null)(`a Caddy that others use too (${noCaddy})
     const place = `127.0.0.1:${await freePort()}`
     const [program, proxy] = await begin(served(place), { http: place })
     let written = 0
+    const added: string[] = []
     let running = true
     const other = (async () => {
       while (running) {
         const status = await patch(program, `version ${written + 1}`).catch(() => 0)
         if (status === 200) written++
+        await sleep(15)
+        // Each of these stays, so that any one that we wrote over would be missed.
+        const name = `their-${added.length}`
+        if ((await append(program, name).catch(() => 0)) === 200) added.push(name)
         await sleep(15)
       }
     })()
@@ -228,6 +243,11 @@ describe.skipIf(caddyProgram === null)(`a Caddy that others use too (${noCaddy})
     running = false
     await other
     expect(written).toBeGreaterThan(6)
+    const { config } = await program.api.configuration()
+    const { routes } = (config as { apps: { http: { servers: { elsewhere: { routes: JsonRecord[] } } } } }).apps.http
+      .servers.elsewhere
+    expect(routes.slice(1).map((one) => one['@id'])).toEqual(added)
+    console.log(`${written + added.length} changes by somebody else meanwhile, none lost`)
     expect((await get(place, 'shop.example.test')).text).toBe(`version ${written}`)
     expect((await get(place, 'r1.example.test')).text).toBe('everything else')
     for (let at = 2; at <= 6; at++) expect((await get(place, `r${at}.example.test`)).identity).toBe(dep(1))

@@ -1,4 +1,4 @@
-import type { DeploymentEvent, Envelope } from '@appaloft/core/spec'
+import { type DeploymentEvent, type Envelope, progressOf } from '@appaloft/core/spec'
 import type { Style } from './style.js'
 import { clean, pad } from './text.js'
 import { stepTitles } from './words.js'
@@ -44,6 +44,8 @@ export function eventLine(event: DeploymentEvent, style: Style): string | null {
     case 'evidence-captured':
       return message === '' ? null : line(message)
     case 'log':
+      // The live picture shows it; here each would be a line more.
+      if (progressOf(event.data)?.status === 'running') return null
       return style.dim(`${' '.repeat(8)}  │ ${message}`)
   }
 }

@@ -4,6 +4,7 @@ import { aDeployment, aHandle, deferred, events, MemoryOutput, temporaryFolder, 
 import { eventLine } from './event-line.js'
 import { Frame } from './frame.js'
 import { outcomeLines } from './outcome.js'
+import { advance, startProgress } from './progress.js'
 import { styleFor } from './style.js'
 import { clean, commandLine, cut, duration, table, width } from './text.js'
 
@@ -136,6 +137,32 @@ describe('live progress', () => {
     expect(screen(w.stdout.text).length).toBeLessThanOrEqual(5)
     ended.resolve(aDeployment())
     await running
+  })
+})
+
+describe('an instruction of a build', () => {
+  const part = { id: 'sha256:a', name: 'RUN npm ci', stage: 'install', index: 2, total: 3 }
+  const told = (status: string, message: string, rest: object = {}) => ({
+    ...{ type: 'log' as const, phase: 'execute' as const, step: 'build' as const, message },
+    data: { stream: 'stdout', source: 'build', progress: { ...part, status, ...rest } },
+  })
+  const found = events(
+    { type: 'phase-started', phase: 'execute' },
+    { type: 'step-started', phase: 'execute', step: 'build' },
+    told('started', '[install 2/3] RUN npm ci'),
+    told('running', '[install 2/3] RUN npm ci: 40 %', { percent: 40 }),
+  )
+
+  it('is what a terminal says that it does, with how far it is', () => {
+    const progress = startProgress()
+    for (const event of found) advance(progress, event)
+    expect(progress.phases.find(({ phase }) => phase === 'execute')?.detail).toBe('install 2/3: RUN npm ci, 40 %')
+    expect(progress.logs).toEqual([])
+  })
+
+  it('is a line elsewhere, where it begins and ends', () => {
+    const lines = found.slice(2).map((event) => eventLine(event, styleFor({ isTTY: false }, {})))
+    expect(lines).toEqual(['          │ [install 2/3] RUN npm ci', null])
   })
 })
 

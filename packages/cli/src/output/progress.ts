@@ -1,4 +1,4 @@
-import type { DeploymentEvent, Phase } from '@appaloft/core/spec'
+import { type DeploymentEvent, type Progress as Part, type Phase, progressOf } from '@appaloft/core/spec'
 import { checkOf } from './event-line.js'
 import { clean } from './text.js'
 import { stepTitles } from './words.js'
@@ -57,9 +57,15 @@ export function advance(progress: Progress, event: DeploymentEvent): void {
         checkText(event),
       ]
       break
-    case 'log':
+    case 'log': {
+      const part = progressOf(event.data)
+      if (part !== undefined) {
+        if (entry && (part.status === 'started' || part.status === 'running')) entry.detail = partText(part)
+        break
+      }
       progress.logs = [...progress.logs, message].slice(-keptLogs)
       break
+    }
     case 'traffic-promoted':
       if (entry) entry.detail = 'traffic moved'
       break
@@ -73,6 +79,14 @@ function phaseOf(progress: Progress, phase: Phase): PhaseProgress {
   const added: PhaseProgress = { phase, state: 'waiting', detail: '' }
   progress.phases.push(added)
   return added
+}
+
+/** As `build 3/7: RUN npm ci`. */
+function partText({ stage, index, total, name, percent }: Part): string {
+  const place = [stage, index === undefined ? undefined : `${index}/${total}`]
+    .filter((one) => one !== undefined)
+    .join(' ')
+  return clean(`${place === '' ? '' : `${place}: `}${name}${percent === undefined ? '' : `, ${percent} %`}`)
 }
 
 const checkText = (event: DeploymentEvent): string => `${checkOf(event)} ${String(event.data.status ?? '')}`

@@ -1,7 +1,9 @@
 import type { RedactedLines, Redactor } from '../secrets/index.js'
 import { maxLogLineBytes, maxStepLogBytes, type NewEvent } from '../spec/events.js'
 import type { Phase, Step } from '../spec/phases.js'
+import { progressSchema } from '../spec/progress.js'
 import type { LogLine } from '../spec/target.js'
+import { cleaned } from './redaction.js'
 import type { Runtime } from './runtime.js'
 
 const batchMs = 100
@@ -32,11 +34,24 @@ export class LogLines {
 
   /** Never throws. */
   add(phase: Phase | null, step: Step, line: LogLine, source: 'build' | 'runtime'): void {
-    const { stream } = line
+    const { stream, progress } = line
+    const place = { ...(phase === null ? {} : { phase }), step }
+    // No part of an output: it is whole by itself.
+    if (progress !== undefined) {
+      const told = progressSchema.safeParse(cleaned(this.redactor(), progress))
+      this.tell(this.redactor().text(line.text), {
+        ...place,
+        data: { stream, source, ...(told.success ? { progress: told.data } : {}) },
+      })
+      return
+    }
     const name = `${source} ${stream}`
     const lines = this.outputs.get(name)?.lines ?? this.redactor().lines()
-    const tell = (text: string) =>
-      this.tell(text, { ...(phase === null ? {} : { phase }), step, data: { stream, source } })
+    const tell = (text: string) => {
+      this.last.push(text.slice(0, 2000))
+      if (this.last.length > keptForFailures) this.last.shift()
+      this.tell(text, { ...place, data: { stream, source } })
+    }
     this.outputs.set(name, { lines, tell })
     for (const text of lines.write(line.text)) tell(text)
   }
@@ -48,8 +63,6 @@ export class LogLines {
   }
 
   private tell(text: string, rest: Omit<NewEvent, 'type' | 'at' | 'message'>): void {
-    this.last.push(text.slice(0, 2000))
-    if (this.last.length > keptForFailures) this.last.shift()
     if (this.stepBytes >= maxStepLogBytes) return
     const kept = cut(text, maxLogLineBytes)
     this.stepBytes += Buffer.byteLength(kept)

@@ -2,6 +2,7 @@ import type { RedactedLines } from '../secrets/index.js'
 import type { LogEntry, LogsOptions } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { DeploymentEvent } from '../spec/events.js'
+import { progressOf } from '../spec/progress.js'
 import type { Engine } from './appaloft.js'
 import { observe } from './observe.js'
 import { logsOptions } from './observe-options.js'
@@ -62,7 +63,8 @@ async function* toldLines(
   for await (const envelope of observe(runtime, id, { heartbeatSeconds: 0, ...options })) {
     if (envelope.kind === 'error') throw new AppaloftError(envelope.error.code, envelope.error)
     if (envelope.kind === 'closed') place.cursor = envelope.cursor
-    if (envelope.kind === 'event' && envelope.event.type === 'log') yield entryOf(envelope.event)
+    if (envelope.kind === 'event' && envelope.event.type === 'log' && !isRunning(envelope.event))
+      yield entryOf(envelope.event)
   }
 }
 
@@ -86,6 +88,9 @@ async function* spokenLines(
   }
   for (const { lines, entry } of outputs.values()) for (const clean of lines.end()) yield { ...entry, text: clean }
 }
+
+/** How far something is in between is no line of a log. */
+const isRunning = ({ data }: DeploymentEvent): boolean => progressOf(data)?.status === 'running'
 
 const entryOf = ({ deploymentId, message = '', at, data }: DeploymentEvent): LogEntry => ({
   source: data.source === 'runtime' ? 'runtime' : 'build',

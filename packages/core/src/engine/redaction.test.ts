@@ -139,6 +139,40 @@ describe('a secret of several lines', () => {
   })
 })
 
+describe('how far a part of a step is', () => {
+  it('is told as data beside the words, without secrets; what runs is no line of the log', async () => {
+    const engine = scene.engine()
+    const { build } = scene.target
+    const part = { id: 'sha256:a', name: 'RUN tool --token=a-long-secret', stage: 'install', index: 2, total: 3 }
+    const told = [
+      { status: 'started' as const },
+      { status: 'running' as const, percent: 40 },
+      { status: 'succeeded' as const, milliseconds: 12 },
+    ]
+    vi.spyOn(scene.target, 'build').mockImplementation((input) => {
+      for (const one of told)
+        input.log({ stream: 'stdout', text: `${one.status} a-long-secret`, progress: { ...part, ...one } })
+      return build(input)
+    })
+    const done = await scene.deployed(engine, undefined, { environment: { KEY: secret('a-long-secret') } })
+    const found = []
+    for await (const one of engine.deployments.events(done.id))
+      if (one.kind === 'event' && one.event.data.source === 'build') found.push(one.event)
+    const name = 'RUN tool --token=[redacted]'
+    expect(found.map(({ type, step, message, data }) => ({ type, step, message, progress: data.progress }))).toEqual(
+      told.map((one) => ({
+        ...{ type: 'log', step: 'build', message: `${one.status} [redacted]` },
+        progress: { ...part, ...one, name },
+      })),
+    )
+    const logs = (await shown(engine.deployments.logs(done.id))) as { text: string; source: string }[]
+    expect(logs.filter(({ source }) => source === 'build').map(({ text }) => text)).toEqual([
+      'started [redacted]',
+      'succeeded [redacted]',
+    ])
+  })
+})
+
 describe('a preview', () => {
   const value = 'correct-horse-battery'
   const environment = { TOKEN: secret(value) }

@@ -2,6 +2,7 @@ import type { ArtifactKind } from './artifact.js'
 import type { JsonObject } from './json.js'
 import type { Plan, PlanStep } from './plan.js'
 import type { Command, Exposure } from './profiles.js'
+import type { Progress } from './progress.js'
 import type { Address, CallOptions, FenceOptions, Proxy } from './proxy.js'
 import type { Reason } from './reasons.js'
 import type { ReleaseRecord } from './release.js'
@@ -51,6 +52,8 @@ export interface LogLine {
   stream: 'stdout' | 'stderr'
   /** Without its line break. A line of more than 16 KiB is cut there or comes in pieces; the engine hides what of a secret the cut left. */
   text: string
+  /** Where the line tells how far a part of the step is. */
+  progress?: Progress
 }
 
 /** Common to every effect. */

@@ -2,14 +2,7 @@ import { createHash } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import process from 'node:process'
-import {
-  AppaloftError,
-  type BuildInput,
-  type BuildResult,
-  type Host,
-  LineSplitter,
-  type ReleaseRecord,
-} from '@appaloft/core/spec'
+import { AppaloftError, type BuildInput, type BuildResult, type Host, type ReleaseRecord } from '@appaloft/core/spec'
 import type { Image } from '../api/schemas.js'
 import type { Parts } from '../containers/start.js'
 import { checkMark } from '../marks.js'
@@ -18,7 +11,7 @@ import { provide } from '../registry/pull.js'
 import { type BuildxInput, buildx } from './buildx.js'
 import { dockerfileFor } from './dockerfile.js'
 import { buildFailure } from './failure.js'
-import type { BuildEvent } from './rawjson.js'
+import { told } from './told.js'
 import { type BuildVariables, inputsArgument, safePath } from './words.js'
 
 export interface BuildParts extends Parts {
@@ -85,7 +78,7 @@ function common(parts: BuildParts, input: BuildInput, { plain, secret }: BuildVa
     args: { ...Object.fromEntries(through), ...values(plain), ...ownArguments(input) },
     secrets: values(secret),
     noCache: input.noCache,
-    onEvent: logged(input),
+    onEvent: told(input.log),
   }
 }
 
@@ -102,31 +95,6 @@ function sourceOf(input: BuildInput, generated: string | null): Pick<BuildxInput
     context: join(source, context),
     dockerfile: { path: posix.relative(context, safePath(artifact.dockerfilePath)) },
     target: artifact.buildTarget,
-  }
-}
-
-/** What commands print becomes the build's log. Of a Dockerfile of the user's the steps are told too. */
-export function logged({ plan, log }: BuildInput): (event: BuildEvent) => void {
-  const own = plan.artifact.kind === 'dockerfile' || plan.artifact.kind === 'compose-project'
-  const splitters = new Map<string, LineSplitter>()
-  return (event) => {
-    if (event.type === 'output') {
-      const key = `${event.step}/${event.stream}`
-      const splitter = splitters.get(key) ?? new LineSplitter((text) => log({ stream: event.stream, text }))
-      splitters.set(key, splitter)
-      splitter.push(event.data)
-      return
-    }
-    if (event.type === 'step-succeeded' || event.type === 'step-failed') {
-      for (const stream of ['stdout', 'stderr'] as const) {
-        splitters.get(`${event.step}/${stream}`)?.end()
-        splitters.delete(`${event.step}/${stream}`)
-      }
-    }
-    if (!own || event.type === 'message' || !/^\[(?!internal)/.test(event.name)) return
-    if (event.type === 'step-started') log({ stream: 'stdout', text: event.name })
-    else if (event.type === 'step-succeeded' && event.cached)
-      log({ stream: 'stdout', text: `${event.name}: unchanged` })
   }
 }
 

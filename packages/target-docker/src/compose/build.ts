@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import process from 'node:process'
 import { AppaloftError, type BuildInput, type BuildResult, type Plan } from '@appaloft/core/spec'
-import { type BuildParts, builtBefore, checkSpace, logged, proxyVariables, pullImage, sweep } from '../build/build.js'
+import { type BuildParts, builtBefore, checkSpace, proxyVariables, pullImage, sweep } from '../build/build.js'
 import { type BuildxInput, buildx } from '../build/buildx.js'
 import { buildFailure } from '../build/failure.js'
+import { told } from '../build/told.js'
 import { json, safePath } from '../build/words.js'
 import { checkMark } from '../marks.js'
 import { label } from '../names.js'
@@ -221,7 +222,7 @@ async function built(parts: BuildParts, input: BuildInput, wanted: Wanted): Prom
     args: { ...Object.fromEntries(through), ...wanted.args },
     labels: names.labels({ resourceId }, 'build', { [label.inputs]: inputs }),
     noCache,
-    onEvent: logged(input),
+    onEvent: told(input.log),
   })
   signal.throwIfAborted()
   if ('failed' in result) throw buildFailure(result.failed, plan, settings.cli)

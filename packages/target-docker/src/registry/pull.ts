@@ -4,11 +4,14 @@ import {
   type ImageReference,
   isImageReferenceFault,
   type LogLine,
+  type Progress,
   parseImageReference,
 } from '@appaloft/core/spec'
+import { z } from 'zod'
 import { EngineError } from '../api/client.js'
 import type { Engine } from '../api/engine.js'
 import type { Image } from '../api/schemas.js'
+import { Amounts } from '../build/amounts.js'
 import type { Settings } from '../options.js'
 import { loginFor, loginHeader } from './credentials.js'
 import { type PullFault, pullError, pullFaultOf } from './faults.js'
@@ -74,8 +77,21 @@ async function fetched(place: PullPlace, reference: ImageReference): Promise<Pul
   const there = await engine.image(name, { signal })
   if (there !== null) return { image: there, digest: name, pulled: false }
   await place.mayFetch()
-  log({ stream: 'stdout', text: `Pulling ${name}` })
-  await pulling(engine, name, headers, reference, signal)
+  const part = { id: name, name: `pull ${name}` }
+  const tell = (text: string, rest: Omit<Progress, 'id' | 'name'>) =>
+    log({ stream: 'stdout', text, progress: { ...part, ...rest } })
+  tell(`Pulling ${name}`, { status: 'started' })
+  const began = performance.now()
+  const took = () => ({ milliseconds: Math.round(performance.now() - began) })
+  try {
+    await pulling(engine, name, headers, reference, signal, (percent) =>
+      tell(`Pulling ${name}: ${percent} %`, { status: 'running', percent }),
+    )
+  } catch (error) {
+    tell(`Pulling ${name}: failed`, { status: 'failed', ...took() })
+    throw error
+  }
+  tell(`Pulled ${name}`, { status: 'succeeded', ...took() })
   const image = await engine.image(name, { signal })
   if (image === null)
     throw new AppaloftError('image-pull-failed', { message: `The image ${canonical} was pulled and is not there.` })
@@ -88,7 +104,9 @@ async function pulling(
   headers: Record<string, string>,
   reference: ImageReference,
   signal: AbortSignal,
+  onPercent: (percent: number) => void,
 ): Promise<void> {
+  const amounts = new Amounts()
   const stream = await engine.pull(name, headers, { signal }).catch(async (error: unknown) => {
     throw await told(error, reference, null, signal)
   })
@@ -98,18 +116,30 @@ async function pulling(
     rest += String(chunk)
     const lines = rest.split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) failed = errorIn(line) ?? failed
+    for (const line of lines) {
+      const said = read(line)
+      failed = said?.error ?? failed
+      if (said?.status !== 'Downloading' || said.progressDetail === undefined) continue
+      const percent = amounts.add(said.id, said.progressDetail.current, said.progressDetail.total)
+      if (percent !== null) onPercent(percent)
+    }
   }
   signal.throwIfAborted()
-  failed = errorIn(rest) ?? failed
+  failed = read(rest)?.error ?? failed
   if (failed !== null) throw pullError(pullFaultOf(failed), reference.canonical, failed)
 }
 
-function errorIn(line: string): string | null {
-  if (line.trim() === '') return null
+const saidSchema = z.object({
+  error: z.string().optional(),
+  status: z.string().default(''),
+  id: z.string().default(''),
+  progressDetail: z.object({ current: z.number().default(0), total: z.number().default(0) }).optional(),
+})
+
+/** One line of what the engine says while it pulls; null: nothing that is known. */
+function read(line: string): z.infer<typeof saidSchema> | null {
   try {
-    const { error } = JSON.parse(line) as { error?: unknown }
-    return typeof error === 'string' ? error : null
+    return saidSchema.safeParse(JSON.parse(line)).data ?? null
   } catch {
     return null
   }

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createAppaloft, type Deployment, type ResourceDefinition } from '@appaloft/core'
+import { type Progress, progressOf } from '@appaloft/core/spec'
 import { dockerfile } from '@appaloft/planner-dockerfile'
 import { image } from '@appaloft/planner-image'
 import { node } from '@appaloft/planner-node'
@@ -116,6 +117,17 @@ async function deploy(kind: string, text: string): Promise<Deployment> {
   }
   const handle = await appaloft.deployments.create({ resource })
   return await handle.done
+}
+
+/** What the build told of its instructions. */
+async function progress(id: string): Promise<Progress[]> {
+  const found: Progress[] = []
+  for await (const envelope of appaloft.deployments.events(id)) {
+    const part =
+      envelope.kind === 'event' && envelope.event.type === 'log' ? progressOf(envelope.event.data) : undefined
+    if (part !== undefined) found.push(part)
+  }
+  return found
 }
 
 /** What users get, and from which deployment. */
@@ -260,12 +272,42 @@ describe.skipIf(!haveEngine)('deployments on a Docker Engine (need node scripts/
     )
   }
 
-  it('an unchanged source is not built again', async () => {
+  it('an unchanged source is not built again, unless what was built of it is gone', async () => {
     const first = await deploy('workspace', 'same')
-    const images = lines('images', '--no-trunc', '--quiet', '--filter', `label=appaloft.scope=${scope}`)
+    const images = () => lines('images', '--no-trunc', '--quiet', '--filter', `label=appaloft.scope=${scope}`)
+    const before = images()
     const second = await deploy('workspace', 'same')
     expect([first.status, second.status]).toEqual(['succeeded', 'succeeded'])
-    expect(lines('images', '--no-trunc', '--quiet', '--filter', `label=appaloft.scope=${scope}`)).toEqual(images)
+    expect(images()).toEqual(before)
+    // The numbered instructions, each with its begin and its end.
+    const [told, none] = [await progress(first.id), await progress(second.id)]
+    expect(none).toEqual([])
+    const ends = told.filter(({ status }) => status === 'succeeded')
+    expect(ends.map(({ id }) => id).sort()).toEqual(
+      told.flatMap(({ status, id }) => (status === 'started' ? [id] : [])).sort(),
+    )
+    expect(ends).toContainEqual(
+      expect.objectContaining({ stage: 'release', index: 1, name: expect.stringMatching(/^COPY /) }),
+    )
+    for (const { milliseconds, index = 0, total = 0 } of ends) {
+      expect(milliseconds).toBeGreaterThanOrEqual(0)
+      expect(index).toBeLessThanOrEqual(total)
+    }
+
+    for (const name of lines(
+      'images',
+      '--filter',
+      `reference=appaloft/${scope}:res_workspace*`,
+      '--format',
+      '{{.Repository}}:{{.Tag}}',
+    ))
+      run('rmi', '--force', name)
+    const third = await deploy('workspace', 'same')
+    expect(third.status).toBe('succeeded')
+    expect(await served(third)).toEqual({ body: 'same', by: third.id })
+    const again = (await progress(third.id)).filter(({ status }) => status === 'succeeded')
+    expect(again.length).toBe(ends.length)
+    expect(again.some(({ cached }) => cached === true)).toBe(true)
     await appaloft.resources.remove('res_workspace', { volumes: true })
   }, 120_000)
 
