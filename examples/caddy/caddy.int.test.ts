@@ -6,8 +6,8 @@ import https from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { caddyProgram, startCaddy, type TestCaddy } from '../../packages/proxy-caddy/test/caddy.js'
-import { behindCaddy, deploy } from './index.js'
+import { caddyProgram, freePort, startCaddy, type TestCaddy } from '../../packages/proxy-caddy/test/caddy.js'
+import { behindCaddy, behindOwnCaddy, deploy } from './index.js'
 
 const hostname = 'shop.example.test'
 const possible = caddyProgram !== null && process.env.APPALOFT_TEST_ENGINE !== undefined
@@ -32,8 +32,11 @@ const write = (text: string) =>
     `import { createServer } from 'node:http'\ncreateServer((_, answer) => answer.end('${text}')).listen(process.env.PORT ?? 3000)\n`,
   )
 
-async function ask(secure: boolean): Promise<{ status: number; identity: unknown; text: string }> {
-  const [host, port] = (secure ? program.https : program.http).split(':')
+async function ask(
+  secure: boolean,
+  places: Pick<TestCaddy, 'http' | 'https'> = program,
+): Promise<{ status: number; identity: unknown; text: string }> {
+  const [host, port] = (secure ? places.https : places.http).split(':')
   const options = {
     host,
     port,
@@ -76,6 +79,33 @@ describe.skipIf(!possible)('with Caddy and an engine (node scripts/engines.mjs)'
       await appaloft.resources.remove('res_shop')
       expect((await program.api.configuration()).config).toEqual(before)
     } finally {
+      await appaloft.close()
+    }
+  }, 180_000)
+
+  it('runs a Caddy of its own, which only the one who asks for it ends', async () => {
+    const places = { http: `127.0.0.1:${await freePort()}`, https: `127.0.0.1:${await freePort()}` }
+    const { appaloft, container } = behindOwnCaddy(
+      join(folder, 'own'),
+      { ...places, tls: 'internal' },
+      {
+        cli: process.env.APPALOFT_TEST_DOCKER ?? 'docker',
+        scope: `test-${randomBytes(5).toString('hex')}`,
+        baseImage: () => `node:${process.versions.node.split('.')[0]}-slim`,
+      },
+    )
+    try {
+      await write('one')
+      const one = await deploy(appaloft, join(folder, 'app'), hostname)
+      await expect
+        .poll(() => ask(true, places), { timeout: 20_000 })
+        .toEqual({ status: 200, identity: one, text: 'one' })
+      await appaloft.resources.remove('res_shop')
+      expect(await container.remove()).toBe(true)
+      await expect(ask(false, places)).rejects.toThrow()
+    } finally {
+      await container.remove()
+      await container.close()
       await appaloft.close()
     }
   }, 180_000)

@@ -4,9 +4,9 @@ import { node } from '@appaloft/planner-node'
 import { staticSite } from '@appaloft/planner-static'
 import { type CaddyProxyOptions, caddy } from '@appaloft/proxy-caddy'
 import { sqlite } from '@appaloft/store-sqlite'
-import { type DockerOptions, docker } from '@appaloft/target-docker'
+import { type CaddyContainer, caddyContainer, type DockerOptions, docker } from '@appaloft/target-docker'
 
-/** Containers of this machine's Docker Engine, behind the Caddy of this machine. */
+/** Containers of this machine's Docker Engine, behind a Caddy that runs already. */
 export const behindCaddy = (stateDir: string, proxy: CaddyProxyOptions, options: DockerOptions = {}): Appaloft =>
   createAppaloft({
     stateDir,
@@ -14,6 +14,16 @@ export const behindCaddy = (stateDir: string, proxy: CaddyProxyOptions, options:
     planners: [node(), staticSite()],
     targets: [docker({ proxy: caddy(proxy), ...options })],
   })
+
+/** The same behind a Caddy of our own, a container on that engine: started when it is first needed, and after a crash. */
+export function behindOwnCaddy(
+  stateDir: string,
+  proxy: Pick<CaddyProxyOptions, 'http' | 'https' | 'tls'> = {},
+  options: DockerOptions = {},
+): { appaloft: Appaloft; container: CaddyContainer } {
+  const container = caddyContainer({ stateDir, ...(options.scope && { scope: options.scope }) })
+  return { container, appaloft: behindCaddy(stateDir, { ...proxy, ...container.proxy }, options) }
+}
 
 export async function deploy(appaloft: Appaloft, path: string, hostname: string): Promise<string> {
   const attempt = await appaloft.deployments.create({

@@ -4,6 +4,8 @@ import type { CompositionConfig } from './config/define.js'
 import type { Composed } from './context.js'
 import { defaultStateDir } from './project/state-dir.js'
 import { dockerChoice } from './targets/choice.js'
+import type { DockerChoice } from './targets/config.js'
+import type { DockerPart } from './targets/docker.js'
 
 export type CompleteOptions = AppaloftOptions & { stateDir: string }
 
@@ -67,10 +69,11 @@ export async function compose(settings: { stateDir: string; composition: Composi
     ...{ store, targets, stateDir },
   })
   if (composition.targets !== undefined) return finish(composition.targets)
-  const { recall, remember } = await import('./targets/remembered.js')
+  const { inForce, recall, remember } = await import('./targets/remembered.js')
   const remembered = await recall(stateDir)
-  const choice = dockerChoice(composition, remembered)
-  if (choice === null) return finish(await processTargets())
+  const asked = dockerChoice(composition, remembered)
+  if (asked === null) return finish(await processTargets())
+  const choice = await inForce(asked, remembered, store)
   const [docker, processes, { withDefaultTarget }] = await Promise.all([
     dockerPart(choice, stateDir, composition),
     processTargets(),
@@ -82,7 +85,10 @@ export async function compose(settings: { stateDir: string; composition: Composi
     asked: composition.target,
     keys: composed.targets.map(({ key }) => key),
     begins: async (target) => {
-      if (target === docker.target.key) await remember(stateDir, choice, remembered, store)
+      if (target !== docker.target.key) return
+      await remember(stateDir, asked, remembered, store)
+      if (remembered !== null && runsCaddy(remembered) && !runsCaddy(choice))
+        await removeCaddy(await dockerPart(remembered, stateDir, composition))
     },
   })
   const close: typeof engine.close = async (how) => {
@@ -90,4 +96,16 @@ export async function compose(settings: { stateDir: string; composition: Composi
     await docker.close()
   }
   return { ...composed, engine: { ...engine, close }, docker }
+}
+
+const runsCaddy = ({ proxy, caddy }: DockerChoice): boolean => proxy === 'caddy' && caddy.admin === undefined
+
+/** Nothing is behind it any more, and nobody would ask for its end later. */
+async function removeCaddy(former: DockerPart): Promise<void> {
+  try {
+    await former.removeProxy?.()
+  } finally {
+    await former.target.close?.()
+    await former.close()
+  }
 }

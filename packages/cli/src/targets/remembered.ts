@@ -46,15 +46,29 @@ export async function remember(
   await rename(fresh, file)
 }
 
-async function refuseLoss(former: DockerChoice, choice: DockerChoice, store: Store): Promise<void> {
+const changes = (former: DockerChoice, choice: DockerChoice) => {
   const [before, now] = [lasting(former), lasting(choice)]
-  const changed = (Object.keys(before) as (keyof typeof before)[]).filter((name) => before[name] !== now[name])
+  const names = (Object.keys(before) as (keyof typeof before)[]).filter((name) => before[name] !== now[name])
+  return names.map((name) => ({ name, before: before[name] ?? 'not set', now: now[name] ?? 'not set' }))
+}
+
+const liveInDocker = async (store: Store): Promise<string[]> =>
+  (await store.listResources()).filter((one) => one.live.docker !== undefined).map(({ id }) => id)
+
+/** What is live is reached as it was deployed, whatever is asked for now. */
+export async function inForce(choice: DockerChoice, former: DockerChoice | null, store: Store): Promise<DockerChoice> {
+  if (former === null || changes(former, choice).length === 0) return choice
+  return (await liveInDocker(store)).length === 0 ? choice : former
+}
+
+async function refuseLoss(former: DockerChoice, choice: DockerChoice, store: Store): Promise<void> {
+  const changed = changes(former, choice)
   if (changed.length === 0) return
-  const live = (await store.listResources()).filter((one) => one.live.docker !== undefined).map(({ id }) => id)
+  const live = await liveInDocker(store)
   if (live.length === 0) return
-  const told = changed.map((name) => `${name} was ${before[name] ?? 'not set'} and is ${now[name] ?? 'not set'}`)
+  const told = changed.map(({ name, before, now }) => `${name} was ${before} and is ${now}`)
   throw new CliError('invalid-input', `What is live in Docker was deployed otherwise: ${told.join('; ')}.`, {
     hint: `Deploy as before, or take ${live.join(', ')} down first (appaloft down), or use a state folder of its own (--state-dir).`,
-    details: { resources: live, changed },
+    details: { resources: live, changed: changed.map(({ name }) => name) },
   })
 }

@@ -7,7 +7,7 @@ import { deploymentId, releaseId, temporaryFolder, world } from '../../test/supp
 import { CliError } from '../errors.js'
 import { dockerChoice, withTargetFlags } from './choice.js'
 import { withDefaultTarget } from './default-target.js'
-import { recall, remember } from './remembered.js'
+import { inForce, recall, remember } from './remembered.js'
 
 const refusalOf = (work: () => unknown) => {
   try {
@@ -87,6 +87,9 @@ describe('what is remembered of Docker', () => {
     expect(refused).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('proxy was embedded') })
     expect(refused.recoveryHint).toContain('res_a')
     expect(await recall(folder)).toEqual(choice)
+    // And every other command reaches it as it was deployed.
+    expect(await inForce(other, choice, await live('docker'))).toBe(choice)
+    expect(await inForce(other, choice, memoryStore())).toBe(other)
     // Ports may change under it, and everything where nothing is live.
     await remember(folder, { ...choice, docker: { pull: 'never' } }, choice, await live('docker'))
     await remember(folder, other, choice, await live('process'))
