@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { ResourceDefinition } from '@appaloft/core'
 
 // A Compose project as people have them: an application with PostgreSQL, a migration, and a service that asks the application by its name.
 
@@ -132,6 +133,8 @@ volumes:
 export interface ProjectOptions {
   /** A setting of the database: another one changes that service. */
   connections: number
+  /** The migration comes to no end. */
+  hangs?: boolean
 }
 
 /** Writes a version of the project into the folder. */
@@ -148,10 +151,19 @@ export async function writeProject(
     'client.js': client,
     'asker.js': asker,
     'motd.txt': `motd of ${version}\n`,
-    'migrations/release.sql': `CREATE TABLE IF NOT EXISTS releases (id serial, version text); INSERT INTO releases (version) VALUES ('${version}');\n`,
+    'migrations/release.sql': `CREATE TABLE IF NOT EXISTS releases (id serial, version text); INSERT INTO releases (version) VALUES ('${version}');\n${options.hangs ? "\\warn 'hanging'\nSELECT pg_sleep(600);\n" : ''}`,
   }
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await writeFile(join(folder, path), content)
   }
 }
+
+/** The resource whose source lies in `shop` of the folder. */
+export const shop = (folder: string, password: string): ResourceDefinition => ({
+  id: 'res_shop',
+  source: { kind: 'local-folder', path: join(folder, 'shop') },
+  environment: { DB_PASSWORD: { value: password, secret: true }, GREETING: { value: 'from the profile' } },
+  network: { drainSeconds: 2 },
+  health: { path: '/', intervalSeconds: 0.2, retries: 3, startPeriodSeconds: 5 },
+})

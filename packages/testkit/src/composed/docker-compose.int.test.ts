@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createAppaloft, type Deployment, type ResourceDefinition } from '@appaloft/core'
+import { createAppaloft, type Deployment } from '@appaloft/core'
 import { compose } from '@appaloft/planner-compose'
 import { embedded } from '@appaloft/proxy-embedded'
 import { sqlite } from '@appaloft/store-sqlite'
 import { docker } from '@appaloft/target-docker'
 import { keptProxy, shutdown } from '@appaloft/target-process'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { writeProject } from '../../test/compose-project.js'
+import { shop, writeProject } from '../../test/compose-project.js'
 
 // Releases of a whole Compose project, with a real PostgreSQL, on a real Docker Engine.
 
@@ -43,13 +43,7 @@ const composed = (host?: string) =>
   })
 let appaloft: ReturnType<typeof composed>
 
-const resource = (): ResourceDefinition => ({
-  id: 'res_shop',
-  source: { kind: 'local-folder', path: join(folder, 'shop') },
-  environment: { DB_PASSWORD: { value: secret, secret: true }, GREETING: { value: 'from the profile' } },
-  network: { drainSeconds: 2 },
-  health: { path: '/', intervalSeconds: 0.2, retries: 3, startPeriodSeconds: 5 },
-})
+const resource = () => shop(folder, secret)
 
 interface Told {
   deployment: Deployment
