@@ -7,9 +7,10 @@ export interface DockerOptions {
   key?: string
   /**
    * Where the engine listens: `unix:///var/run/docker.sock`, `tcp://10.0.0.5:2375`. Default: as the `docker` command finds it (`DOCKER_HOST`,
-   * `DOCKER_CONTEXT`, the current context of the Docker configuration, the usual socket).
+   * `DOCKER_CONTEXT`, the current context of the Docker configuration, the usual socket). As a function: asked when it is first needed, and
+   * the engine is another machine's, whose disk and processes cannot be looked at from here.
    */
-  host?: string
+  host?: string | (() => Promise<string>)
   /** The name of a Docker context, where `host` is not given. */
   context?: string
   /** The `docker` command, which builds. Default `docker`, from the PATH. */

@@ -51,7 +51,8 @@ async function engineChecks(find: () => Promise<Engine>, signal: AbortSignal | u
 }
 
 async function spaceCheck(engine: Engine, root: string): Promise<ProbeCheck[]> {
-  const disk = engine.address.kind === 'unix' ? await statfs(root).catch(() => null) : null
+  const here = engine.address.kind === 'unix' && engine.address.elsewhere !== true
+  const disk = here ? await statfs(root).catch(() => null) : null
   if (disk === null) return []
   const free = disk.bavail * disk.bsize
   const message = `${Math.floor(free / 1024 / 1024)} MiB are free on the disk of the engine.`

@@ -1,2 +1,3 @@
 export type { SshHostOptions } from './options.js'
 export { sshHost } from './sshHost.js'
+export { type SshOptions, ssh } from './target.js'

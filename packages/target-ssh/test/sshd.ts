@@ -15,8 +15,8 @@ export const withoutSshd = '(needs an sshd: run it with node scripts/engines.mjs
 export interface SshdOptions {
   /** Lines of its configuration. */
   config?: readonly string[]
-  /** By name of a user (all of them have root's number) its login shell and the files of its home. */
-  users?: Readonly<Record<string, { shell?: string; files?: Readonly<Record<string, string>> }>>
+  /** By name of a user its number (root's where none is given), its login shell and the files of its home. */
+  users?: Readonly<Record<string, { id?: number; shell?: string; files?: Readonly<Record<string, string>> }>>
 }
 
 export interface Sshd {
@@ -52,32 +52,33 @@ export const newKey = (path: string) => execFileSync('ssh-keygen', ['-q', '-t', 
 /** In a mount namespace of its own: users, and the folder that sshd wants, are there for this sshd alone. */
 const namespace = `
 mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/shadow" /etc/shadow || exit
-mount -t tmpfs -o mode=755 tmpfs "$2" && mkdir -p /run/sshd || exit
+mount --rbind "$2" "$1/run" && mount -t tmpfs -o mode=755 tmpfs "$2" && mkdir /run/sshd || exit
+for one in "$1"/run/*; do [ -e "$2/\${one##*/}" ] || ln -s "$one" "$2/"; done
 mount -t tmpfs -o size=1m tmpfs "$1/full" || exit
 exec "$3" -D -e -f "$1/sshd_config"
 `
 
-/** A real sshd on a free port of 127.0.0.1, with users that are all root, each with a home and a login shell of its own. */
+/** A real sshd on a free port of 127.0.0.1, with users that are all root but for `stranger`, each with a home and a login shell of its own. */
 export async function startSshd({ config = [], users = {} }: SshdOptions = {}): Promise<Sshd> {
   const folder = await mkdtemp(join(tmpdir(), 'appaloft-sshd-'))
   await chmod(folder, 0o755)
-  const all = { plain: {}, ...users }
+  const all = { plain: {}, stranger: { id: 65_533 }, ...users }
   const port = await freePort()
   const [hostKeyFile, identityFile] = [join(folder, 'host_key'), join(folder, 'id')]
   newKey(hostKeyFile)
   newKey(identityFile)
   const passwd = ['root:x:0:0:root:/root:/bin/sh', 'sshd:x:74:65534::/run/sshd:/usr/sbin/nologin']
   const shadow = ['root:*:19000:0:99999:7:::']
-  for (const [name, { shell = '/bin/sh', files = {} }] of Object.entries<NonNullable<SshdOptions['users']>[string]>(
-    all,
-  )) {
+  for (const [name, { id = 0, shell = '/bin/sh', files = {} }] of Object.entries<
+    NonNullable<SshdOptions['users']>[string]
+  >(all)) {
     const home = join(folder, 'home', name)
     await mkdir(home, { recursive: true })
     for (const [path, text] of Object.entries(files)) {
       await mkdir(join(home, path, '..'), { recursive: true })
       await writeFile(join(home, path), text)
     }
-    passwd.push(`${name}:x:0:0::${home}:${shell}`)
+    passwd.push(`${name}:x:${id}:${id}::${home}:${shell}`)
     shadow.push(`${name}:*:19000:0:99999:7:::`)
   }
   await writeFile(join(folder, 'passwd'), `${passwd.join('\n')}\n`)
@@ -98,6 +99,7 @@ export async function startSshd({ config = [], users = {} }: SshdOptions = {}): 
   await writeFile(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
   const full = join(folder, 'full')
   await mkdir(full)
+  await mkdir(join(folder, 'run'))
 
   let child: ChildProcess
   let log = ''

@@ -80,7 +80,8 @@ export async function formerTable(attempt: Attempt): Promise<{ table: RouteTable
 }
 
 export async function accessUrls(target: Target, plan: Plan, resourceId: string): Promise<string[]> {
-  if (plan.network.exposure === 'direct-port') return [`http://127.0.0.1:${plan.network.hostPort}/`]
+  if (plan.network.exposure === 'direct-port')
+    return [`http://${target.address ?? '127.0.0.1'}:${plan.network.hostPort}/`]
   if (!usesProxy(plan)) return []
   const end = await proxyOf(target).endpoint(resourceId)
   const usual =

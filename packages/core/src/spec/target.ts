@@ -154,6 +154,8 @@ export interface Target {
   /** Unique among the targets of an engine. */
   readonly key: string
   readonly capabilities: TargetCapabilities
+  /** The machine as its users name it in URLs: a hostname or an address, of IPv6 in brackets. Default `127.0.0.1`. */
+  readonly address?: string
   /** Null: this target offers no exposure `proxy`. */
   readonly proxy: Proxy | null
   /** Told once by the engine before any other call but `describe`. Cheap: starts nothing, creates nothing. */

@@ -13,6 +13,8 @@ interface Tls {
 
 export type EngineAddress = ({ kind: 'unix'; path: string } | { kind: 'tcp'; host: string; port: number }) & {
   tls?: Tls
+  /** It leads to another machine, however local it looks. */
+  elsewhere?: true
   /** What the `docker` command is told, so that it speaks to the same engine. */
   environment: Record<string, string>
 }
@@ -25,9 +27,11 @@ export const configFolder = (env: Environment): string => env.DOCKER_CONFIG || j
 
 /** Where the engine is, in the order in which the `docker` command decides it. */
 export async function findEngine(
-  options: { host?: string; context?: string },
+  options: { host?: string | (() => Promise<string>); context?: string },
   env: Environment,
 ): Promise<EngineAddress> {
+  if (typeof options.host === 'function')
+    return { ...(await fromHost(await options.host(), env, null)), elsewhere: true }
   if (options.host !== undefined) return await fromHost(options.host, env, null)
   if (options.context === undefined && env.DOCKER_HOST) return await fromHost(env.DOCKER_HOST, env, null)
   const name = options.context ?? env.DOCKER_CONTEXT ?? (await currentContext(env))

@@ -153,7 +153,7 @@ const failBytes = 64 * 1024 * 1024
 
 /** Before anything is fetched: a full disk half-way leaves more behind. Only where the engine's disk is one of this machine's. */
 export async function checkSpace({ engine }: Parts, signal: AbortSignal): Promise<void> {
-  if (engine.address.kind !== 'unix') return
+  if (engine.address.kind !== 'unix' || engine.address.elsewhere === true) return
   const { DockerRootDir: root } = await engine.info({ signal })
   const disk = await statfs(root).catch(() => null)
   if (disk === null || disk.bavail * disk.bsize >= failBytes) return
