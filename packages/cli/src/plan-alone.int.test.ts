@@ -91,11 +91,6 @@ describe('a preview for Docker behind Caddy', () => {
   }
 
   it.each(scenes.map((scene) => [scene.name, scene] as const))('of %s calls nobody', async (_, scene) => {
-    const nowhere = join(appaloft.folder('nowhere'), 'docker.sock')
-    const alone = await plan(configure(scene, {}), { DOCKER_HOST: `unix://${nowhere}` })
-    expect(alone.artifact?.kind).toBe(scene.artifact)
-    expect(alone.steps.map(({ step }) => step)).toContain('route')
-
     const socket = join(appaloft.folder('somewhere'), 'docker.sock')
     const engine = await counting((server) => server.listen(socket))
     let port = 0
@@ -108,14 +103,21 @@ describe('a preview for Docker behind Caddy', () => {
     const admin = `http://127.0.0.1:${port}`
     const cwd = configure(scene, { admin })
     const watched = await plan(cwd, { DOCKER_HOST: `unix://${socket}` })
-    expect(watched.fingerprint).toBe(alone.fingerprint)
+    expect(watched.artifact?.kind).toBe(scene.artifact)
+    expect(watched.steps.map(({ step }) => step)).toContain('route')
     expect({ engine: engine.count(), caddy: caddy.count(), command: existsSync(called) }).toEqual({
       ...{ engine: 0, caddy: 0, command: false },
     })
     expect(existsSync(join(appaloft.stateDir(), 'docker.json'))).toBe(false)
     if (scene.name !== 'site') return
 
-    // Those who count do count: doctor asks all of them.
+    // The same where nobody is there.
+    const nowhere = join(appaloft.folder('nowhere'), 'docker.sock')
+    const alone = await plan(configure(scene, {}), { DOCKER_HOST: `unix://${nowhere}` })
+    expect(alone.fingerprint).toBe(watched.fingerprint)
+
+    // And those who count do count: doctor asks all of them.
+    configure(scene, { admin })
     await appaloft.run(['doctor'], { cwd, env: { ...env, DOCKER_HOST: `unix://${socket}` } })
     expect(engine.count()).toBeGreaterThan(0)
     expect(caddy.count()).toBeGreaterThan(0)

@@ -131,6 +131,44 @@ const foreignWrite = (program: TestCaddy, method: string, path: string, content:
     req.end(body)
   })
 
+describe.skipIf(caddyProgram === null)(`another place to listen (${noCaddy})`, () => {
+  it('is taken with the next table; where somebody has it, the former one serves on and can be gone back to', async () => {
+    const [program, proxy] = await begin()
+    const one = await release(1)
+    await proxy.fence(web, 1, { expected: 0, owner: dep(1) })
+    await proxy.apply(web, table(one), 1)
+    const elsewhere = async (http: string) => {
+      const moved = caddy({ admin: program.admin, http, https: program.https, tls: 'off' })
+      await moved.open!({ stateDir: program.folder })
+      return moved
+    }
+    const taken = net.createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    ends.push(() => taken.close())
+    const place = `127.0.0.1:${(taken.address() as net.AddressInfo).port}`
+    const refused = await elsewhere(place)
+    const two = await release(2)
+    const staged = table(one, { staged: two.set, verify: { token: 'a'.repeat(32), deploymentId: dep(2) } })
+    await expect(refused.apply(web, staged, 1)).rejects.toMatchObject({
+      code: 'runtime-backend-unavailable',
+      message: expect.stringContaining(place),
+      recoveryHint: expect.stringContaining('http and https'),
+    })
+    await refused.apply(web, table(one), 1)
+    const { address } = await refused.endpoint(web)
+    expect(address).toEqual({ kind: 'tcp', host: '127.0.0.1', port: Number(program.http.split(':')[1]) })
+    expect(await get(program.http, hostname)).toMatchObject({ status: 200, identity: dep(1) })
+    expect((await refused.observe(web)).table).toEqual(table(one))
+
+    const free = `127.0.0.1:${await freePort()}`
+    const moved = await elsewhere(free)
+    await moved.apply(web, staged, 1)
+    expect((await moved.endpoint(web)).publicPort).toBe(Number(free.split(':')[1]))
+    expect(await get(free, hostname)).toMatchObject({ status: 200, identity: dep(1) })
+    await expect(get(program.http, hostname)).rejects.toThrow()
+  })
+})
+
 describe.skipIf(caddyProgram === null)(`a Caddy that others use too (${noCaddy})`, () => {
   it('keeps what others wrote byte for byte, and is as before when the last resource is gone', async () => {
     const place = `127.0.0.1:${await freePort()}`

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import {
   AppaloftError,
   type CallOptions,
+  hasCode,
   type Proxy,
   type ProxyCapabilities,
   type ProxyContext,
@@ -162,7 +163,12 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           // A loser of the fence that was faster than its check: what it wrote ranks below the winner's.
           await allowed()
           // Other options than those that it was written with, or another version.
-          await ours.change({ entries: withOurs(current), allowed, root: rootSeen(), known: read }, callOptions)
+          await ours
+            .change({ entries: withOurs(current), allowed, root: rootSeen(), known: read }, callOptions)
+            .catch((error: unknown) => {
+              // What is served is as the table says, at the former place: enough to go back to.
+              if (wanted.verify !== null || !hasCode(error, 'runtime-backend-unavailable')) throw error
+            })
           await tidy(resourceId, current)
           return
         }
