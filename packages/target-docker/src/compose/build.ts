@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import process from 'node:process'
-import { AppaloftError, type BuildInput, type BuildResult, type Plan } from '@appaloft/core/spec'
+import { AppaloftError, type BuildInput, type BuildResult, type LogLine, type Plan } from '@appaloft/core/spec'
 import { type BuildParts, builtBefore, checkSpace, proxyVariables, pullImage, sweep } from '../build/build.js'
 import { type BuildxInput, buildx } from '../build/buildx.js'
 import { buildFailure } from '../build/failure.js'
@@ -41,11 +41,12 @@ export async function buildProject(
   for (const [name, service] of Object.entries(project.services).sort((a, b) => built(a) - built(b))) {
     const placed = await place(name, service, project, input.sourceDirectory)
     for (const text of placed.told) input.log({ stream: 'stdout', text })
+    const own = { ...input, log: ({ stream, text }: LogLine) => input.log({ stream, text: `${name}: ${text}` }) }
     const kept = name === candidate ? [] : running.filter((one) => one.service === name)
     const same = service.build ? undefined : named.get(service.image ?? '')
-    const base = same ?? (await baseOf(parts, input, project, name, service, kept))
+    const base = same ?? (await baseOf(parts, own, project, name, service, kept))
     if (service.build && service.image !== undefined) named.set(service.image, base)
-    const made = placed.copies.length === 0 ? base : await withFiles(parts, input, name, base.record, placed.copies)
+    const made = placed.copies.length === 0 ? base : await withFiles(parts, own, name, base.record, placed.copies)
     services[name] = placed.service
     images[name] = made.record
     cached &&= base.cached && made.cached

@@ -1,18 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createAppaloft, type Deployment } from '@appaloft/core'
 import { compose } from '@appaloft/planner-compose'
-import { embedded } from '@appaloft/proxy-embedded'
+import { caddy } from '@appaloft/proxy-caddy'
 import { sqlite } from '@appaloft/store-sqlite'
 import { docker } from '@appaloft/target-docker'
-import { keptProxy, shutdown } from '@appaloft/target-process'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { caddyProgram, noCaddy, startCaddy, type TestCaddy } from '../../../proxy-caddy/test/caddy.js'
 import { shop, writeProject } from '../../test/compose-project.js'
 
-// Releases of a whole Compose project, with a real PostgreSQL, on a real Docker Engine.
+// Releases of a whole Compose project, with a real PostgreSQL, on a real Docker Engine, behind a real Caddy.
 
 const haveEngine = process.env.APPALOFT_TEST_ENGINE !== undefined
 const cli = process.env.APPALOFT_TEST_DOCKER ?? 'docker'
@@ -28,7 +30,9 @@ const lines = (...args: string[]) =>
     .sort()
 const label = ['--filter', `label=appaloft.scope=${scope}`]
 
+const hostname = 'shop.example.test'
 let folder = ''
+let front: TestCaddy
 const composed = (host?: string) =>
   createAppaloft({
     store: sqlite({ path: join(folder, 'state/appaloft.db') }),
@@ -36,14 +40,15 @@ const composed = (host?: string) =>
     planners: [compose()],
     targets: [
       docker({
-        ...{ cli, scope, pull: 'missing', proxy: embedded(), proxyContext: keptProxy },
+        ...{ cli, scope, pull: 'missing' },
+        proxy: caddy({ admin: front.admin, http: front.http, https: front.https, tls: 'off' }),
         ...(host === undefined ? {} : { host }),
       }),
     ],
   })
 let appaloft: ReturnType<typeof composed>
 
-const resource = () => shop(folder, secret)
+const resource = () => ({ ...shop(folder, secret), access: { hostnames: [hostname] } })
 
 interface Told {
   deployment: Deployment
@@ -64,9 +69,39 @@ async function deploy(version: string, connections = 40): Promise<Told> {
   return { deployment: await handle.done, promotedAt }
 }
 
-async function served({ accessUrls }: Deployment) {
-  const answer = await fetch(accessUrls[0]!)
-  return { body: await answer.text(), by: answer.headers.get('x-appaloft-deployment') }
+/** What users get, and from which deployment. */
+const served = (path = '/'): Promise<{ body: string; by: unknown }> =>
+  new Promise((resolve, reject) => {
+    get(`http://${front.http}${path}`, { agent: false, headers: { host: hostname } }, (answer) => {
+      let body = ''
+      answer.on('error', reject).on('end', () => resolve({ body, by: answer.headers['x-appaloft-deployment'] }))
+      answer.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk
+      })
+    }).on('error', reject)
+  })
+
+/** Asks as users do, until it is told to end: who answered, in the order of changes, and what went wrong. */
+function users(): { changes: string[]; end(): Promise<void> } {
+  const changes: string[] = []
+  let ending = false
+  const work = (async () => {
+    while (!ending) {
+      const said = await served('/who').then(
+        ({ body }) => body,
+        (error: Error) => `error ${error.message}`,
+      )
+      if (said !== changes.at(-1)) changes.push(said)
+      await sleep(5)
+    }
+  })()
+  return {
+    changes,
+    end: () => {
+      ending = true
+      return work
+    },
+  }
 }
 
 const containerOf = (service: string) =>
@@ -105,15 +140,17 @@ const ours = () => [
   ...lines('volume', 'ls', ...label, '--format', '{{.Name}}').filter((name) => !name.includes('.fence.after.')),
 ]
 
-describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node scripts/engines.mjs)', () => {
+const needs = `needs node scripts/engines.mjs, and ${noCaddy}`
+describe.skipIf(!haveEngine || caddyProgram === null)(`a Compose project on a Docker Engine (${needs})`, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'appaloft-compose-'))
+    front = await startCaddy()
     appaloft = composed()
   })
 
   afterAll(async () => {
     await appaloft.close()
-    await shutdown(join(folder, 'state'), { force: true })
+    await front.close()
     const clear = (list: string[], ...remove: string[]) => (list.length > 0 ? run(...remove, ...list) : '')
     clear(lines('ps', '--all', '--quiet', ...label), 'rm', '--force', '--volumes')
     clear(lines('network', 'ls', '--quiet', ...label), 'network', 'rm')
@@ -154,7 +191,7 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
   it('a release, a second, a third that fails, back to the first, and removed without a trace', async () => {
     const { deployment: first } = await deploy('one')
     expect(first.failure).toBeNull()
-    expect(await served(first)).toEqual({ body: 'one | one | motd of one | from the profile', by: first.id })
+    expect(await served()).toEqual({ body: 'one | one | motd of one | from the profile', by: first.id })
     await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(5), {
       timeout: 20_000,
     })
@@ -162,9 +199,10 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
     const [asking] = containerOf('asker')
     expect(database).toMatch(/running$/)
 
+    const busy = users()
     const { deployment: second, promotedAt } = await deploy('two')
     expect(second.failure).toBeNull()
-    expect(await served(second)).toEqual({ body: 'two | one,two | motd of two | from the profile', by: second.id })
+    expect(await served()).toEqual({ body: 'two | one,two | motd of two | from the profile', by: second.id })
     // What did not change was not touched.
     expect([containerOf('db'), containerOf('asker')]).toEqual([[database], [asking]])
     await vi.waitFor(() => expect(heard().changes.map(({ kind, said }) => `${kind} ${said}`)).toHaveLength(10), {
@@ -174,7 +212,7 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
     const { deployment: third } = await deploy('unhealthy', 50)
     expect(third).toMatchObject({ status: 'failed', rollback: { outcome: 'restored' } })
     expect(third.failure?.code).toBe('health-status-unexpected')
-    expect(await served(second)).toEqual({
+    expect(await served()).toEqual({
       body: 'two | one,two,unhealthy | motd of two | from the profile',
       by: second.id,
     })
@@ -184,7 +222,7 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
     const back = await (await appaloft.deployments.rollback('res_shop')).done
     expect(back).toMatchObject({ status: 'succeeded', trigger: 'rollback' })
     // The migration is not run again.
-    expect(await served(back)).toEqual({
+    expect(await served()).toEqual({
       body: 'one | one,two,unhealthy | motd of one | from the profile',
       by: back.id,
     })
@@ -192,6 +230,8 @@ describe.skipIf(!haveEngine)('a Compose project on a Docker Engine (needs node s
       timeout: 20_000,
     })
 
+    await busy.end()
+    expect(busy.changes).toEqual(['one', 'two', 'one'])
     const { changes, asked } = heard()
     const said = (kind: string) => changes.filter((one) => one.kind === kind).map((one) => one.said)
     expect(said('new').sort()).toEqual([...Array(6).fill('one'), ...Array(3).fill('two')])
