@@ -178,6 +178,20 @@ describe('a deployment', () => {
     expect(await visit(first.accessUrls[0]!)).toEqual({ status: 200, deployment: first.id })
   })
 
+  it('on a host port whose process ends after its health check fails with that, at once', async () => {
+    const port = await freePort()
+    const handle = await scene.engine().deployments.create(
+      { resource: scene.definition('serve', { network: { exposure: 'direct-port', hostPort: port } }) },
+      {
+        onEvent: ({ type, deploymentId }) => {
+          if (type === 'traffic-promoted') scene.world.crash(deploymentId)
+        },
+      },
+    )
+    const failed = await handle.done
+    expect(failed.failure).toMatchObject({ code: 'process-exited', step: 'access' })
+  })
+
   it('that fails leads to a former release that had died, and was started again elsewhere', async () => {
     const engine = scene.engine()
     const first = await scene.deployed(engine)

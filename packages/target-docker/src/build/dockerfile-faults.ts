@@ -23,7 +23,7 @@ export function dockerfileFault({
       recoveryHint: `Add ${secret} to environment as a secret with the scope build.`,
       profileField: 'environment',
     }
-  const file = /failed to (?:compute cache key|calculate checksum of ref)[^"]*"([^"]+)": not found/.exec(error)?.[1]
+  const file = /failed to (?:compute cache key|calculate checksum of ref)[^"]*"([^"]+)":? not found/.exec(error)?.[1]
   if (file !== undefined)
     return {
       message: `${step} copies ${file}, which is not there.`,

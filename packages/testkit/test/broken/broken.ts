@@ -7,7 +7,7 @@ import type { Application, Scene, Told } from './scene.js'
  *   `answer`    what it printed with its last answer, as `at MILLISECONDS`
  *   `silence`   the same, for a question that it never answers: the policy's timeout after it
  *   `patience`  the policy's start period, and its further tries
- *   `build`     BuildKit's step ended
+ *   `build`     BuildKit's command said so
  *   `registry`  the registry's last answer
  *   `call`      the step, or the whole attempt, began: everything is there
  */

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer as createWebServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -81,11 +82,9 @@ export class Scene {
     return join(this.folder, 'docker')
   }
 
-  /** When BuildKit ended the step that failed. */
-  async builtAt(): Promise<number> {
-    const said = await readFile(`${this.tee}.said`, 'utf8')
-    const failed = [...said.matchAll(/"completed": ?"([^"]+)",\s*"error":/g)].at(-1)?.[1]
-    return failed === undefined ? Number.NaN : Date.parse(failed)
+  /** When BuildKit's command had said what it had to say: the engine takes 200 to 400 ms to tell it of a step's end. */
+  builtAt(): number {
+    return statSync(`${this.tee}.said`).mtimeMs
   }
 
   private engine({ pull, host }: Application) {

@@ -23,7 +23,7 @@ export function statusSign({ network, health }: Plan, { status, headers, body }:
   }
   if (status === 404) return { field, hint: `Set health.path to a path that the application has, ${accepted}.` }
   if (status === 400 && /https (?:port|server)/i.test(body)) return tls(network.internalPort ?? 80)
-  if ([400, 403, 421].includes(status) && /\bhosts?\b/i.test(body))
+  if ([400, 403, 421].includes(status) && /(?:\b|_)hosts?\b/i.test(body))
     return {
       field: 'health.type',
       hint: 'It refuses the host name localhost, by which its health is asked: let it accept that, or set health.type to tcp.',

@@ -121,6 +121,9 @@ export async function checkRoutes(
             `${at} does not answer (${why}).`,
             attempts,
             [...evidence, seen(at, why)],
+            {},
+            // It may be neither of the two, but what they run on.
+            AppaloftError.isInstance(error) ? error.recoveryHint : undefined,
           )
         }
       }
@@ -154,10 +157,6 @@ export async function checkHostPort(attempt: Attempt, { plan }: ReleaseRecord): 
       attempt.signal.throwIfAborted()
       if (isLost(error)) throw error
       why = reasonOf(error)
-      // Nobody takes the connection any more where its process is gone.
-      await inspected(attempt, attempts).catch((exit: unknown) => {
-        if (AppaloftError.isInstance(exit) && exit.phase === 'verify') throw exit
-      })
     }
     if (clock.monotonic() - began > listenerMs) {
       const message = `The host port ${hostPort} does not answer (${why}).`
