@@ -1,13 +1,12 @@
 import http from 'node:http'
-import { AppaloftError, type CallOptions } from '@appaloft/core/spec'
+import { type Address, AppaloftError, type CallOptions } from '@appaloft/core/spec'
 import type { Json } from './entries.js'
+import type { Elsewhere } from './machine.js'
 import type { Settings } from './options.js'
+import { unavailable } from './unavailable.js'
 
 /** Loading a configuration opens listeners and may ask for certificates. */
 const answerMs = 30_000
-
-export const unavailable = (message: string, recoveryHint?: string): AppaloftError =>
-  new AppaloftError('runtime-backend-unavailable', { message, ...(recoveryHint === undefined ? {} : { recoveryHint }) })
 
 /** Nobody listens at the admin API. */
 export class NotRunning extends Error {}
@@ -26,7 +25,11 @@ interface Answer {
 
 /** Caddy's admin API: https://caddyserver.com/docs/api. A connection for each call, since each load replaces the listener. */
 export class AdminApi {
-  constructor(readonly settings: Pick<Settings, 'admin' | 'adminHost'>) {}
+  /** `elsewhere`: the way to it, where it is on another machine. */
+  constructor(
+    readonly settings: Pick<Settings, 'admin' | 'adminHost'>,
+    readonly elsewhere: Elsewhere | null = null,
+  ) {}
 
   async configuration(options: CallOptions = {}): Promise<Configuration> {
     const { status, etag, text } = await this.#ask('GET', '/config/', null, {}, options)
@@ -55,15 +58,16 @@ export class AdminApi {
     return counts
   }
 
-  #ask(
+  async #ask(
     method: string,
     path: string,
     body: string | null,
     headers: http.OutgoingHttpHeaders,
     { signal }: CallOptions,
   ): Promise<Answer> {
-    const { place, host } = locate(this.settings)
-    return new Promise((resolve, reject) => {
+    const { place: there, host } = locate(this.settings)
+    const place = this.elsewhere === null ? there : dialed(await this.elsewhere.way(addressOf(there)))
+    return await new Promise((resolve, reject) => {
       const request = http.request({
         ...place,
         method,
@@ -99,7 +103,14 @@ export class AdminApi {
   }
 }
 
-function locate({ admin, adminHost }: Pick<Settings, 'admin' | 'adminHost'>) {
+type Place = { socketPath: string } | { host: string; port: number }
+
+const addressOf = (place: Place): Address =>
+  'socketPath' in place ? { kind: 'unix', path: place.socketPath } : { kind: 'tcp', ...place }
+const dialed = (address: Address): Place =>
+  address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port }
+
+function locate({ admin, adminHost }: Pick<Settings, 'admin' | 'adminHost'>): { place: Place; host: string } {
   const socketPath = /^unix\/(\/.*)$/.exec(admin)?.[1]
   if (socketPath !== undefined) return { place: { socketPath }, host: adminHost ?? '' }
   const url = URL.canParse(admin) ? new URL(admin) : null

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { AppaloftError } from '@appaloft/core/spec'
-import { unavailable } from './admin.js'
-import { claim, discard, folderFor, names, text } from './files.js'
+import { type Files, localFiles } from './files.js'
+import { unavailable } from './unavailable.js'
 
 /*
  * The fence of a resource is a chain of files, each named after the mark that it follows: `after-5` says who came after 5. Only one can
@@ -24,16 +24,16 @@ export const fenced = (resourceId: string, token: number, mark: number): Appalof
 const folderOf = (folder: string): string => join(folder, 'fence')
 const follows = (name: string): number => Number(/^after-(\d+)$/.exec(name)?.[1] ?? -1)
 
-async function chain(folder: string): Promise<number[]> {
-  const all = (await names(folderOf(folder))).map(follows).filter((one) => one >= 0)
+async function chain(folder: string, files: Files): Promise<number[]> {
+  const all = (await files.names(folderOf(folder))).map(follows).filter((one) => one >= 0)
   return all.sort((a, b) => b - a)
 }
 
 /** Of the resource whose folder this is. */
-export async function readMark(folder: string): Promise<Mark> {
-  const [last] = await chain(folder)
+export async function readMark(folder: string, files: Files = localFiles): Promise<Mark> {
+  const [last] = await chain(folder, files)
   if (last === undefined) return none
-  const content = await text(join(folderOf(folder), `after-${last}`))
+  const content = await files.text(join(folderOf(folder), `after-${last}`))
   const { token, owner } = JSON.parse(content ?? '{}') as Record<string, unknown>
   if (Number.isSafeInteger(token) && typeof owner === 'string') return { token: token as number, owner }
   throw unavailable('A fence among the proxy’s markers cannot be read.')
@@ -46,15 +46,18 @@ export interface Raise {
   token: number
   expected: number
   owner: string
+  files?: Files
 }
 
-export async function raiseMark({ folder, group, resourceId, token, expected, owner }: Raise): Promise<void> {
+export async function raiseMark(raise: Raise): Promise<void> {
+  const { folder, group, resourceId, token, expected, owner, files = localFiles } = raise
   for (;;) {
-    const mark = await readMark(folder)
+    const mark = await readMark(folder, files)
     if (mark.token === token && mark.owner === owner) return
     if (mark.token !== expected || token <= mark.token) throw fenced(resourceId, token, mark.token)
-    await folderFor(folderOf(folder), group)
-    if (await claim(join(folderOf(folder), `after-${expected}`), JSON.stringify({ token, owner }))) break
+    await files.folderFor(folderOf(folder), group)
+    if (await files.claim(join(folderOf(folder), `after-${expected}`), JSON.stringify({ token, owner }))) break
   }
-  for (const old of (await chain(folder)).slice(kept)) await discard(join(folderOf(folder), `after-${old}`))
+  for (const old of (await chain(folder, files)).slice(kept))
+    await files.discard(join(folderOf(folder), `after-${old}`))
 }

@@ -1,4 +1,4 @@
-import { type Address, AppaloftError, type CallOptions } from '@appaloft/core/spec'
+import { type Address, AppaloftError, type CallOptions, type Host } from '@appaloft/core/spec'
 
 export interface CaddyProxyOptions {
   /** Names the proxy among others. Default `caddy`. */
@@ -15,6 +15,11 @@ export interface CaddyProxyOptions {
    * on the machine that runs Caddy, and not to be emptied while Caddy runs.
    */
   root?: string
+  /**
+   * The machine that Caddy runs on, where it is not this one: `admin`, `root`, `http` and `https` are there, and the markers are kept by its
+   * commands. Then `root` has to be given. Default: this machine.
+   */
+  machine?: Host
   /** The same folder as Caddy sees it, where it runs in a container. Default: `root`. */
   rootSeen?: string
   /** The group that Caddy runs as, as a number, where it is another user than this one: it may read the markers. */
@@ -49,6 +54,7 @@ export interface Settings {
   admin: string
   adminHost: string | null
   root: string | null
+  machine: Host | null
   rootSeen: string | null
   group: number | null
   http: string
@@ -77,12 +83,15 @@ export function settle(options: CaddyProxyOptions): Settings {
   if (parseListen(https) === null) throw wrong('The option https of the proxy is not a place to listen.')
   const name = options.name ?? 'appaloft'
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw wrong('The option name of the proxy is not a short name.')
+  if (options.machine !== undefined && options.root === undefined)
+    throw wrong('The proxy on another machine needs the option root, a folder there.')
   for (const path of [options.root, options.rootSeen]) if (path !== undefined) refuseUnusable(path)
   return {
     key: options.key ?? 'caddy',
     admin: options.admin ?? 'http://127.0.0.1:2019',
     adminHost: options.adminHost ?? null,
     root: options.root ?? null,
+    machine: options.machine ?? null,
     rootSeen: options.rootSeen ?? null,
     group: options.group ?? null,
     http,

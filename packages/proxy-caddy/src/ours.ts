@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { CallOptions } from '@appaloft/core/spec'
-import { AdminApi, type Configuration, NotRunning, unavailable } from './admin.js'
+import { AdminApi, type Configuration, NotRunning } from './admin.js'
 import type { Entry } from './entries.js'
 import { initialConfig } from './initial.js'
+import type { Elsewhere } from './machine.js'
 import type { Settings } from './options.js'
 import { place, readEntries } from './place.js'
+import { unavailable } from './unavailable.js'
 
 /** Somebody else who writes the configuration all the time is given way so long. */
 const patienceMs = 30_000
@@ -27,8 +29,11 @@ export interface Change {
 export class OurPart {
   readonly #api: AdminApi
 
-  constructor(readonly settings: Settings) {
-    this.#api = new AdminApi(settings)
+  constructor(
+    readonly settings: Settings,
+    elsewhere: Elsewhere | null = null,
+  ) {
+    this.#api = new AdminApi(settings, elsewhere)
   }
 
   read(options?: CallOptions): Promise<Configuration> {

@@ -13,8 +13,9 @@ import {
 import type { Configuration } from './admin.js'
 import type { Entry } from './entries.js'
 import { fenced, raiseMark, readMark } from './fences.js'
-import { discard, names, writtenAt } from './files.js'
+import { localFiles } from './files.js'
 import { countInFlight } from './in-flight.js'
+import { Elsewhere, machineFiles } from './machine.js'
 import { type CaddyProxyOptions, parseListen, reachOf, refuseUnusable, settle } from './options.js'
 import { OurPart } from './ours.js'
 import { foreignHostnames, listensAt } from './place.js'
@@ -46,7 +47,9 @@ const keptMs = 60_000
  */
 export function caddy(options: CaddyProxyOptions = {}): Proxy {
   const settings = settle(options)
-  const ours = new OurPart(settings)
+  const elsewhere = settings.machine === null ? null : new Elsewhere(settings.machine)
+  const files = settings.machine === null ? localFiles : machineFiles(settings.machine)
+  const ours = new OurPart(settings, elsewhere)
   let context: ProxyContext | null = null
   const queues = new Map<string, Promise<unknown>>()
 
@@ -74,26 +77,26 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     ours.entries(read).filter((entry) => entry.resourceId === resourceId)
 
   const allowedBy = (resourceId: string, token: number) => async () => {
-    const mark = await readMark(folderOf(resourceId))
+    const mark = await readMark(folderOf(resourceId), files)
     if (token < mark.token) throw fenced(resourceId, token, mark.token)
     // What is written ranks under the mark that was compared: one that is raised after this ranks above it.
     return mark.token
   }
 
   const generations = async (resourceId: string): Promise<string[]> =>
-    (await names(folderOf(resourceId))).filter((name) => name.startsWith('g'))
+    (await files.names(folderOf(resourceId))).filter((name) => name.startsWith('g'))
 
   const tidy = async (resourceId: string, used: string | null): Promise<void> => {
     for (const one of await generations(resourceId)) {
       const path = generationOf({ resourceId, generation: one })
-      if (one !== used && Date.now() - (await writtenAt(path)) > keptMs) await discard(path)
+      if (one !== used && Date.now() - (await files.writtenAt(path)) > keptMs) await files.discard(path)
     }
   }
 
   /** Where nothing of ours is configured, nothing is served, whatever the files say. */
   const served = async (resourceId: string, callOptions?: CallOptions) => {
     const [entry] = entriesOf(await ours.read(callOptions), resourceId)
-    return entry === undefined ? null : { entry, state: await newest(generationOf(entry)) }
+    return entry === undefined ? null : { entry, state: await newest(generationOf(entry), files) }
   }
 
   return {
@@ -107,7 +110,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async mark(resourceId) {
-      return (await readMark(folderOf(resourceId))).token
+      return (await readMark(folderOf(resourceId), files)).token
     },
 
     async fence(resourceId, token, { expected, owner, signal }) {
@@ -116,12 +119,12 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       await inTurn(resourceId, async () => {
         const folder = folderOf(resourceId)
         const { group } = settings
-        await raiseMark({ folder, group, resourceId, token, expected, owner })
+        await raiseMark({ folder, group, resourceId, token, expected, owner, files })
         // What a former holder still writes ranks below this, in the generation that serves and in one that it may be about to switch to.
         const present = (await served(resourceId, signal === undefined ? {} : { signal }))?.state ?? null
         for (const generation of await generations(resourceId)) {
           const at = generationOf({ resourceId, generation })
-          const before = await newest(at)
+          const before = await newest(at, files)
           if ((before?.rank.token ?? 0) >= token) continue
           const state = present ?? stateOf(null, before)
           await write({
@@ -129,6 +132,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
             group,
             rank: { token, number: 0 },
             state: { table: state.table, former: state.former },
+            files,
           })
         }
       })
@@ -143,11 +147,11 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         const [mark, read] = await Promise.all([allowed(), ours.read(callOptions)])
         const entries = entriesOf(read, resourceId)
         const current = entries[0]?.generation ?? null
-        const before = current === null ? null : await newest(generationOf({ resourceId, generation: current }))
+        const before = current === null ? null : await newest(generationOf({ resourceId, generation: current }), files)
         const state = stateOf(wanted, before)
         refuseConflict(resourceId, wanted.routes, ours.entries(read), foreignHostnames(read.config, settings))
         const put = (generation: string) =>
-          write({ folder: generationOf({ resourceId, generation }), group, rank: nextRank(mark, before), state })
+          write({ folder: generationOf({ resourceId, generation }), group, rank: nextRank(mark, before), state, files })
         const withOurs = (generation: string) => (present: Entry[], now: Configuration) => {
           refuseConflict(resourceId, wanted.routes, present, foreignHostnames(now.config, settings))
           return [
@@ -181,7 +185,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         } catch (error) {
           const present = await served(resourceId).catch(() => undefined)
           if (present !== undefined && present?.entry.generation !== generation)
-            await discard(generationOf({ resourceId, generation }))
+            await files.discard(generationOf({ resourceId, generation }))
           throw error
         }
         await tidy(resourceId, generation)
@@ -189,7 +193,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async observe(resourceId, callOptions) {
-      const token = (await readMark(folderOf(resourceId))).token
+      const token = (await readMark(folderOf(resourceId), files)).token
       if (token === 0 && (await generations(resourceId)).length === 0) return { table: null, token, inFlight: [] }
       const state = (await served(resourceId, callOptions))?.state ?? null
       if (state === null) return { table: null, token, inFlight: [] }
@@ -218,8 +222,9 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           details: { resourceId },
         })
       const secured = settings.tls !== 'off' && entries.some(({ route }) => route.tls === 'auto')
+      const address = settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http'))
       return {
-        address: settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http')),
+        address: elsewhere === null ? address : await elsewhere.way(address),
         publicScheme: secured ? 'https' : 'http',
         publicPort: parseListen(listensAt(read.config, settings, secured ? 'https' : 'http'))!.from,
       }
@@ -233,7 +238,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
         if ((await generations(resourceId)).length === 0) return
         const entries = (present: Entry[]) => present.filter((entry) => entry.resourceId !== resourceId)
         await ours.change({ entries, allowed, root: rootSeen() }, callOptions)
-        for (const generation of await generations(resourceId)) await discard(generationOf({ resourceId, generation }))
+        for (const generation of await generations(resourceId))
+          await files.discard(generationOf({ resourceId, generation }))
       })
     },
   }

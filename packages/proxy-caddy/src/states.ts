@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { type RouteTable, routeTableSchema, type UpstreamSet, upstreamSetSchema } from '@appaloft/core/spec'
-import { unavailable } from './admin.js'
-import { discard, folderFor, names, put, text, touch, writtenAt } from './files.js'
+import { type Files, localFiles } from './files.js'
 import { highestNumber, parseRank, type Rank, rankText, setText } from './names.js'
+import { unavailable } from './unavailable.js'
 
 /*
  * The states of one generation: a file each, named by rank, whose name is the marker of the live upstream set and whose content is the
@@ -23,15 +23,15 @@ const keptFormer = 6
 
 const ranked = (all: string[]): string[] => all.filter((name) => parseRank(name) !== null).sort()
 
-export async function newest(folder: string): Promise<Ranked | null> {
+export async function newest(folder: string, files: Files = localFiles): Promise<Ranked | null> {
   for (;;) {
-    const [name] = ranked(await names(folder))
+    const [name] = ranked(await files.names(folder))
     if (name === undefined) return null
     const path = join(folder, name)
-    const content = await text(path)
+    const content = await files.text(path)
     // Gone meanwhile: there is a newer one.
     if (content === null) continue
-    return { ...parsed(content), rank: parseRank(name)!, at: await writtenAt(path) }
+    return { ...parsed(content), rank: parseRank(name)!, at: await files.writtenAt(path) }
   }
 }
 
@@ -51,28 +51,29 @@ export interface Write {
   group: number | null
   rank: Rank
   state: State
+  files?: Files
 }
 
 /** Visible at once, durable when it resolves. */
-export async function write({ folder, group, rank, state }: Write): Promise<void> {
+export async function write({ folder, group, rank, state, files = localFiles }: Write): Promise<void> {
   const { table } = state
   const prefix = rankText(rank)
   const identity = table?.identity ?? 'always'
-  await folderFor(folder, group)
+  await files.folderFor(folder, group)
   if (table?.verify != null) {
     const chosen = join(folder, `v.${prefix}`, table.verify.token)
-    await folderFor(chosen, group)
-    await touch(join(chosen, table.staged === null ? 'none' : `~${setText(table.staged, identity)}`))
+    await files.folderFor(chosen, group)
+    await files.touch(join(chosen, table.staged === null ? 'none' : `~${setText(table.staged, identity)}`))
   }
-  await put(join(folder, `${prefix}~${setText(table?.live ?? null, identity)}`), JSON.stringify(state))
-  await tidy(folder)
+  await files.put(join(folder, `${prefix}~${setText(table?.live ?? null, identity)}`), JSON.stringify(state))
+  await tidy(folder, files)
 }
 
-async function tidy(folder: string): Promise<void> {
-  const all = await names(folder)
+async function tidy(folder: string, files: Files): Promise<void> {
+  const all = await files.names(folder)
   const old = ranked(all).slice(keptStates)
   const gone = new Set(old.map((name) => `v.${name.slice(0, name.indexOf('~'))}`))
-  for (const name of [...old, ...all.filter((one) => gone.has(one))]) await discard(join(folder, name))
+  for (const name of [...old, ...all.filter((one) => gone.has(one))]) await files.discard(join(folder, name))
 }
 
 /** After a former one, under a mark. */

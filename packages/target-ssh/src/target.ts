@@ -9,8 +9,8 @@ import { sshHost } from './sshHost.js'
 export interface SshOptions extends Omit<DockerOptions, 'host' | 'context' | 'proxy'> {
   /** The machine: how to connect to it, or a host that is there already, which then is not closed with the target. */
   host: SshHostOptions | Host
-  /** What routes to the releases on that machine. Default: none, and exposure `proxy` is not offered. */
-  proxy?: Proxy | null
+  /** What routes to the releases, on that machine too; as a function, made of it. Default: none, and exposure `proxy` is not offered. */
+  proxy?: Proxy | ((machine: Host) => Proxy) | null
   /** Where Docker Engine listens on the machine. Default `/var/run/docker.sock`. */
   socket?: string
   /** The machine as its users name it, for the URLs of direct ports. Default: the host of `destination`. */
@@ -34,10 +34,11 @@ const isHost = (host: SshHostOptions | Host): host is Host => 'exec' in host
  *     createAppaloft({ targets: [ssh({ host: { destination: 'deploy@web1' } })], … })
  */
 export function ssh(options: SshOptions): Target {
-  const { host: given, socket = usualSocket, key = 'ssh', address, ...rest } = options
+  const { host: given, socket = usualSocket, key = 'ssh', address, proxy = null, ...rest } = options
   const host = isHost(given) ? given : sshHost(given)
   const reaching = new Reaching(host)
-  const inner = docker({ ...rest, key, host: () => forwardedSocket(host, socket) })
+  const made = typeof proxy === 'function' ? proxy(host) : proxy
+  const inner = docker({ ...rest, key, proxy: made, host: () => forwardedSocket(host, socket) })
   return {
     ...inner,
     address: address ?? nameOf(given),
