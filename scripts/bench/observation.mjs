@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAppaloft, memoryStore } from '@appaloft/core'
-import { fakeTarget, sampleEvent } from '@appaloft/testkit'
+import { fakeTarget, sampleDeployment, sampleEvent, sampleHolder, sampleId } from '@appaloft/testkit'
 import { anyPlanner } from './any-planner.mjs'
 import { median, repeat, row, since, title } from './measure.mjs'
 
@@ -34,11 +34,52 @@ export const observation = async ({ runs }) => {
       const rate = median(rates)
       row(name, `${rounded(rate)} events and ${rounded(rate * observers)} deliveries a second`)
     }
+    const { reads, took } = await readsOfMany(memoryStore(), `${folder}-many`)
+    row(
+      'one of each',
+      `${reads.toFixed(1)} reads of the store a commit, ${took.toFixed(2)} ms, of ${observers} deployments`,
+    )
   } finally {
+    rmSync(`${folder}-many`, { recursive: true, force: true })
     await engine.close({ mode: 'cancel' })
     await fake.world.close()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** How often the store is read for a commit, where each of many deployments has an observer of its own. */
+async function readsOfMany(store, folder) {
+  let reads = 0
+  const counting = {
+    ...store,
+    readEvents: (...asked) => {
+      reads += 1
+      return store.readEvents(...asked)
+    },
+  }
+  const engine = createAppaloft({ store: counting, targets: [fakeTarget()], planners: [anyPlanner], stateDir: folder })
+  const ids = Array.from({ length: observers }, (_, i) => sampleId('dep', 1000 + i))
+  for (const id of ids)
+    await store.createDeployment({
+      record: sampleDeployment({ id, resourceId: `res_${id.slice(-8)}` }),
+      holder: { ...sampleHolder(), engineId: 'eng_other' },
+      events: [sampleEvent('1')],
+    })
+  const streams = ids.map((id) => engine.deployments.events(id, { follow: true, cursor: '1', heartbeatSeconds: 0 }))
+  const nexts = streams.map((stream) => stream.next())
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  reads = 0
+  const started = performance.now()
+  for (const id of ids) {
+    await store.commit({ deploymentId: id, guards: [], events: [sampleEvent('2')] })
+    // Who was woken reads.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await Promise.all(nexts)
+  const took = since(started)
+  for (const stream of streams) await stream.return()
+  await engine.close({ mode: 'cancel' })
+  return { reads: reads / ids.length, took: took / ids.length }
 }
 
 /** Events a second that all observers have, each whole and in order. */

@@ -14,6 +14,8 @@ export interface WriteOptions<T> {
   durable?: boolean
   /** Nobody needs to be woken. Default false. */
   quiet?: boolean
+  /** The deployments that it changes. Default: any. */
+  changes?: readonly string[]
 }
 
 /** The file, for transactions. Opened on the first call, read-only until the first write. */
@@ -39,7 +41,10 @@ interface Connection {
   wrote: boolean
 }
 
-export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () => void): Database {
+export function database(
+  { path, busyTimeoutMs }: ResolvedOptions,
+  onCommit: (changes: readonly string[] | undefined) => void,
+): Database {
   let connection: Connection | undefined
   let generation = 0
   let closing: Promise<void> | undefined
@@ -138,7 +143,7 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
       })
     },
 
-    async write(work, { missing, durable = true, quiet = false } = {}) {
+    async write(work, { missing, durable = true, quiet = false, changes } = {}) {
       if (closing !== undefined) throw closed(path)
       const run = () =>
         patiently(async () => {
@@ -155,7 +160,7 @@ export function database({ path, busyTimeoutMs }: ResolvedOptions, onCommit: () 
           })
           at.wrote = true
           if (!quiet) {
-            onCommit()
+            onCommit(changes)
             if (at.bell !== undefined) writeSync(at.bell, '.', 0)
           }
           return answer

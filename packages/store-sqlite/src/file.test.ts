@@ -90,7 +90,7 @@ describe('a missing file', () => {
 
   it('wakes who subscribed before it was there', async () => {
     const reader = at({ pollMs: 20 })
-    const woken = new Promise<void>((resolve) => reader.subscribe(resolve))
+    const woken = new Promise<void>((resolve) => reader.subscribe(() => resolve()))
     await fill(at())
     await woken
   })

@@ -24,7 +24,7 @@ const noop = () => {}
  */
 export function sqlite(options: SqliteOptions = {}): Store {
   const resolved = resolveOptions(options)
-  const db = database(resolved, () => bell.ring())
+  const db = database(resolved, (changes) => bell.ring(changes))
   const bell = wakeups({
     bellPath: bellPath(resolved.path),
     pollMs: resolved.pollMs,
@@ -40,30 +40,32 @@ export function sqlite(options: SqliteOptions = {}): Store {
     listResources: () => db.read(none, listResources),
     putResource: (record, expected, how = {}) =>
       db.write((sql) => putResource(sql, record, expected, how.guards), {
+        changes: [],
         ...(expected === null ? {} : { missing: () => fail(storeErrors.resourceChanged(record.id, expected, null)) }),
       }),
     removeResource: (id, how = {}) => db.write((sql) => removeResource(sql, id, how), { missing: noop }),
 
     getSealed: (context) => db.read(nothing, (sql) => getSealed(sql, context)),
     listSealed: (resourceId, name) => db.read(none, (sql) => listSealed(sql, resourceId, name)),
-    putSealed: (secret) => db.write((sql) => putSealed(sql, secret)),
+    putSealed: (secret) => db.write((sql) => putSealed(sql, secret), { changes: [] }),
     removeSealed: async (context) => {
-      await db.write((sql) => removeSealed(sql, context), { missing: () => 0 })
+      await db.write((sql) => removeSealed(sql, context), { changes: [], missing: () => 0 })
     },
 
-    createDeployment: (input) => db.write((sql) => createDeployment(sql, input)),
+    createDeployment: (input) => db.write((sql) => createDeployment(sql, input), { changes: [input.record.id] }),
     getDeployment: (id) => db.read(nothing, (sql) => getDeployment(sql, id)),
     listDeployments: (query = {}) => db.read(none, (sql) => listDeployments(sql, query)),
     commit: ({ durable, ...input }) =>
       db.write((sql) => commit(sql, input), {
         durable,
+        changes: [input.deploymentId],
         missing: () => fail(storeErrors.noDeployment(input.deploymentId)),
       }),
 
     getRelease: (id) => db.read(nothing, (sql) => getRelease(sql, id)),
     listReleases: (query) => db.read(none, (sql) => listReleases(sql, query)),
     removeRelease: async (id) => {
-      await db.write((sql) => removeRelease(sql, id), { missing: () => 0 })
+      await db.write((sql) => removeRelease(sql, id), { changes: [], missing: () => 0 })
     },
 
     readEvents: (id, how = {}) =>
@@ -71,12 +73,13 @@ export function sqlite(options: SqliteOptions = {}): Store {
         () => fail(storeErrors.noDeployment(id)),
         (sql) => readEvents(sql, id, how),
       ),
-    pruneEvents: (id, through) => db.write((sql) => pruneEvents(sql, id, through), { missing: () => 0 }),
+    pruneEvents: (id, through) => db.write((sql) => pruneEvents(sql, id, through), { changes: [id], missing: () => 0 }),
     subscribe: bell.subscribe,
 
     readLease: (key) => db.read(nothing, (sql) => leaseOf(sql, key) ?? null),
     acquireLease: (input) =>
       db.write((sql) => acquire(sql, input, () => supersede(sql, input.with)), {
+        changes: input.with === undefined ? [] : [input.with.deploymentId],
         ...(input.expect === null ? {} : { missing: nothing }),
       }),
     beatLeases: (leases) =>
@@ -87,7 +90,7 @@ export function sqlite(options: SqliteOptions = {}): Store {
         missing: () => leases.map(({ key }) => key),
       }),
     releaseLease: async (ref) => {
-      await db.write((sql) => giveBack(sql, ref), { missing: () => 0 })
+      await db.write((sql) => giveBack(sql, ref), { changes: [], missing: () => 0 })
     },
 
     async close() {

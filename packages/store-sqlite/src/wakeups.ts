@@ -1,4 +1,5 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs'
+import { createWakeups, type Wakeups } from '@appaloft/core/spec'
 
 export interface WakeupOptions {
   bellPath: string
@@ -7,10 +8,7 @@ export interface WakeupOptions {
   revision(): string | null
 }
 
-export interface Wakeups {
-  /** Something of our own was committed. */
-  ring(): void
-  subscribe(listener: () => void): () => void
+export interface FileWakeups extends Pick<Wakeups, 'ring' | 'subscribe'> {
   close(): void
 }
 
@@ -19,29 +17,21 @@ export interface Wakeups {
  * should the file system keep silent, by a slow look at SQLite's counter of foreign commits. Costs nothing while nobody listens, and
  * keeps no process alive.
  */
-export function wakeups({ bellPath, pollMs, revision }: WakeupOptions): Wakeups {
-  const listeners = new Set<{ wake: () => unknown }>()
-  let ringing = false
+export function wakeups({ bellPath, pollMs, revision }: WakeupOptions): FileWakeups {
+  const listeners = createWakeups()
+  const leaving = new Set<() => void>()
   let watcher: FSWatcher | undefined
   let poll: NodeJS.Timeout | undefined
   let known: string | null = null
   let isClosed = false
-
-  function ring(): void {
-    if (ringing || listeners.size === 0) return
-    ringing = true
-    queueMicrotask(() => {
-      ringing = false
-      for (const one of [...listeners]) if (listeners.has(one)) call(one.wake)
-    })
-  }
 
   function look(): void {
     const now = revision()
     const changed = now === null ? existsSync(bellPath) : now !== known
     known = now
     // our own touch of the bell comes back here, and is no news
-    if (changed) ring()
+    // Whose they are is not known.
+    if (changed) listeners.ring()
   }
 
   function unwatch(): void {
@@ -79,32 +69,26 @@ export function wakeups({ bellPath, pollMs, revision }: WakeupOptions): Wakeups 
   }
 
   return {
-    ring() {
+    /** Something of our own was committed. */
+    ring(deploymentIds) {
       if (poll !== undefined && watcher === undefined) ensureWatch()
-      ring()
+      listeners.ring(deploymentIds)
     },
     subscribe(wake) {
-      // an object of its own: a listener given twice is two subscriptions
-      const entry = { wake }
-      listeners.add(entry)
-      if (poll === undefined && !isClosed) start()
+      if (isClosed) return () => {}
+      const leave = listeners.subscribe(wake)
+      if (poll === undefined) start()
+      leaving.add(leave)
       return () => {
-        if (listeners.delete(entry) && listeners.size === 0) stop()
+        leave()
+        if (leaving.delete(leave) && leaving.size === 0) stop()
       }
     },
     close() {
       isClosed = true
-      listeners.clear()
+      for (const leave of leaving) leave()
+      leaving.clear()
       stop()
     },
-  }
-}
-
-function call(listener: () => unknown): void {
-  try {
-    const answer = listener()
-    if (answer instanceof Promise) answer.catch(() => {})
-  } catch {
-    // a listener that throws disturbs neither the store nor the others
   }
 }

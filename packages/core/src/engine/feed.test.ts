@@ -1,8 +1,10 @@
+import { sampleDeployment, sampleEvent, sampleHolder, sampleId } from '@appaloft/testkit'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextOf, Observatory } from '../../test/observation.js'
 import { settled } from '../../test/virtual-clock.js'
 import type { EventsRead, Store } from '../spec/store.js'
 import { createFeed } from './feed.js'
+import { observe } from './observe.js'
 
 let scene: Observatory
 beforeEach(async () => {
@@ -59,10 +61,43 @@ describe('many observers of one engine', () => {
   })
 })
 
+describe('observers of many deployments', () => {
+  it('read only what the change was about', async () => {
+    const ids = Array.from({ length: 20 }, (_, i) => sampleId('dep', i + 100))
+    for (const id of ids)
+      await scene.store.createDeployment({
+        record: sampleDeployment({ id }),
+        holder: sampleHolder(),
+        events: [sampleEvent('1')],
+      })
+    const readEvents = vi.fn(scene.store.readEvents)
+    const runtime = scene.runtime({ ...scene.store, readEvents })
+    const all = ids.map((id) => observe(runtime, id, { follow: true, cursor: '1' }))
+    const nexts = all.map(nextOf)
+    await settled()
+    readEvents.mockClear()
+    for (const id of ids) {
+      await scene.store.commit({ deploymentId: id, guards: [], events: [sampleEvent('2')] })
+      await settled()
+    }
+    expect(await Promise.all(nexts)).toEqual(Array(20).fill('2'))
+    expect(readEvents.mock.calls.map(([id]) => id)).toEqual(ids)
+    for (const one of all) await one.return?.()
+  })
+
+  it('are all woken where nobody knows what changed', async () => {
+    const { feed, ring } = byHand()
+    const woken: string[] = []
+    for (const id of ['one', 'two']) feed.subscribe(id, () => woken.push(id))
+    ring()
+    expect(woken).toEqual(['one', 'two'])
+  })
+})
+
 describe('the news', () => {
   it('are read once for all who were woken by the same, and anew after the next wake-up', async () => {
     const { feed, answers, ring, readEvents } = byHand()
-    feed.subscribe(() => {})
+    feed.subscribe('dep', () => {})
     ring()
     const before = [feed.news('dep', 1, 10), feed.news('dep', 1, 10)]
     const elsewhere = feed.news('dep', 2, 10)
@@ -80,7 +115,7 @@ describe('the news', () => {
 
   it('that could not be read are asked for again', async () => {
     const { feed, ring, readEvents } = byHand()
-    feed.subscribe(() => {})
+    feed.subscribe('dep', () => {})
     ring()
     readEvents.mockRejectedValueOnce(new Error('away'))
     await expect(feed.news('dep', 1, 10)).rejects.toThrow('away')
@@ -90,7 +125,7 @@ describe('the news', () => {
 
   it('of very many places are not all remembered', async () => {
     const { feed, ring, readEvents } = byHand()
-    feed.subscribe(() => {})
+    feed.subscribe('dep', () => {})
     ring()
     for (let round = 0; round < 2; round += 1) for (let at = 0; at < 100; at += 1) void feed.news('dep', at, 10)
     expect(readEvents).toHaveBeenCalledTimes(200 - 16)
@@ -98,7 +133,7 @@ describe('the news', () => {
 
   it('are forgotten with the last subscription, which ends the one of the store', () => {
     const { feed, ring, subscribe, end, readEvents } = byHand()
-    const leave = [feed.subscribe(() => {}), feed.subscribe(() => {})]
+    const leave = [feed.subscribe('dep', () => {}), feed.subscribe('dep', () => {})]
     ring()
     void feed.news('dep', 1, 10)
     leave[0]?.()
@@ -106,7 +141,7 @@ describe('the news', () => {
     expect(end).not.toHaveBeenCalled()
     leave[1]?.()
     expect(end).toHaveBeenCalledTimes(1)
-    feed.subscribe(() => {})
+    feed.subscribe('dep', () => {})
     expect(subscribe).toHaveBeenCalledTimes(2)
     void feed.news('dep', 1, 10)
     expect(readEvents).toHaveBeenCalledTimes(2)

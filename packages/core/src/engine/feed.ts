@@ -1,4 +1,5 @@
 import type { EventsRead, Store } from '../spec/store.js'
+import type { Changed } from '../spec/wakeups.js'
 
 /** So many different places of reading are remembered until the next change. */
 const places = 16
@@ -10,7 +11,8 @@ const places = 16
 export interface Feed {
   /** The engine was closed: who follows leaves with what there is. */
   readonly closed: boolean
-  subscribe(listener: () => void): () => void
+  /** Woken by what may have changed this deployment. */
+  subscribe(deploymentId: string, listener: () => void): () => void
   /**
    * What came after a place, for someone who was woken: it was read after the wake-up, but maybe for another who was woken by the same.
    * Who was not woken reads the store itself. The answer is shared: nobody may change it.
@@ -21,20 +23,20 @@ export interface Feed {
 }
 
 export function createFeed(store: Store): Feed {
-  const listeners = new Set<{ wake: () => void }>()
+  const listeners = new Set<{ deploymentId: string; wake: () => void }>()
   const reads = new Map<string, Promise<EventsRead>>()
   let end = () => {}
   let closed = false
-  const wake = () => {
+  const wake = (changed?: Changed) => {
     reads.clear()
-    for (const one of [...listeners]) one.wake()
+    for (const one of [...listeners]) if (changed === undefined || changed.has(one.deploymentId)) one.wake()
   }
   return {
     get closed() {
       return closed
     },
-    subscribe(listener) {
-      const entry = { wake: listener }
+    subscribe(deploymentId, listener) {
+      const entry = { deploymentId, wake: listener }
       listeners.add(entry)
       if (listeners.size === 1) end = store.subscribe(wake)
       return () => {

@@ -26,7 +26,7 @@ export function observe(
     const observed = eventsOptions(options)
     const bell = new Bell()
     if (observed.follow) {
-      const leave = runtime.feed.subscribe(() => bell.ring())
+      const leave = runtime.feed.subscribe(deploymentId, () => bell.ring())
       stopped.addEventListener('abort', leave, { once: true })
     }
     return envelopes(runtime, deploymentId, observed, bell, linked(stopped, observed.signal))

@@ -5,6 +5,7 @@ import type { Status } from './phases.js'
 import type { ReleaseRecord } from './release.js'
 import type { ResourceRecord } from './resource.js'
 import type { SealedSecret, SecretContext } from './secrets.js'
+import type { WakeupListener } from './wakeups.js'
 
 /**
  * What a commit may change of a deployment. `id`, `order`, `version`, `resourceId`, `target`, `trigger` and `createdAt` never change; a
@@ -145,9 +146,10 @@ export interface Store {
   pruneEvents(deploymentId: string, through: number): Promise<number>
   /**
    * Wakes the listener after commits, by this or any other process: "something changed, read again". May wake too often, never too
-   * seldom, beats of leases excepted. Keeps no process alive. A listener that throws disturbs nobody. Returns the end of the subscription.
+   * seldom, beats of leases excepted. Tells which deployments changed, where the store knows it. Keeps no process alive. A listener that throws
+   * disturbs nobody. Returns the end of the subscription.
    */
-  subscribe(listener: () => void): () => void
+  subscribe(listener: WakeupListener): () => void
 
   readLease(key: string): Promise<Lease | null>
   /** Null: someone was faster, also where `with` finds another version or no deployment. The answer's `beats` is 0. Else `with` is judged as a commit is. */

@@ -2,8 +2,8 @@ import { attemptLeaseKey, type LeaseRef } from '../spec/lease.js'
 import type { SecretContext } from '../spec/secrets.js'
 import type { Store } from '../spec/store.js'
 import { isClaimable, nextToken, numberEvents, storeErrors } from '../spec/store-rules.js'
+import { createWakeups } from '../spec/wakeups.js'
 import { type Change, copy, copyOrNull, emptyState, heldBy, prepareChange, type State } from './memory-state.js'
-import { wakeups } from './wakeups.js'
 
 const sealedKey = (secret: SecretContext): string => JSON.stringify([secret.resourceId, secret.name, secret.version])
 const idempotencyIndex = (resourceId: string, key: string): string => JSON.stringify([resourceId, key])
@@ -19,7 +19,7 @@ function refuseLost(state: State, resourceId: string, guards: readonly LeaseRef[
  */
 export function memoryStore(): Store {
   const state = emptyState()
-  const bell = wakeups()
+  const bell = createWakeups()
 
   // No method awaits before it is done: each is one transaction. Whatever may throw does so before the first change.
   return {
@@ -39,7 +39,7 @@ export function memoryStore(): Store {
       if (present !== expected) throw storeErrors.resourceChanged(record.id, expected, present)
       const next = copy({ ...record, stateVersion: (expected ?? 0) + 1 })
       state.resources.set(record.id, next)
-      bell.ring()
+      bell.ring([])
       return copy(next)
     },
     async removeResource(id, options = {}) {
@@ -95,7 +95,7 @@ export function memoryStore(): Store {
       state.deployments.set(record.id, row)
       state.leases.set(key, lease)
       if (index !== undefined) state.idempotency.set(index, record.id)
-      bell.ring()
+      bell.ring([record.id])
       return { created: true, deployment: copy(row.record), lease: copy(lease) }
     },
     async getDeployment(id) {
@@ -116,7 +116,7 @@ export function memoryStore(): Store {
     async commit(input) {
       const change = prepareChange(state, input)
       change.apply()
-      bell.ring()
+      bell.ring([input.deploymentId])
       return { deployment: copy(change.record), events: copy(change.events) }
     },
 
@@ -135,7 +135,7 @@ export function memoryStore(): Store {
     },
     async removeRelease(id) {
       state.releases.delete(id)
-      bell.ring()
+      bell.ring([])
     },
 
     async readEvents(deploymentId, { after = 0, limit = 1000 } = {}) {
@@ -154,7 +154,7 @@ export function memoryStore(): Store {
       const count = Math.max(0, Math.min(through, row.last) - row.prunedThrough)
       row.events.splice(0, count)
       row.prunedThrough += count
-      if (count > 0) bell.ring()
+      if (count > 0) bell.ring([deploymentId])
       return count
     },
     subscribe: bell.subscribe,
@@ -173,7 +173,7 @@ export function memoryStore(): Store {
       const lease = { key, token: nextToken(present?.token, minToken), beats: 0, holder: copy(holder) }
       change?.apply()
       state.leases.set(key, lease)
-      bell.ring()
+      bell.ring(other === undefined ? [] : [other.deploymentId])
       return copy(lease)
     },
     async beatLeases(leases) {
@@ -189,7 +189,7 @@ export function memoryStore(): Store {
       const lease = heldBy(state, ref)
       if (lease === undefined) return
       lease.holder = null
-      bell.ring()
+      bell.ring([])
     },
 
     async close() {},

@@ -208,6 +208,10 @@ const broken: Record<string, (s: Store) => Partial<Store>> = {
       return () => {}
     },
   }),
+  'store.subscribe.which': (s) => ({
+    // says that nothing changed
+    subscribe: (listener) => s.subscribe(() => listener(new Set())),
+  }),
   'store.subscribe.last': (s) => {
     // wakes before the change can be seen
     const listeners = new Set<() => void>()

@@ -108,6 +108,33 @@ export const eventCases = [
   }),
 
   storeCase(
+    'store.subscribe.which',
+    'A wake-up that names deployments names each one that changed, also of a burst and of another’s lease that was taken',
+    async (store) => {
+      const one = await begin(store)
+      const two = await begin(store, 2)
+      let named = new Set<string>()
+      const end = store.subscribe((changed) => {
+        for (const id of changed ?? [one.id, two.id]) named.add(id)
+      })
+      const names = async (what: string, change: () => Promise<unknown>, ids: string[]) => {
+        await pause(20)
+        named = new Set()
+        await change()
+        await eventually(() => ids.every((id) => named.has(id)), what)
+      }
+      await names('one', () => append(store, one.id, 'a'), [one.id])
+      await names('both', () => Promise.all([append(store, one.id, 'b'), append(store, two.id, 'b')]), [one.id, two.id])
+      await names('a record', () => store.commit({ deploymentId: two.id, guards: [], set: { status: 'detecting' } }), [
+        two.id,
+      ])
+      await names('pruned events', () => store.pruneEvents(one.id, 1), [one.id])
+      await names('a removal', () => store.removeResource('res_web', { deployments: true }), [one.id, two.id])
+      end()
+    },
+  ),
+
+  storeCase(
     'store.subscribe.last',
     'Who reads on each wake-up misses nothing, the last event of a burst included',
     async (store) => {

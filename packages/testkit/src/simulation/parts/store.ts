@@ -105,7 +105,8 @@ export function simulatedStore(process: SimulatedProcess): Store {
         if (entry !== undefined && count > 0) entry.pruned = true
         return count
       }),
-    subscribe: (listener) => store.subscribe(() => simulation.scheduler.after(0, listener, process)),
+    subscribe: (listener) =>
+      store.subscribe((changed) => simulation.scheduler.after(0, () => listener(changed), process)),
 
     readLease: (key) => call('readLease', key, () => store.readLease(key)),
     acquireLease: (input) =>
