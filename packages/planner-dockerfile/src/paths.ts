@@ -1,3 +1,5 @@
+import { relativeParts } from '@appaloft/core/spec'
+
 /** A path inside a directory; `.` is the directory that both are relative to. */
 export const within = (directory: string, path: string): string =>
   directory === '.' ? path : path === '.' ? directory : `${directory}/${path}`
@@ -10,12 +12,6 @@ export const parentOf = (path: string): string => {
 
 /** The path without `.`, `..` and doubled slashes; null where it is absolute, leaves the source or is the source itself. */
 export function normal(path: string): string | null {
-  if (path.startsWith('/') || path.includes('\0')) return null
-  const parts: string[] = []
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue
-    if (part !== '..') parts.push(part)
-    else if (parts.pop() === undefined) return null
-  }
-  return parts.length === 0 ? null : parts.join('/')
+  const parts = path.includes('\0') ? null : relativeParts(path)
+  return parts === null || parts.length === 0 ? null : parts.join('/')
 }

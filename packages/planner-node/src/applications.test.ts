@@ -1,33 +1,7 @@
-import { isBlocked, type PlannerContext } from '@appaloft/core/spec'
-import { memoryTree } from '@appaloft/testkit'
 import { describe, expect, it } from 'vitest'
-import { node } from './index.js'
+import { type Files, planned as plannedOf } from '../test/planned.js'
 
-type Files = Record<string, string>
-
-/** What is planned, in one line: blocked codes, a folder that is served, or a start and its port; behind it the build. */
-async function planned(files: Files): Promise<string> {
-  const tree = memoryTree({ 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
-  const context: PlannerContext = {
-    tree,
-    root: tree,
-    baseDirectory: '.',
-    source: { kind: 'local-folder', path: '.' },
-    profiles: { runtime: {}, network: {}, health: undefined, access: {}, environment: {}, volumes: [], binds: [] },
-    target: null,
-    signal: new AbortController().signal,
-  }
-  const claim = await node().detect(context)
-  if (claim === null) return 'not claimed'
-  const draft = await node().plan(context, claim)
-  if (isBlocked(draft)) return draft.blocked.map((one) => one.code).join()
-  const line = (one: { command: string | readonly string[] } | undefined) => [one?.command ?? '-'].flat().join(' ')
-  const what =
-    draft.artifact.kind === 'static-site'
-      ? `serves ${draft.artifact.publishDirectory}`
-      : `${line(draft.commands.start)} :${draft.network.internalPort}`
-  return `${what} < ${line(draft.commands.build)}`
-}
+const planned = (files: Files) => plannedOf({ 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
 
 const manifest = (
   scripts: Record<string, string>,

@@ -1,24 +1,11 @@
-import { isBlocked, type PlannerContext } from '@appaloft/core/spec'
-import { memoryTree } from '@appaloft/testkit'
 import { describe, expect, it } from 'vitest'
-import { node } from './index.js'
-
-type Files = Record<string, string>
+import { draftOf, type Files } from '../test/planned.js'
 
 async function portOf(files: Files): Promise<number | string> {
-  const tree = memoryTree('bun.lock' in files ? files : { 'package-lock.json': '{ "lockfileVersion": 3 }', ...files })
-  const context: PlannerContext = {
-    tree,
-    root: tree,
-    baseDirectory: '.',
-    source: { kind: 'local-folder', path: '.' },
-    profiles: { runtime: {}, network: {}, health: undefined, access: {}, environment: {}, volumes: [], binds: [] },
-    target: null,
-    signal: new AbortController().signal,
-  }
-  const claim = await node().detect(context)
-  const draft = await node().plan(context, claim!)
-  return isBlocked(draft) ? draft.blocked.map((one) => one.code).join() : (draft.network.internalPort ?? 'none')
+  const draft = await draftOf(
+    'bun.lock' in files ? files : { 'package-lock.json': '{ "lockfileVersion": 3 }', ...files },
+  )
+  return typeof draft === 'string' ? draft : (draft.network.internalPort ?? 'none')
 }
 
 const app = (scripts: Record<string, string>, more: object = {}) =>

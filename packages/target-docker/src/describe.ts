@@ -1,10 +1,14 @@
 import { posix } from 'node:path'
 import {
+  commandSteps,
   type Plan,
   type PlanStep,
   type Reason,
+  Refusals,
   type ReleaseRecord,
   reason,
+  releaseCommandSteps,
+  startSteps,
   type TargetCapabilities,
   type TargetDescription,
 } from '@appaloft/core/spec'
@@ -32,7 +36,7 @@ export function describe(
 }
 
 function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
-  const { commands, network, artifact } = plan
+  const { artifact } = plan
   const built = { step: 'build', when: 'unless-cached', reversible: true } as const
   const steps: PlanStep[] = []
   if (artifact.kind === 'image') steps.push({ ...built, id: 'build.pull', title: `Pull ${artifact.image}` })
@@ -40,30 +44,17 @@ function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
   else if (artifact.kind === 'dockerfile')
     steps.push({ ...built, id: 'build.image', title: `Build the image of ${artifact.dockerfilePath}` })
   else {
-    if (commands.install) steps.push({ ...built, id: 'build.install', title: 'Install dependencies' })
-    if (commands.build) steps.push({ ...built, id: 'build.build', title: 'Build' })
-    if (commands.package) steps.push({ ...built, id: 'build.package', title: 'Package' })
+    steps.push(...commandSteps(plan))
     const title =
       artifact.kind === 'static-site'
         ? `Make an image of what is in ${artifact.publishDirectory}`
         : 'Make the image of the release'
     steps.push({ ...built, id: 'build.image', title })
   }
-  if (commands.release)
-    steps.push({
-      id: 'release-command',
-      step: 'release-command',
-      title: 'Run the release command in a container of its own',
-      when: 'always',
-      reversible: false,
-    })
+  steps.push(...releaseCommandSteps(plan, 'Run the release command in a container of its own'))
   if (artifact.kind === 'compose-project') steps.push(...serviceSteps(artifact))
-  const overlaps = network.exposure !== 'direct-port' && plan.overlap
-  const after = previous === undefined || overlaps ? '' : ', after the running one has stopped'
   const what = plan.replicas > 1 ? `${plan.replicas} containers` : 'a container'
-  steps.push({ id: 'start', step: 'start', title: `Start ${what}${after}`, when: 'always', reversible: true })
-  if (network.exposure === 'proxy')
-    steps.push({ id: 'route', step: 'route', title: 'Stage the routes', when: 'always', reversible: true })
+  steps.push(...startSteps(plan, previous, `Start ${what}`))
   return steps
 }
 
@@ -75,33 +66,21 @@ function warningsOf(plan: Plan): Reason[] {
 }
 
 function unsupportedOf(plan: Plan, capabilities: TargetCapabilities): Reason[] {
-  const refused: Reason[] = []
-  const refuse = (message: string, affectedProfileField?: string) => {
-    refused.push(
-      reason('unsupported-runtime-target', { message, ...(affectedProfileField ? { affectedProfileField } : {}) }),
-    )
-  }
+  const refused = new Refusals(plan, capabilities, 'This target')
   const { artifact, network, volumes, binds, replicas } = plan
-  if (!capabilities.artifactKinds.includes(artifact.kind))
-    refuse(`This target does not run an artifact of the kind ${artifact.kind}.`)
-  if (!capabilities.exposures.includes(network.exposure))
-    refuse(
-      `This target was composed without a proxy and cannot offer the exposure ${network.exposure}.`,
-      'network.exposure',
-    )
   const unfit = volumes.find((volume) => !volumePathFits(plan, volume.path))
   if (unfit !== undefined)
-    refuse(
+    refused.add(
       `The volume path ${unfit.path} must be absolute${artifact.kind === 'workspace' ? ', or lie inside the working directory' : ''}.`,
       'volumes',
     )
   if (artifact.kind === 'static-site' && (volumes.length > 0 || binds.length > 0))
-    refuse('A static site has no volumes.', volumes.length > 0 ? 'volumes' : 'binds')
+    refused.add('A static site has no volumes.', volumes.length > 0 ? 'volumes' : 'binds')
   const bind = binds.find((one) => !posix.isAbsolute(one.source) || !posix.isAbsolute(one.path))
-  if (bind !== undefined) refuse(`The bind of ${bind.source} must name absolute paths.`, 'binds')
+  if (bind !== undefined) refused.add(`The bind of ${bind.source} must name absolute paths.`, 'binds')
   if (artifact.kind === 'static-site' && network.internalPort !== undefined && network.internalPort !== 80)
-    refuse('Static sites are served on port 80 of their container.', 'network.internalPort')
+    refused.add('Static sites are served on port 80 of their container.', 'network.internalPort')
   if (replicas > 1 && network.exposure === 'direct-port')
-    refuse('Several instances cannot share a port of the machine.', 'runtime.replicas')
-  return refused
+    refused.add('Several instances cannot share a port of the machine.', 'runtime.replicas')
+  return refused.reasons
 }

@@ -1,10 +1,14 @@
 import process from 'node:process'
 import {
+  commandSteps,
   type Plan,
   type PlanStep,
   type Reason,
+  Refusals,
   type ReleaseRecord,
   reason,
+  releaseCommandSteps,
+  startSteps,
   type TargetCapabilities,
   type TargetDescription,
 } from '@appaloft/core/spec'
@@ -27,31 +31,18 @@ export function describe(
 }
 
 function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
-  const { commands, network, artifact } = plan
+  const { commands, artifact } = plan
   const built = { step: 'build', when: 'unless-cached', reversible: true } as const
   const steps: PlanStep[] = [{ ...built, id: 'build.copy', title: 'Copy the source into a build folder' }]
   const manager = commands.install || commands.build || commands.package ? managerOf(plan) : null
   if (manager !== null)
     steps.push({ ...built, id: 'build.manager', title: `Fetch ${manager.spec}, unless ${manager.program} is here` })
-  if (commands.install) steps.push({ ...built, id: 'build.install', title: 'Install dependencies' })
-  if (commands.build) steps.push({ ...built, id: 'build.build', title: 'Build' })
-  if (commands.package) steps.push({ ...built, id: 'build.package', title: 'Package' })
+  steps.push(...commandSteps(plan))
   if (artifact.kind === 'static-site')
     steps.push({ ...built, id: 'build.publish', title: `Keep what is in ${artifact.publishDirectory}` })
-  if (commands.release)
-    steps.push({
-      id: 'release-command',
-      step: 'release-command',
-      title: 'Run the release command',
-      when: 'always',
-      reversible: false,
-    })
+  steps.push(...releaseCommandSteps(plan, 'Run the release command'))
   const title = artifact.kind === 'static-site' ? 'Serve the files on a free port' : 'Start the release'
-  const overlaps = network.exposure !== 'direct-port' && plan.overlap
-  const after = previous === undefined || overlaps ? '' : ', after the running one has stopped'
-  steps.push({ id: 'start', step: 'start', title: `${title}${after}`, when: 'always', reversible: true })
-  if (network.exposure === 'proxy')
-    steps.push({ id: 'route', step: 'route', title: 'Stage the routes', when: 'always', reversible: true })
+  steps.push(...startSteps(plan, previous, title))
   return steps
 }
 
@@ -92,31 +83,20 @@ function noOverlap({ exposure }: Plan['network'], listensAnywhere: boolean): Rea
 }
 
 function unsupportedOf(plan: Plan, capabilities: TargetCapabilities): Reason[] {
-  const refused: Reason[] = []
-  const refuse = (message: string, affectedProfileField?: string) => {
-    refused.push(
-      reason('unsupported-runtime-target', { message, ...(affectedProfileField ? { affectedProfileField } : {}) }),
-    )
-  }
+  const refused = new Refusals(plan, capabilities, 'Local processes')
   const { artifact, network, resources, volumes, binds, replicas } = plan
-  if (!capabilities.artifactKinds.includes(artifact.kind))
-    refuse(`Local processes cannot run an artifact of the kind ${artifact.kind}.`)
-  if (!capabilities.exposures.includes(network.exposure))
-    refuse(
-      `This target was composed without a proxy and cannot offer the exposure ${network.exposure}.`,
-      'network.exposure',
-    )
   if (resources.cpus !== undefined || resources.memoryMiB !== undefined)
-    refuse('Local processes run without limits of CPU and memory.', 'runtime.resources')
-  if (binds.length > 0) refuse('Local processes see the machine’s own files: there is nothing to bind.', 'binds')
+    refused.add('Local processes run without limits of CPU and memory.', 'runtime.resources')
+  if (binds.length > 0) refused.add('Local processes see the machine’s own files: there is nothing to bind.', 'binds')
   const unfit = volumes.find((volume) => !volumePathFits(volume.path))
   if (unfit !== undefined)
-    refuse(`The volume path ${unfit.path} must be relative and lie inside the working directory.`, 'volumes')
-  else if (volumes.length > 0 && artifact.kind === 'static-site') refuse('A static site has no volumes.', 'volumes')
+    refused.add(`The volume path ${unfit.path} must be relative and lie inside the working directory.`, 'volumes')
+  else if (volumes.length > 0 && artifact.kind === 'static-site')
+    refused.add('A static site has no volumes.', 'volumes')
   if (volumes.some((volume) => volume.readOnly === true))
-    refuse('A local process cannot be kept from writing to a volume.', 'volumes')
+    refused.add('A local process cannot be kept from writing to a volume.', 'volumes')
   const sharesPort = network.exposure === 'direct-port' || (network.exposure === 'proxy' && !network.honoursPort)
   if (replicas > 1 && sharesPort && artifact.kind !== 'static-site')
-    refuse('Several instances need a port each, and this application listens on a fixed one.', 'runtime.replicas')
-  return refused
+    refused.add('Several instances need a port each, and this application listens on a fixed one.', 'runtime.replicas')
+  return refused.reasons
 }

@@ -1,18 +1,10 @@
+import { relativeParts } from '../spec/relative-path.js'
+
 /**
  * A relative path without `.`, `..` and doubled slashes; '' for the root itself, null where it is absolute or leaves the root at any point.
  * Text only: links are somebody else's matter.
  */
-export function normalise(path: string): string | null {
-  if (path.startsWith('/')) return null
-  const parts: string[] = []
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue
-    if (part === '..') {
-      if (parts.pop() === undefined) return null
-    } else parts.push(part)
-  }
-  return parts.join('/')
-}
+export const normalise = (path: string): string | null => relativeParts(path)?.join('/') ?? null
 
 /** Is it as `normalise` would give it, but for one slash at its end? Most paths are: planners ask for thousands of them. */
 export const isNormal = (path: string): boolean =>

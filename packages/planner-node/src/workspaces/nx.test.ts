@@ -1,32 +1,9 @@
-import { isBlocked, type PlannerContext } from '@appaloft/core/spec'
-import { memoryTree } from '@appaloft/testkit'
 import { describe, expect, it } from 'vitest'
-import { node } from '../index.js'
-
-type Files = Record<string, string>
+import { draftOf, type Files, lineOf } from '../../test/planned.js'
 
 async function planned(files: Files): Promise<string> {
-  const tree = memoryTree({ 'package-lock.json': '{ "lockfileVersion": 3 }', 'nx.json': '{}', ...files })
-  const context: PlannerContext = {
-    tree,
-    root: tree,
-    baseDirectory: '.',
-    source: { kind: 'local-folder', path: '.' },
-    profiles: { runtime: {}, network: {}, health: undefined, access: {}, environment: {}, volumes: [], binds: [] },
-    target: null,
-    signal: new AbortController().signal,
-  }
-  const claim = await node().detect(context)
-  if (claim === null) return 'not claimed'
-  const draft = await node().plan(context, claim)
-  if (isBlocked(draft)) return draft.blocked.map((one) => one.code).join()
-  const line = (one: { command: string | readonly string[] } | undefined) => [one?.command ?? '-'].flat().join(' ')
-  const { artifact, commands, framework, network } = draft
-  const what =
-    artifact.kind === 'static-site'
-      ? `serves ${artifact.publishDirectory}`
-      : `${line(commands.start)} :${network.internalPort}`
-  return `${framework?.name}: ${what} < ${line(commands.build)}`
+  const draft = await draftOf({ 'package-lock.json': '{ "lockfileVersion": 3 }', 'nx.json': '{}', ...files })
+  return typeof draft === 'string' ? draft : `${draft.framework?.name}: ${lineOf(draft)}`
 }
 
 const manifest = (dependencies: string[], scripts: Record<string, string> = {}) =>

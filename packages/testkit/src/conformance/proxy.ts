@@ -1,4 +1,5 @@
 import { controlCases } from './proxy/control.js'
+import { flowCases } from './proxy/flow.js'
 import { messageCases } from './proxy/messages.js'
 import { routingCases } from './proxy/routing.js'
 import { stagedCases } from './proxy/staged.js'
@@ -17,5 +18,6 @@ export const proxyConformance: readonly ConformanceCase<ProxyFactory>[] = [
   ...routingCases,
   ...stagedCases,
   ...messageCases,
+  ...flowCases,
   ...trafficCases,
 ]
