@@ -33,15 +33,6 @@ const scenes: readonly Scene[] = [
       network: { internalPort: 3000 },
     },
   },
-  {
-    name: 'compose',
-    artifact: 'compose-project',
-    write: (folder) =>
-      writeFileSync(
-        join(folder, 'compose.yaml'),
-        "services: { web: { image: acme/web, ports: ['8080:3000'] }, db: { image: postgres } }\n",
-      ),
-  },
 ]
 
 /** Counts who comes, and answers nobody. */

@@ -149,5 +149,48 @@ export const kinds: readonly Kind[] = [
     profile: { network: { internalPort: 3000 } },
     read: plainly,
   },
-  // A Compose project, with the artifact `compose-project`, is a row here.
+  {
+    name: 'compose',
+    artifact: 'compose-project',
+    // The Dockerfile beside it would win.
+    profile: { runtime: { planner: 'compose' } },
+    write: (folder, version) =>
+      put(folder, {
+        'compose.yaml': project,
+        Dockerfile: `FROM ${nodeImage}\nCOPY server.js /srv/server.js\nCMD ["node", "/srv/server.js"]\n`,
+        'server.js': withDatabase(version),
+      }),
+    read: plainly,
+  },
 ]
+
+const project = `
+services:
+  web:
+    build: .
+    ports: ["80:3000"]
+    depends_on: { db: { condition: service_healthy } }
+  db:
+    image: postgres:latest
+    environment: { POSTGRES_PASSWORD: example }
+    volumes: ["data:/var/lib/postgresql/data"]
+    healthcheck: { test: ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "postgres"], interval: 300ms, timeout: 5s, retries: 100 }
+volumes:
+  data: {}
+`
+
+/** Serves only while PostgreSQL answers: it says in one letter whether it speaks TLS. */
+const withDatabase = (version: string) => `
+  const { createServer } = require('node:http')
+  const { connect } = require('node:net')
+  const asked = () => new Promise((done) => {
+    const socket = connect(5432, 'db', () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])))
+    socket.setTimeout(3000, () => socket.destroy())
+    socket.on('data', (data) => { done(/^[SN]/.test(String(data))); socket.destroy() })
+    socket.on('error', () => {}).on('close', () => done(false))
+  })
+  createServer(async (_, answer) => {
+    if (await asked()) answer.end('version ${version}')
+    else answer.writeHead(500).end('no database')
+  }).listen(3000)
+  process.on('SIGTERM', () => process.exit(0))`

@@ -105,7 +105,7 @@ export function tellStories(kinds: readonly Kind[], { foreign: count }: { foreig
         expect(back).toMatchObject({ trigger: 'rollback', release: { id: one.release?.id } })
         await serves('one', back)
 
-        expect(await call('down', '--proxy')).toMatchObject([
+        expect(await call('down', '--volumes', '--proxy')).toMatchObject([
           { kind: 'removed' },
           { kind: 'proxy-removed', removed: true },
         ])
