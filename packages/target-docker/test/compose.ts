@@ -49,7 +49,11 @@ import { createServer } from 'node:http'
 import { readFileSync } from 'node:fs'
 process.on('SIGTERM', () => process.exit(0))
 const read = (path) => { try { return readFileSync(path, 'utf8') } catch (error) { return error.code } }
-createServer((request, response) => response.end(JSON.stringify({ who: process.env.WHO, env: process.env, host: process.env.HOSTNAME, files: (process.env.READ ?? '').split(',').map(read), uid: process.getuid(), cwd: process.cwd() }))).listen(process.env.PORT ?? 80)
+createServer(async (request, response) => {
+  if (request.url === '/slow') { console.log('asked'); await new Promise((resolve) => setTimeout(resolve, 1500)) }
+  response.end(JSON.stringify({ who: process.env.WHO, env: process.env, host: process.env.HOSTNAME, files: (process.env.READ ?? '').split(',').map(read), uid: process.getuid(), cwd: process.cwd() }))
+  if (request.url === '/slow') console.log('answered')
+}).listen(process.env.PORT ?? 80)
 `
 
 export const service = (more: string) =>
@@ -164,6 +168,13 @@ export const askFrom = (name: string, hosts: readonly string[]): string[] => {
   return run('exec', id, 'node', '-e', program, ...hosts)
     .trim()
     .split(',')
+}
+
+/** Lines that a release has printed. */
+export async function printed(input: ReleaseInput): Promise<string[]> {
+  const all: string[] = []
+  for await (const { text } of here.target.logs(input)) all.push(text)
+  return all
 }
 
 export const fails = async (act: Promise<unknown>, code: ErrorCode): Promise<AppaloftError> => {

@@ -1,4 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   answer,
   askFrom,
@@ -10,6 +12,7 @@ import {
   here,
   lines,
   type Project,
+  printed,
   resourceId,
   run,
   runningOf,
@@ -19,7 +22,7 @@ import {
   start,
   tearDown,
 } from '../../test/compose.js'
-import { haveEngine, nodeImage, withoutEngine } from '../../test/engine.js'
+import { cli, haveEngine, nodeImage, withoutEngine } from '../../test/engine.js'
 
 describe.skipIf(!haveEngine)(`Compose projects ${haveEngine ? '' : withoutEngine}`, () => {
   beforeAll(setUp)
@@ -49,7 +52,14 @@ networks:
     const { input: second } = await start(2, project('two'))
     expect((await answer(second)).who).toBe('two')
     expect(askFrom('other', names)).toEqual(names.map(() => 'one'))
+    const [other = ''] = runningOf('other')
+    const slow = "fetch('http://web/slow').then((a) => a.json()).then((a) => console.log(a.who))"
+    const asking = promisify(execFile)(cli, ['exec', other, 'node', '-e', slow])
+    await vi.waitFor(async () => expect(await printed(first)).toContain('asked'), { timeout: 20_000, interval: 100 })
     await here.target.promoted?.(second, first)
+    // What it was being asked by its name has ended: it may be stopped.
+    expect(await printed(first)).toContain('answered')
+    expect((await asking).stdout).toBe('one\n')
     expect(askFrom('other', names)).toEqual(names.map(() => 'two'))
     expect((await answer(first)).who).toBe('one')
     await here.target.remove(first, 1)
