@@ -124,6 +124,7 @@ export const volumeListSchema = z.object({
 export const networkSchema = z.object({
   Id: z.string(),
   Name: z.string(),
+  Internal: z.boolean().default(false),
   Labels: labels,
 })
 export const networkListSchema = z.array(networkSchema)

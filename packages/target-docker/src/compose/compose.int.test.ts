@@ -34,12 +34,14 @@ describe.skipIf(!haveEngine)(`Compose projects ${haveEngine ? '' : withoutEngine
     const project = (who: string): Project => ({
       compose: `
 services:
-  web: ${service(`environment: { WHO: ${who} }, container_name: fixed, ports: ['1234:80'], networks: { front: { aliases: [api] } }`)}
+  web: ${service(`environment: { WHO: ${who} }, container_name: fixed, ports: ['1234:80'], networks: { front: { aliases: [api] }, back: {} }`)}
   other: ${sleeper('networks: [front], links: ["web:linked"]')}
-  apart: ${sleeper('networks: [back]')}
+  inner: ${sleeper('networks: [back]')}
+  apart: ${sleeper('networks: [settings]')}
 networks:
   front: {}
   back: { internal: true }
+  settings: {}
 `,
     })
     const { input: first } = await start(1, project('one'))
@@ -48,7 +50,7 @@ networks:
     expect(askFrom('other', names)).not.toContain('one')
     await here.target.promoted?.(first, null)
     expect(askFrom('other', names)).toEqual(names.map(() => 'one'))
-    const untouched = [runningOf('other'), runningOf('apart')]
+    const untouched = [runningOf('other'), runningOf('apart'), runningOf('inner')]
     const { input: second } = await start(2, project('two'))
     expect((await answer(second)).who).toBe('two')
     expect(askFrom('other', names)).toEqual(names.map(() => 'one'))
@@ -64,7 +66,17 @@ networks:
     expect((await answer(first)).who).toBe('one')
     await here.target.remove(first, 1)
     expect(askFrom('other', names)).toEqual(names.map(() => 'two'))
-    expect([runningOf('other'), runningOf('apart')]).toEqual(untouched)
+    expect([runningOf('other'), runningOf('apart'), runningOf('inner')]).toEqual(untouched)
+    // In an internal network too, which stays one.
+    expect(askFrom('inner', ['web'])).toEqual(['two'])
+    const format = '{{range .NetworkSettings.Networks}}{{.NetworkID}} {{end}}'
+    const joined = run('inspect', '--format', format, runningOf('inner')[0] ?? '')
+      .trim()
+      .split(' ')
+    expect(joined.map((id) => run('network', 'inspect', '--format', '{{.Internal}}', id).trim())).toEqual([
+      'true',
+      'true',
+    ])
     // Who has no network with it does not find it.
     expect(askFrom('apart', ['web'])).not.toEqual(['two'])
   }, 120_000)

@@ -108,10 +108,11 @@ export async function nameNetworks(
 
 const highestRank = 9_999_999
 
-/** Ranks fall: what is made last is asked first. */
+/** Ranks fall: what is made last is asked first. It leads no further than the project's network that it goes with. */
 export async function makeNameNetwork(
   { engine, names }: Place,
   ref: RunningRef,
+  project: Project,
   key: string,
   signal: AbortSignal,
 ): Promise<NameNetwork> {
@@ -121,7 +122,10 @@ export async function makeNameNetwork(
   const rank = (all[0]?.rank ?? highestRank) - 1
   const name = names.nameNetwork(ref.resourceId, key, rank)
   const labels = names.labels(ref, 'name', { [label.network]: key, [label.rank]: String(rank) })
-  await createOnce(engine, { Name: name, CheckDuplicate: true, Driver: 'bridge', Labels: labels }, signal)
+  const network = project.networks[key]
+  const outer = network?.external ? await engine.network(network.name ?? key, { signal }) : null
+  const Internal = outer?.Internal ?? network?.internal ?? false
+  await createOnce(engine, { Name: name, CheckDuplicate: true, Driver: 'bridge', Internal, Labels: labels }, signal)
   return { id: name, name, key, rank, deploymentId: ref.deploymentId }
 }
 

@@ -37,7 +37,7 @@ export async function promotedProject(parts: Parts, input: ReleaseInput, previou
   const instances = await instancesOf(engine, names, input, signal)
   await checkMark(engine, names, resourceId, input.token, signal)
   for (const key of Object.keys(service.networks)) {
-    const network = await makeNameNetwork(parts, input, key, signal)
+    const network = await makeNameNetwork(parts, input, project, key, signal)
     for (const one of present)
       if (key in (project.services[one.service]?.networks ?? {})) await join(engine, network.id, one.id, {}, signal)
     const Aliases = aliasesOf(project, candidate, service, key)
