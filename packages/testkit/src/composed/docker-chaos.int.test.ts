@@ -33,7 +33,8 @@ const ways = [
 ] as const
 
 describe.skipIf(parts === undefined)(`an engine that dies (${needsOwn})`, () => {
-  it.each(soak ? ways : ways.slice(0, 3))(
+  // The others are stopped and started below, as traffic moves.
+  it.each(soak ? ways : ways.filter(([how]) => how === 'by a crash'))(
     'stopped and started %s, the live release answers where it did',
     async (_, dockerd, signal) => {
       const own = await open(dockerd)
