@@ -332,6 +332,40 @@ describe.skipIf(caddyProgram === null)(`Caddy and its markers (${noCaddy})`, () 
     await expect(proxy.apply(web, table(two), 1)).rejects.toMatchObject({ code: 'fenced' })
   })
 
+  it('is not moved by a former holder that was overtaken while Caddy answered it', async () => {
+    const [program, proxy] = await begin()
+    const [one, two] = [await release(1), await release(2)]
+    await proxy.fence(web, 1, { expected: 0, owner: dep(1) })
+    await proxy.apply(web, table(one), 1)
+    const socketPath = program.admin.replace('unix/', '')
+    const place = join(program.folder, 'relay.sock')
+    let raised = false
+    const relay = http.createServer(async (call, answer) => {
+      if (!raised) {
+        raised = true
+        await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
+      }
+      const { method, url: path, headers } = call
+      const onward = http.request({ socketPath, method, path, headers, agent: false, setHost: false }, (given) => {
+        answer.writeHead(given.statusCode!, { ...given.headers, trailer: 'etag' })
+        given.on('data', (chunk) => answer.write(chunk))
+        given.on('end', () => {
+          answer.addTrailers(Object.fromEntries(Object.entries(given.trailers).map(([name, value]) => [name, value!])))
+          answer.end()
+        })
+      })
+      call.pipe(onward)
+    })
+    await once(relay.listen(place), 'listening')
+    ends.push(() => relay.close())
+    const loser = caddy({ admin: `unix/${place}`, http: program.http, tls: 'off' })
+    await loser.open!({ stateDir: program.folder })
+    await expect(loser.apply(web, table(two), 1)).rejects.toMatchObject({ code: 'fenced' })
+    expect(raised).toBe(true)
+    expect((await proxy.observe(web)).table?.live?.deploymentId).toBe(dep(1))
+    expect((await get(program.http, hostname)).identity).toBe(dep(1))
+  })
+
   it('gives a request whose release went before it arrived to the new one', { timeout: 30_000 }, async () => {
     const [program, proxy] = await begin()
     // A listener whose queue is full: who dials it waits, until the time for it is over.
