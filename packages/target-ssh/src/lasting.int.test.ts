@@ -143,7 +143,7 @@ describe.skipIf(!haveSshd)(`a machine that comes and goes ${withoutSshd}`, () =>
       .toBe(before)
   })
 
-  it('tells the truth when it is cut at any point', { timeout: 120_000 }, async () => {
+  it('tells the truth when it is cut at any point', { timeout: 600_000 }, async () => {
     const wire = await wireTo(sshd.port)
     onTestFinished(() => wire.close())
     const folder = await mkdtemp(join(tmpdir(), 'appaloft-cut-'))

@@ -30,8 +30,7 @@ describe.skipIf(!haveEngine || !haveSshd)(
     }
     // All of them with APPALOFT_SOAK=1; in npm test those whose way to the machine differs from that of the local target.
     const all = process.env.APPALOFT_SOAK === '1'
-    const sample =
-      /^target\.(build\.(once|abort)|start\.(serves|beside)|expose\.direct-port|replicas|logs\.follow|exec|run\.failure|fence\.effects|again)$/
+    const sample = /^target\.(build\.(once|abort)|start\.serves|expose\.direct-port|logs\.follow|exec|fence\.effects)$/
     const chosen = run.filter(({ id }) => all || sample.test(id))
     for (const one of chosen) it(one.title, () => one.run(factory), 120_000)
 
