@@ -96,7 +96,8 @@ const htmlForms = (value: string) => [
 const doubledForms = (value: string) => ["'", '"'].map((quote) => value.replaceAll(quote, quote + quote))
 
 /** As `Buffer` shows itself: only the first 50 bytes. */
-const spacedHex = (hex: string) => (hex.slice(0, 100).match(/../g) ?? []).join(' ')
+export const bufferForm = (bytes: Buffer): string =>
+  (bytes.subarray(0, 50).toString('hex').match(/../g) ?? []).join(' ')
 
 /** One value in every common encoding, itself included. `dense` are those of them that tools break into lines of their own accord. */
 export function encodingsOf(value: string): { all: Set<string>; dense: Set<string> } {
@@ -108,7 +109,7 @@ export function encodingsOf(value: string): { all: Set<string>; dense: Set<strin
     value,
     ...dense,
     ...wrapped(base64[0]!),
-    spacedHex(hex),
+    bufferForm(bytes),
     ...urlForms(value),
     ...jsonForms(value),
     ...literalForms(value),

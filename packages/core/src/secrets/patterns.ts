@@ -1,4 +1,4 @@
-import { encodingsOf } from './encodings.js'
+import { bufferForm, encodingsOf } from './encodings.js'
 
 /** Values and lines of values below this many UTF-16 units are not looked for: they would be found in every other word. */
 export const shortestSecret = 4
@@ -30,6 +30,8 @@ export function patternsOf(values: Iterable<string>): { all: Set<string>; dense:
   const all = new Set<string>()
   const dense = new Set<string>()
   for (const value of values) {
+    // Space at its beginning takes the place of as many of the bytes that are shown.
+    if (/^\s/.test(value) && value.trim().length >= shortestSecret) all.add(bufferForm(Buffer.from(value)))
     for (const part of new Set(partsOf(value))) {
       if (part.length < shortestSecret) continue
       const forms = encodingsOf(part)

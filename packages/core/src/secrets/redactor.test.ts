@@ -107,6 +107,12 @@ describe('redactor', () => {
     )
   })
 
+  it('finds a long value with space before it where a buffer shows its first bytes', () => {
+    const value = ` \n${'secret'.repeat(12)}`
+    const shown = inspect(Buffer.from(value))
+    expect(redactor([value]).text(shown)).toBe('<Buffer [redacted] ... 24 more bytes>')
+  })
+
   it('finds the user and password of a basic authorization header', () => {
     const header = `Basic ${Buffer.from('deploy:hunter2-hunter2').toString('base64')}`
     const clean = redactor(['hunter2-hunter2']).text(header)
