@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -50,6 +51,8 @@ export const targetAbilities = (target: Target): string[] => [
 /** What one case works with: a machine, sample applications, and everything that it must clean up. */
 export class Stage {
   readonly folders: string[] = []
+  /** What builds keep outside the machine, an earlier run may have left: its inputs were others. */
+  readonly #run = randomUUID()
 
   constructor(
     readonly machine: TargetSubject,
@@ -100,9 +103,9 @@ export class Stage {
       sourceDirectory: overrides.sourceDirectory ?? (await this.source(app)),
       environment: {},
       secretNames: [],
-      inputsDigest: JSON.stringify([app, plan.artifact, plan.commands]),
       noCache: false,
       ...overrides,
+      inputsDigest: `${this.#run} ${overrides.inputsDigest ?? JSON.stringify([app, plan.artifact, plan.commands])}`,
     }
   }
 
