@@ -1,8 +1,10 @@
-// Writes docs/errors, a page a code, from packages/core/src/spec/codes.ts.
+// Writes docs/errors, a page a code, from packages/core/src/spec/codes.
 //   --check   writes nothing; says which pages are missing, stale or superfluous, and fails
 //   --folder  another folder than docs/errors
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import ts from 'typescript'
 import { root } from './lib/workspace.mjs'
@@ -11,13 +13,24 @@ const { values: options } = parseArgs({
   options: { check: { type: 'boolean', default: false }, folder: { type: 'string', default: 'docs/errors' } },
 })
 
-/** The table as it is in the sources: it imports nothing but types, so that the stripped text runs by itself. */
-const loadCodes = () => {
-  const source = readFileSync(join(root, 'packages/core/src/spec/codes.ts'), 'utf8')
-  const { outputText } = ts.transpileModule(source, {
-    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true },
-  })
-  return import(`data:text/javascript;base64,${Buffer.from(outputText).toString('base64')}`)
+/** The table as it is in the sources: its files import nothing but types and each other, so that the stripped texts run by themselves. */
+const loadCodes = async () => {
+  const source = join(root, 'packages/core/src/spec')
+  const stripped = mkdtempSync(join(tmpdir(), 'appaloft-codes-'))
+  try {
+    writeFileSync(join(stripped, 'package.json'), '{ "type": "module" }')
+    mkdirSync(join(stripped, 'codes'))
+    const parts = readdirSync(join(source, 'codes')).map((name) => join('codes', name))
+    for (const file of ['codes.ts', ...parts]) {
+      const { outputText } = ts.transpileModule(readFileSync(join(source, file), 'utf8'), {
+        compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true },
+      })
+      writeFileSync(join(stripped, file.replace(/\.ts$/, '.js')), outputText)
+    }
+    return await import(pathToFileURL(join(stripped, 'codes.js')).href)
+  } finally {
+    rmSync(stripped, { recursive: true, force: true })
+  }
 }
 
 const { codes, allReasonCodes } = await loadCodes()
@@ -42,7 +55,7 @@ const kinds = {
   },
 }
 
-const generated = '<!-- Written by scripts/error-pages.mjs from packages/core/src/spec/codes.ts: change it there. -->'
+const generated = '<!-- Written by scripts/error-pages.mjs from packages/core/src/spec/codes: change it there. -->'
 
 const page = (code) => {
   const { title, fix, category, phase, field, retriable } = codes[code]
