@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { answering } from '../../test/broken/answering.js'
 import { type Broken, delay } from '../../test/broken/broken.js'
 import { building } from '../../test/broken/building.js'
+import { ending } from '../../test/broken/ending.js'
 import { pulling } from '../../test/broken/pulling.js'
-import { running } from '../../test/broken/running.js'
 import { haveEngine, registry, Scene } from '../../test/broken/scene.js'
 import { starting } from '../../test/broken/starting.js'
 
 // Applications that are broken in the ways in which real ones are: each has its code, and the setting to change.
 
 const soak = process.env.APPALOFT_SOAK === '1'
-const all = [...running, ...starting, ...building, ...pulling]
+const all = [...ending, ...answering, ...starting, ...building, ...pulling]
 const chosen = soak ? all : all.filter((one) => one.sample)
 const delays: { name: string; ms: number }[] = []
 const scene = new Scene()

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
+import { listening, script, serving } from './applications.js'
 import type { Broken } from './broken.js'
-import { listening, script, serving } from './running.js'
 
 // Refused by the engine, or ended before the release starts.
 
