@@ -6,7 +6,7 @@ import https from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { caddyProgram, freePort, startCaddy, type TestCaddy } from '../../packages/proxy-caddy/test/caddy.js'
+import { caddyProgram, freePorts, startCaddy, type TestCaddy } from '../../packages/proxy-caddy/test/caddy.js'
 import { behindCaddy, behindOwnCaddy, deploy } from './index.js'
 
 const hostname = 'shop.example.test'
@@ -84,7 +84,8 @@ describe.skipIf(!possible)('with Caddy and an engine (node scripts/engines.mjs)'
   }, 180_000)
 
   it('runs a Caddy of its own, which only the one who asks for it ends', async () => {
-    const places = { http: `127.0.0.1:${await freePort()}`, https: `127.0.0.1:${await freePort()}` }
+    const [http = 0, https = 0] = await freePorts(2)
+    const places = { http: `127.0.0.1:${http}`, https: `127.0.0.1:${https}` }
     const { appaloft, container } = behindOwnCaddy(
       join(folder, 'own'),
       { ...places, tls: 'internal' },

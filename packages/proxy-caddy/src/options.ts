@@ -75,12 +75,26 @@ export function parseListen(text: string): { host: string; from: number; to: num
   return { host: host.replace(/^\[(.*)\]$/, '$1'), from: Number(from), to: Number(to) }
 }
 
+const open = (host: string) => host === '' || host === '0.0.0.0' || host === '::'
+
+type Listen = NonNullable<ReturnType<typeof parseListen>>
+
+/** Would who listens at one of them be in the way of the other? */
+export const overlap = (a: Listen, b: Listen): boolean =>
+  a.from <= b.to && b.from <= a.to && (a.host === b.host || open(a.host) || open(b.host))
+
 export function settle(options: CaddyProxyOptions): Settings {
   const http = options.http ?? ':80'
   const https = options.https ?? ':443'
   const place = parseListen(http)
   if (place === null || place.from !== place.to) throw wrong('The option http of the proxy is not one place to listen.')
-  if (parseListen(https) === null) throw wrong('The option https of the proxy is not a place to listen.')
+  const secured = parseListen(https)
+  if (secured === null) throw wrong('The option https of the proxy is not a place to listen.')
+  const tls = options.tls ?? 'auto'
+  if (tls !== 'off' && overlap(place, secured))
+    throw wrong(
+      'The options http and https of the proxy name the same place to listen: set one of them to another port, or tls to off.',
+    )
   const name = options.name ?? 'appaloft'
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(name)) throw wrong('The option name of the proxy is not a short name.')
   if (options.machine !== undefined && options.root === undefined)
@@ -96,7 +110,7 @@ export function settle(options: CaddyProxyOptions): Settings {
     group: options.group ?? null,
     http,
     https,
-    tls: options.tls ?? 'auto',
+    tls,
     endpoint: options.endpoint ?? null,
     start: options.start ?? null,
     name,
@@ -106,8 +120,7 @@ export function settle(options: CaddyProxyOptions): Settings {
 /** How a place to listen is reached from this machine. */
 export function reachOf(listen: string): { kind: 'tcp'; host: string; port: number } {
   const { host, from } = parseListen(listen)!
-  const anywhere = host === '' || host === '0.0.0.0' || host === '::'
-  return { kind: 'tcp', host: anywhere ? '127.0.0.1' : host, port: from }
+  return { kind: 'tcp', host: open(host) ? '127.0.0.1' : host, port: from }
 }
 
 /** Caddy looks for markers with a glob over the whole path, and replaces what stands in braces. */

@@ -135,3 +135,11 @@ it('answers for what nobody serves only where it is alone', () => {
     'appaloft-http',
   ])
 })
+
+it('takes no route of its own for somebody else’s where http and https are one place and nothing is secured', () => {
+  const one = settle({ tls: 'off', http: '127.0.0.1:8080', https: '127.0.0.1:8080' })
+  const config = place(null, [entry('web.example.test')], one, '/m')
+  expect([...foreignHostnames(config, one)]).toEqual([])
+  expect(() => settle({ http: ':8080', https: '127.0.0.1:8000-8100' })).toThrow(/the same place to listen/)
+  expect(() => settle({ http: '127.0.0.1:8080', https: '127.0.0.2:8080' })).not.toThrow()
+})

@@ -1,5 +1,5 @@
 import { byRank, type Entry, isRecord, type Json, type JsonRecord, parseEntry, renderEntry, vars } from './entries.js'
-import { parseListen, type Settings } from './options.js'
+import { overlap, parseListen, type Settings } from './options.js'
 import { pipeline } from './pipeline.js'
 
 /*
@@ -45,7 +45,8 @@ export function readEntries(config: Json, settings: Settings): Entry[] {
 /** Hostnames that somebody else's routes name, in the servers that ours would be in. */
 export function foreignHostnames(config: Json, settings: Settings): Set<string> {
   const hostnames = new Set<string>()
-  for (const kind of ['http', 'https'] as const) {
+  // Without TLS nothing of ours is at the other place, whoever is there: it may be the same.
+  for (const kind of settings.tls === 'off' ? (['http'] as const) : (['http', 'https'] as const)) {
     const ids = idsOf(settings.name, kind)
     const found = findServer(config, settings[kind], ids)
     for (const route of list(child(found?.[1], 'routes'))) {
@@ -62,15 +63,9 @@ function findServer(config: Json, listen: string, ids: Ids): [string, JsonRecord
   const all = Object.entries(serversOf(config)).flatMap(([name, server]): [string, JsonRecord][] =>
     isRecord(server) ? [[name, server]] : [],
   )
-  const open = (host: string) => host === '' || host === '0.0.0.0' || host === '::'
   const overlaps = (text: Json) => {
     const other = typeof text === 'string' ? parseListen(text) : null
-    return (
-      other !== null &&
-      other.from <= wanted.to &&
-      wanted.from <= other.to &&
-      (other.host === wanted.host || open(other.host) || open(wanted.host))
-    )
+    return other !== null && overlap(other, wanted)
   }
   return (
     all.find(([, server]) => idOf(server) === ids.server) ??

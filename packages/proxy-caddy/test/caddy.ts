@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -32,14 +32,22 @@ export const noCaddy = 'needs Caddy: `npm test` finds it on the PATH, or as root
 
 export const caddyVersion = (): string => execFileSync(caddyProgram!, ['version'], { encoding: 'utf8' }).trim()
 
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
+export const freePort = async (): Promise<number> => (await freePorts(1))[0] ?? 0
+
+/** All different: they are given back together. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
+}
 
 /** A Caddy of a test's own, in a folder of its own. */
 export interface TestCaddy {
@@ -74,7 +82,7 @@ function guard(child: ChildProcess): () => void {
 export async function startCaddy(config: JsonRecord = {}): Promise<TestCaddy> {
   const folder = await mkdtemp(join(tmpdir(), 'appaloft-caddy-'))
   const admin = `unix/${join(folder, 'admin.sock')}`
-  const [http, https] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`]
+  const [http = '', https = ''] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`)
   const file = join(folder, 'caddy.json')
   await writeFile(file, JSON.stringify({ ...initialConfig({ admin }), ...config }))
   const api = new AdminApi({ admin, adminHost: null })
