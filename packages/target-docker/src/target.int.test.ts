@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -212,13 +213,17 @@ createServer((_, a) => a.end(JSON.stringify([readFileSync(file, 'utf8'), (statSy
     '%s: a secret of the build is in no layer, no history and no argument',
     async (kind) => {
       const secret = 'build-secret-5dc1'
+      // Of what a former run built on the same engine, nothing would be printed again.
+      const once = randomUUID()
       const check =
         "if (process.env.NPM_TOKEN !== 'build-secret-5dc1') throw new Error('not there'); console.log('seen ' + process.env.PLAIN)"
       const app: Pick<SampleApp, 'artifact' | 'files'> =
         kind === 'workspace'
           ? {
               artifact: { kind, installDirectory: '.', workingDirectory: '.' } as const,
-              files: { 'check.cjs': check.replaceAll('build-secret-5dc1', "' + 'build-' + 'secret-5dc1") },
+              files: {
+                'check.cjs': `${check.replaceAll('build-secret-5dc1', "' + 'build-' + 'secret-5dc1")} // ${once}`,
+              },
             }
           : {
               artifact: {
@@ -239,7 +244,7 @@ RUN false
 `,
                 '.dockerignore': 'left-out\n',
                 'left-out': 'x',
-                kept: 'y',
+                kept: once,
               },
             }
       const lines: string[] = []
