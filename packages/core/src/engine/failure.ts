@@ -16,14 +16,15 @@ export const phaseHints: Record<Phase, string> = {
   rollback: 'Manual intervention is needed: save the diagnostics first.',
 }
 
+/** Where it is no field of a profile that is to be fixed. */
+const unnamedHint = 'Change what the message names, then deploy again.'
+
 /** Which step failed, with which input, and how to recover. */
 export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, blocked?: Reason): Failure {
   const { journal } = attempt.present
   const step: Step | undefined = journal === null || journal.state === 'done' ? undefined : journal.step
   const details = error.details as { exitCode?: unknown; lastLogs?: unknown; profileField?: unknown }
-  const field =
-    blocked?.affectedProfileField ??
-    (typeof details.profileField === 'string' ? details.profileField : codes[error.code].field)
+  const field = blocked?.affectedProfileField ?? fieldOf(error, details.profileField)
   const lastLogs = Array.isArray(details.lastLogs)
     ? details.lastLogs.filter((one): one is string => typeof one === 'string')
     : phase === 'execute'
@@ -44,6 +45,10 @@ export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, 
   })
 }
 
+/** Null in the details: here it is no field that decided, whatever it is elsewhere. */
+const fieldOf = ({ code }: AppaloftError, told: unknown): string | undefined =>
+  typeof told === 'string' ? told : told === null ? undefined : codes[code].field
+
 /** Who canceled knows why: nothing is to be inspected. */
 function hintOf(
   { category, recoveryHint }: AppaloftError,
@@ -54,7 +59,8 @@ function hintOf(
   if (category === 'canceled') return recoveryHint
   const first = blocked?.fixPath[0]?.action ?? recoveryHint
   const setting = field === undefined || first.includes(field) ? '' : ` The setting is ${field}.`
-  return `${first}${setting} ${phaseHints[phase]}`
+  const general = phase === 'plan' && field === undefined ? unnamedHint : phaseHints[phase]
+  return `${first}${setting} ${general}`
 }
 
 /** The value that decided, and where it came from. */

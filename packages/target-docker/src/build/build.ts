@@ -40,7 +40,7 @@ export async function build(parts: BuildParts, input: BuildInput): Promise<Build
   const labels = names.labels({ resourceId }, 'build', { [label.inputs]: inputs })
   const result = await buildx({ ...common(parts, input, variables), ...sourceOf(input, generated), labels })
   signal.throwIfAborted()
-  if ('failed' in result) throw buildFailure(result.failed, plan, parts.settings.cli)
+  if ('failed' in result) throw buildFailure(result.failed, plan, parts.settings)
   // Not kept where a newer holder has taken over meanwhile: without a name it is swept.
   await checkMark(engine, names, resourceId, token, signal)
   const { repo, tag, name } = names.image(

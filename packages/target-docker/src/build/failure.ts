@@ -7,7 +7,8 @@ import {
   missingProgram,
   type Plan,
 } from '@appaloft/core/spec'
-import { isDiskFull, pullError, pullFaultOf } from '../registry/faults.js'
+import type { Settings } from '../options.js'
+import { type Chosen, isDiskFull, pullError, pullFaultOf } from '../registry/faults.js'
 import { type Failed, notThere } from './buildx.js'
 import { dockerfileFault } from './dockerfile-faults.js'
 import { emptyExitCode } from './site.js'
@@ -21,7 +22,11 @@ const stages: Record<string, { code: ErrorCode; command: (plan: Plan) => Command
 }
 
 /** What is wrong, by what BuildKit and the commands said. */
-export function buildFailure({ step, lines, signs, error, exitCode }: Failed, plan: Plan, cli: string): AppaloftError {
+export function buildFailure(
+  { step, lines, signs, error, exitCode }: Failed,
+  plan: Plan,
+  { cli, siteImage }: Pick<Settings, 'cli' | 'siteImage'>,
+): AppaloftError {
   const details = {
     ...(exitCode === null ? {} : { exitCode }),
     lastLogs: lines,
@@ -37,7 +42,8 @@ export function buildFailure({ step, lines, signs, error, exitCode }: Failed, pl
   if (signs.diskFull || isDiskFull(error))
     return new AppaloftError('disk-full', { details: { ...details, engine: error.slice(0, 1000) } })
   const image = imageOf(step, error)
-  if (exitCode === null && image !== null) return pullError(pullFaultOf(error), image, error)
+  if (exitCode === null && image !== null)
+    return pullError(pullFaultOf(error), image, error, chosen(image, plan, siteImage))
   const stage = /^\[(\w+)\s+\d+\/\d+\]/.exec(step ?? '')?.[1] ?? ''
   const known = stages[stage]
   const code = known?.code ?? 'build-failed'
@@ -81,6 +87,20 @@ export function buildFailure({ step, lines, signs, error, exitCode }: Failed, pl
   const { profileField, ...told } = dockerfileFault({ step: step ?? '', lines, error, message })
   return new AppaloftError(code, { ...told, details: { ...details, profileField } })
 }
+
+/** What chose the image that is built on. */
+function chosen(image: string, { artifact }: Plan, siteImage: string): Chosen {
+  if (artifact.kind === 'dockerfile') return { profileField: 'runtime.dockerfilePath' }
+  if (artifact.kind === 'compose-project') return { profileField: 'runtime.composeFiles' }
+  if (artifact.kind !== 'static-site' || !sameImage(image, siteImage)) return { profileField: 'runtime.runtimeVersion' }
+  return {
+    profileField: null,
+    recoveryHint: 'Let the option siteImage of the Docker target name one that can be pulled.',
+  }
+}
+
+/** BuildKit tells the whole name: `docker.io/library/caddy:2-alpine`. */
+const sameImage = (told: string, named: string) => told === named || told.endsWith(`/${named}`)
 
 const registryFaults = {
   unreachable: {

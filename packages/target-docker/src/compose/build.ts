@@ -226,7 +226,7 @@ async function built(parts: BuildParts, input: BuildInput, wanted: Wanted): Prom
     onEvent: told(input.log),
   })
   signal.throwIfAborted()
-  if ('failed' in result) throw buildFailure(result.failed, plan, settings.cli)
+  if ('failed' in result) throw buildFailure(result.failed, plan, settings)
   await checkMark(engine, names, resourceId, token, signal)
   const image = result.image
   const word = `b-${inputs.slice(0, 24)}-${image.replace(/^sha256:/, '').slice(0, 12)}`

@@ -1,4 +1,4 @@
-import { AppaloftError, type ErrorCode } from '@appaloft/core/spec'
+import { AppaloftError, type ErrorCode, type JsonObject } from '@appaloft/core/spec'
 
 export const isDiskFull = (text: string): boolean => /no space left on device|disk quota exceeded/i.test(text)
 
@@ -57,18 +57,24 @@ const codes: Record<Exclude<PullFault, 'disk' | 'other'>, Told> = {
   platform: {
     code: 'image-pull-failed',
     message: (image) => `The image ${image} is not offered for the processor of the engine’s machine.`,
-    recoveryHint: 'Name an image in source that is built for this processor, or push one that is.',
+    recoveryHint: 'Name an image that is built for this processor, or push one that is.',
   },
 }
 
-export function pullError(fault: PullFault, image: string, said: string): AppaloftError {
-  const details = { image, cause: fault, engine: said.slice(0, 1000) }
+export interface Chosen {
+  /** The profile field that chose the image; null: none did. Default: the source, which is the image. */
+  profileField?: string | null
+  /** Where the way out is not that of the code. */
+  recoveryHint?: string
+}
+
+export function pullError(fault: PullFault, image: string, said: string, chosen: Chosen = {}): AppaloftError {
+  const details: JsonObject = { image, cause: fault, engine: said.slice(0, 1000) }
+  if (chosen.profileField !== undefined) details.profileField = chosen.profileField
   if (fault === 'disk') return new AppaloftError('disk-full', { details })
-  if (fault === 'other')
-    return new AppaloftError('image-pull-failed', {
-      message: `The image ${image} could not be pulled: ${said.slice(0, 300)}`,
-      details,
-    })
-  const { code, message, recoveryHint } = codes[fault]
+  const other = { code: 'image-pull-failed' as const, message: pullFailed(said) }
+  const { code, message, recoveryHint = chosen.recoveryHint }: Told = fault === 'other' ? other : codes[fault]
   return new AppaloftError(code, { message: message(image), details, ...(recoveryHint ? { recoveryHint } : {}) })
 }
+
+const pullFailed = (said: string) => (image: string) => `The image ${image} could not be pulled: ${said.slice(0, 300)}`
