@@ -10,9 +10,10 @@ import { imports } from './bench/imports.mjs'
 import { observation } from './bench/observation.mjs'
 import { planning } from './bench/planning.mjs'
 import { releases } from './bench/releases.mjs'
+import { sshBench } from './bench/ssh.mjs'
 import { store } from './bench/store.mjs'
 
-const benches = { releases, docker, failures, imports, store, engine, observation, planning }
+const benches = { releases, docker, ssh: sshBench, failures, imports, store, engine, observation, planning }
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },

@@ -3,6 +3,8 @@ import { connect } from 'node:net'
 
 const [, , port, delay] = process.argv
 const socket = connect(Number(port), '127.0.0.1')
+// What is small must not wait for an answer to what was sent before.
+socket.setNoDelay(true)
 const later = (from, to) => {
   from.on('data', (chunk) => setTimeout(() => to.write(chunk), Number(delay)))
   from.on('end', () => setTimeout(() => to.end(), Number(delay)))

@@ -82,8 +82,10 @@ export function tracer() {
     const at = since(started)
     const { method = 'GET', path } = args[0]
     const short = decodeURIComponent(path).replaceAll(/[0-9a-f]{12,}|appaloft\.[^/?"]+/g, '…')
-    const told = ({ statusCode }) =>
-      all.push({ at, text: `${(since(started) - at).toFixed(1).padStart(6)} ms  ${statusCode} ${method} ${short}` })
+    const told = ({ statusCode }) => {
+      const took = since(started) - at
+      all.push({ at, took, text: `${took.toFixed(1).padStart(6)} ms  ${statusCode} ${method} ${short}` })
+    }
     return call.on('response', (answer) => answer.on('close', () => told(answer)))
   }
   // Also for those who import the function by its name.
@@ -93,6 +95,9 @@ export function tracer() {
       started = performance.now()
       all = []
     },
+    /** Something else that took time. */
+    tell: ({ began, took, text }) =>
+      all.push({ at: began - started, took, text: `${took.toFixed(1).padStart(6)} ms  ${text}` }),
     calls: () => all,
   }
 }
