@@ -12,8 +12,9 @@ import { caddyProgram, freePort, noCaddy, startCaddy, type TestCaddy } from '../
 import { dep, startRelease, type TestRelease } from '../test/releases.js'
 import { hostname, route, table, underLoad, web } from '../test/switching.js'
 import type { JsonRecord } from './entries.js'
+import { localFiles } from './files.js'
 import { type CaddyProxyOptions, caddy } from './index.js'
-import { newest, write } from './states.js'
+import { stateIn, writing } from './states.js'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -325,9 +326,16 @@ describe.skipIf(caddyProgram === null)(`Caddy and its markers (${noCaddy})`, () 
     await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
     // As one would that passed its check before the fence was raised, and slept.
     const stale = { table: table(two), former: [] }
-    await write({ folder: join(folder, generation!), group: null, rank: { token: 1, number: 99 }, state: stale })
+    const late = writing({
+      folder: join(folder, generation!),
+      group: null,
+      rank: { token: 1, number: 99 },
+      state: stale,
+      present: [],
+    })
+    const { generations } = await localFiles.change(folder, late)
     expect((await get(program.http, hostname)).identity).toBe(dep(1))
-    expect((await newest(join(folder, generation!)))?.rank.token).toBe(2)
+    expect(generations.map((found) => stateIn(found)?.rank.token)).toEqual([2])
     expect((await proxy.observe(web)).table?.live?.deploymentId).toBe(dep(1))
     await expect(proxy.apply(web, table(two), 1)).rejects.toMatchObject({ code: 'fenced' })
   })

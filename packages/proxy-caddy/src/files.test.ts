@@ -1,11 +1,13 @@
-import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { localHost } from '@appaloft/core/host'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Files, localFiles } from './files.js'
+import { fenceText } from './chain.js'
+import { type Files, localFiles, type Step } from './files.js'
 import { caddy } from './index.js'
 import { machineFiles } from './machine.js'
+import { rankText } from './names.js'
 
 let folder = ''
 beforeEach(async () => {
@@ -14,6 +16,16 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }))
 const at = (...names: string[]) => join(folder, ...names)
 const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
+const nothing = { chain: [], fence: null, generations: [] }
+const put = (path: string, content: string): Step => ({ do: 'put', path, content })
+const folderAt = (path: string, group: number | null = null): Step => ({ do: 'folder', path, group })
+const claim = (expected: number, token: number, owner = 'dep_x'): Step => ({
+  do: 'claim',
+  expected,
+  content: fenceText(token, owner),
+  group: null,
+})
+const name = (number: number, rest = 'a~dep_X~0') => `${rankText({ token: 1, number })}~${rest}`
 
 const kinds: [string, () => Files][] = [
   ['of this machine', () => localFiles],
@@ -22,64 +34,98 @@ const kinds: [string, () => Files][] = [
 
 describe.each(kinds)('markers %s', (_, make) => {
   const files = make()
-  const odd = `1~a~dep_X~$(x) 'y'`
+  const odd = `a~dep_X~$(x) 'y' ü \\n%s`
+  const text = `{"a":"$(x) 'y' \\\\n %s ü"}`
 
-  it('are read where they are, and what is not there is none', async () => {
-    expect(await files.names(at('none'))).toEqual([])
-    expect(await files.text(at('none'))).toBeNull()
-    expect(await files.writtenAt(at('none'))).toBe(0)
-    await files.discard(at('none'))
-    await writeFile(at(odd), 'in\n\nit ü')
-    expect(await files.names(folder)).toEqual([odd])
-    expect(await files.text(at(odd))).toBe('in\n\nit ü')
+  it('are none where there is nothing', async () => {
+    expect(await files.look(at('none'))).toEqual(nothing)
+    expect(await files.look(at('none'), 'fences')).toEqual(nothing)
+    expect(await files.change(at('none'), [{ do: 'discard', path: at('none', 'x') }])).toEqual(nothing)
+    expect(await readdir(folder)).toEqual([])
   })
 
-  it('appear whole and private, and are replaced', async () => {
-    await files.put(at(odd), 'one')
-    await files.put(at(odd), 'two')
-    expect(await readdir(folder)).toEqual([odd])
-    expect(await files.text(at(odd))).toBe('two')
-    expect(await mode(at(odd))).toBe('600')
-    await files.touch(at('empty'))
-    expect(await files.text(at('empty'))).toBe('')
-    expect(await mode(at('empty'))).toBe('600')
-    await files.discard(at(odd))
-    expect(await readdir(folder)).toEqual(['empty'])
+  it('appear whole and private, are replaced, and the first by rank is told with its content', async () => {
+    await files.change(folder, [folderAt(at('g1')), put(at('g1', name(1)), 'one')])
+    const seen = await files.change(folder, [
+      put(at('g1', name(1)), 'two'),
+      { do: 'touch', path: at('g1', 'empty') },
+      put(at('g1', name(3, odd)), text),
+      put(at('g1', name(2)), 'three'),
+    ])
+    expect(seen.generations.map((one) => ({ ...one, names: one.names.sort(), writtenAt: 0 }))).toEqual([
+      {
+        name: 'g1',
+        writtenAt: 0,
+        names: [name(3, odd), name(2), name(1), 'empty'],
+        newest: { name: name(3, odd), text, writtenAt: expect.any(Number) },
+      },
+    ])
+    expect(await readFile(at('g1', name(1)), 'utf8')).toBe('two')
+    expect(await readFile(at('g1', 'empty'), 'utf8')).toBe('')
+    for (const one of [name(1), 'empty']) expect(await mode(at('g1', one))).toBe('600')
+    await files.change(folder, [
+      { do: 'discard', path: at('g1', name(3, odd)) },
+      { do: 'discard', path: at('g1', 'empty') },
+    ])
+    expect((await readdir(at('g1'))).sort()).toEqual([name(2), name(1)])
   })
 
-  it('are claimed by one of many, and nothing is left of the others', async () => {
-    const claims = await Promise.all(['a', 'b', 'c', 'd'].map((who) => files.claim(at('after-1'), who)))
-    expect(claims.filter(Boolean)).toHaveLength(1)
-    expect(await files.text(at('after-1'))).toBe('abcd'[claims.indexOf(true)])
-    expect(await readdir(folder)).toEqual(['after-1'])
+  it('raise a fence from what it was, by one of many, and nothing is left of the others', async () => {
+    const owners = ['a', 'b', 'c', 'd']
+    const seen = await Promise.all(owners.map((owner) => files.change(folder, [claim(0, 3, owner)])))
+    const fences = new Set(seen.map(({ fence }) => fence))
+    expect(fences.size).toBe(1)
+    expect(owners.map((owner) => fenceText(3, owner))).toContain([...fences][0])
+    expect(await readdir(at('fence'))).toEqual(['after-0'])
+    expect(await files.change(folder, [claim(0, 9), put(at('after'), 'x')])).toMatchObject({ chain: [0] })
+    expect(await files.change(folder, [claim(2, 9), put(at('after'), 'x')])).toMatchObject({ chain: [0] })
+    expect(await files.change(folder, [claim(30, 90), put(at('after'), 'x')])).toMatchObject({ chain: [0] })
+    expect(await readdir(folder)).toEqual(['fence'])
+    for (const [from, to] of [
+      [3, 20],
+      [20, 100],
+    ] as const)
+      expect(await files.change(folder, [claim(from, to), put(at('after'), 'x')])).toMatchObject({
+        fence: fenceText(to, 'dep_x'),
+      })
+    expect(await readdir(folder)).toContain('after')
+    expect(await files.look(folder, 'fences')).toEqual({
+      chain: [20, 3, 0],
+      fence: fenceText(100, 'dep_x'),
+      generations: [],
+    })
   })
 
   it('lie in folders of this user alone, or of one group', async () => {
-    await files.folderFor(at('own/deep'), null)
-    await files.folderFor(at('own/deep'), null)
-    expect([await mode(at('own')), await mode(at('own/deep'))]).toEqual(['700', '700'])
     const { gid } = await stat(folder)
-    await files.folderFor(at('shared/deep'), gid)
+    await files.change(folder, [folderAt(at('own/deep')), folderAt(at('own/deep'))])
+    expect([await mode(at('own')), await mode(at('own/deep'))]).toEqual(['700', '700'])
+    await files.change(folder, [folderAt(at('shared/deep'), gid), folderAt(at('own/deeper'), gid)])
     expect([await mode(at('shared')), await mode(at('shared/deep'))]).toEqual(['750', '750'])
-    await files.folderFor(at('own/deeper'), gid)
     expect([await mode(at('own')), await mode(at('own/deeper'))]).toEqual(['700', '750'])
   })
 
   it('never look older than they are', async () => {
-    await files.put(at('new'), '')
-    expect(Date.now() - (await files.writtenAt(at('new')))).toBeLessThanOrEqual(
-      Date.now() - (await stat(at('new'))).mtimeMs,
-    )
+    const ages = async () => {
+      const { generations } = await files.look(folder)
+      return generations.map(({ writtenAt, newest }) => [writtenAt, newest?.writtenAt ?? 0])[0] ?? []
+    }
+    await files.change(folder, [folderAt(at('g1')), put(at('g1', name(1)), 'x')])
+    for (const one of await ages()) expect(one).toBeGreaterThanOrEqual((await stat(at('g1', name(1)))).mtimeMs - 1)
     const before = new Date(Date.now() - 3_600_000)
-    await utimes(at('new'), before, before)
-    const age = Date.now() - (await files.writtenAt(at('new')))
-    expect(age).toBeGreaterThan(3_500_000)
+    for (const path of [at('g1', name(1)), at('g1')]) await utimes(path, before, before)
+    for (const one of await ages()) expect(Date.now() - one).toBeGreaterThan(3_500_000)
   })
 
-  it('that cannot be written are an error', async () => {
+  it('that cannot be written are an error, and what comes after is not done', async () => {
     await writeFile(at('file'), '')
-    await expect(files.put(at('file/in'), '')).rejects.toThrow()
-    await expect(files.claim(at('none/in'), '')).rejects.toThrow()
+    const after = { do: 'touch', path: at('after') } as const
+    await expect(files.change(folder, [put(at('file/in'), ''), after])).rejects.toThrow()
+    await expect(files.change(folder, [{ do: 'touch', path: at('none/in') }, after])).rejects.toThrow()
+    await mkdir(at('fence'))
+    await mkdir(at('fence', 'after-0'))
+    await expect(files.change(folder, [claim(0, 1), after])).rejects.toThrow()
+    expect((await readdir(folder)).sort()).toEqual(['fence', 'file'])
   })
 })
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { dirname, join } from 'node:path'
-import type { Address, Host, HostExecResult } from '@appaloft/core/spec'
-import type { Files } from './files.js'
+import { type Address, AppaloftError, type Host } from '@appaloft/core/spec'
+import { chainOf, fenceBegin, fenceFolder } from './chain.js'
+import type { Files, Generation, Look, Step } from './files.js'
+import { rankLength } from './names.js'
 import { unavailable } from './unavailable.js'
 
 /** Ways to addresses of a machine, each made once. */
@@ -26,73 +27,154 @@ const env = {
   LC_ALL: 'C',
 }
 const limits = { timeoutMs: 60_000, maxBufferBytes: 16 * 1024 * 1024 }
-/** The exit code for what is not there. */
-const absent = 3
-const taken = 4
 
-const scripts = {
-  names: '[ -e "$1" ] || exit 3; ls -A "$1"',
-  text: 'cat "$1" 2>/dev/null && exit; [ -e "$1" ] || exit 3; cat "$1"',
-  // Whole seconds: a second more than can have passed counts as none.
-  age: 'm=$(stat -c %Y "$1" 2>/dev/null) || exit 3; echo $(($(date +%s) - m - 1))',
-  folder: `
-p=$1 m= q=$1
-while [ ! -d "$q" ]; do m=$q q=\${q%/*}; done
+/*
+ * One command does all that an operation wants done, and tells what is there after it. Paths and contents come on standard input, a line
+ * each, since a path holds the token; a content is one line, which is why the shell reads it without a program of its own.
+ */
+const script = `
+d=$1 t=new-$2 only=$3
 umask 077
-mkdir -p "$p" || exit 1
-[ -n "$2" ] && [ -n "$m" ] || exit 0
-while chgrp "$2" "$p" && chmod 750 "$p"; do [ "$p" = "$m" ] && exit 0; p=\${p%/*}; done
-exit 1`,
-  written: `
-umask 077
-trap 'rm -f "$2"' EXIT
-cat >"$2" && { sync "$2" || sync; } 2>/dev/null || exit 1
-if [ "$3" = claim ]; then ln "$2" "$1" 2>/dev/null || { [ -e "$1" ] && exit 4; exit 1; }
-else mv -f "$2" "$1" || exit 1; fi
-sync "\${1%/*}" 2>/dev/null || sync`,
-  touch: 'umask 077; : >"$1"',
-  discard: 'rm -rf "$1"',
+last() {
+  n=
+  for f in "$d/${fenceFolder}"/after-*; do
+    i=\${f##*/after-}
+    case $i in *[!0-9]* | '') continue ;; esac
+    if [ -z "$n" ] || [ "$i" -gt "$n" ]; then n=$i; fi
+  done
+  l=
+  [ -z "$n" ] || IFS= read -r l <"$d/${fenceFolder}/after-$n" || [ -n "$l" ]
 }
+folder() {
+  p=$1 m= q=$1
+  while [ ! -d "\${q:-/}" ]; do m=$q q=\${q%/*}; done
+  mkdir -p "$p" || return
+  [ -n "$2" ] && [ -n "$m" ] || return 0
+  while chgrp "$2" "$p" && chmod 750 "$p"; do [ "$p" = "$m" ] && return; p=\${p%/*}; done
+  return 1
+}
+written() {
+  printf %s "$2" >"$1" && { sync "$1" || sync; } 2>/dev/null
+}
+settled() {
+  sync "\${1%/*}" 2>/dev/null || sync
+}
+while IFS= read -r what && IFS= read -r path; do
+  case $what in
+  folder)
+    IFS= read -r group
+    folder "$path" "$group" || exit 1
+    ;;
+  touch) : >"$path" || exit 1 ;;
+  discard) rm -rf "$path" || exit 1 ;;
+  put)
+    IFS= read -r content
+    new=\${path%/*}/$t
+    trap 'rm -f "$new"' EXIT
+    written "$new" "$content" && mv -f "$new" "$path" && settled "$path" || exit 1
+    trap - EXIT
+    ;;
+  claim)
+    IFS= read -r begin && IFS= read -r content && IFS= read -r group
+    last || exit 1
+    case $l in
+    '') [ -z "$begin" ] || break ;;
+    *) [ -n "$begin" ] || break; case $l in "$begin"*) ;; *) break ;; esac ;;
+    esac
+    folder "\${path%/*}" "$group" || exit 1
+    new=\${path%/*}/$t
+    trap 'rm -f "$new"' EXIT
+    written "$new" "$content" || exit 1
+    if ! ln "$new" "$path" 2>/dev/null; then [ -e "$path" ] || exit 1; break; fi
+    rm -f "$new"
+    settled "$path" || exit 1
+    trap - EXIT
+    ;;
+  *) exit 1 ;;
+  esac
+done
+for f in "$d/${fenceFolder}"/after-*; do [ -e "$f" ] && echo "chain \${f##*/}"; done
+last || exit 1
+[ -z "$n" ] || printf 'fence %s\\n' "$l"
+[ -z "$only" ] || exit 0
+date '+now %s'
+for g in "$d"/g*; do
+  [ -d "$g" ] || continue
+  k=0
+  while :; do
+    s=
+    for f in "$g"/${'?'.repeat(rankLength)}~*; do [ -e "$f" ] && s=$f; break; done
+    l=
+    [ -z "$s" ] || IFS= read -r l <"$s" || [ -n "$l" ] && break
+    # Gone meanwhile: there is a newer one.
+    k=$((k + 1))
+    [ $k -lt 100 ] || exit 1
+  done 2>/dev/null
+  stat -c 'generation %Y %n' "$g" || continue
+  for f in "$g"/*; do [ -e "$f" ] && printf 'name %s\\n' "\${f##*/}"; done
+  [ -z "$s" ] || { stat -c 'newest %Y %n' "$s" && printf 'text %s\\n' "$l"; }
+done
+exit 0
+`
 
 /** The markers of a Caddy on another machine, by its own commands: each operation one way there and back. */
 export function machineFiles(machine: Host): Files {
-  const run = async (script: string, args: readonly string[], input = ''): Promise<HostExecResult> =>
-    await machine.exec(['sh', '-c', script, 'sh', ...args], { env, input, ...limits })
-  const told = async (script: string, args: readonly string[], answers: readonly number[], input?: string) => {
-    const result = await run(script, args, input)
-    if (result.exitCode === 0 || answers.includes(result.exitCode ?? -1)) return result
-    const words = result.stderr.trim().split('\n').at(-1) ?? ''
+  const run = async (folder: string, only: string, lines: readonly string[]): Promise<Look> => {
+    if ([folder, ...lines].some((line) => line.includes('\n')))
+      throw new AppaloftError('invalid-composition', {
+        message: 'The folder of the proxy’s markers has a line break in its path.',
+      })
+    const argv = ['sh', '-c', script, 'sh', folder, randomUUID(), only] as const
+    const input = lines.map((line) => `${line}\n`).join('')
+    const { exitCode, stdout, stderr } = await machine.exec(argv, { env, input, ...limits })
+    if (exitCode === 0) return parsed(stdout)
+    const words = stderr.trim().split('\n').at(-1) ?? ''
     throw unavailable(
       `The proxy’s markers on ${machine.key} cannot be used${words === '' ? '' : `: ${words}`}.`,
       'Let the user own the folder that the option root of the proxy names, or name another one.',
     )
   }
-  const written = (path: string, content: string, how: 'claim' | 'put') =>
-    told(
-      scripts.written,
-      [path, join(dirname(path), `new-${randomUUID()}`), how],
-      how === 'claim' ? [taken] : [],
-      content,
-    )
   return {
-    names: async (folder) => {
-      const { exitCode, stdout } = await told(scripts.names, [folder], [absent])
-      return exitCode === absent ? [] : stdout.split('\n').filter((name) => name !== '')
-    },
-    text: async (path) => {
-      const { exitCode, stdout } = await told(scripts.text, [path], [absent])
-      return exitCode === absent ? null : stdout
-    },
-    writtenAt: async (path) => {
-      const { exitCode, stdout } = await told(scripts.age, [path], [absent])
-      // By the machine's own clock, which may be another than the one here.
-      return exitCode === absent ? 0 : Date.now() - Math.max(0, Number(stdout)) * 1000
-    },
-    folderFor: async (path, group) =>
-      void (await told(scripts.folder, [path, group === null ? '' : String(group)], [])),
-    put: async (path, content) => void (await written(path, content, 'put')),
-    claim: async (path, content) => (await written(path, content, 'claim')).exitCode === 0,
-    touch: async (path) => void (await told(scripts.touch, [path], [])),
-    discard: async (path) => void (await told(scripts.discard, [path], [])),
+    look: (folder, only) => run(folder, only ?? '', []),
+    change: (folder, steps) =>
+      run(
+        folder,
+        '',
+        steps.flatMap((step) => linesOf(folder, step)),
+      ),
   }
+}
+
+function linesOf(folder: string, step: Step): string[] {
+  if (step.do === 'folder') return [step.do, step.path, String(step.group ?? '')]
+  if (step.do === 'put') return [step.do, step.path, step.content]
+  if (step.do !== 'claim') return [step.do, step.path]
+  const { expected, content, group } = step
+  const begin = expected === 0 ? '' : fenceBegin(expected)
+  return [step.do, `${folder}/${fenceFolder}/after-${expected}`, begin, content, String(group ?? '')]
+}
+
+/** Times are by the machine's own clock, which may be another than the one here, in whole seconds: one more than can have passed counts as none. */
+function parsed(stdout: string): Look {
+  const chain: string[] = []
+  let fence: string | null = null
+  const generations: Generation[] = []
+  let now = 0
+  const at = (seconds: string) => Date.now() - Math.max(0, now - Number(seconds) - 1) * 1000
+  let newest: Omit<NonNullable<Generation['newest']>, 'text'> | undefined
+  for (const line of stdout.split('\n')) {
+    const space = line.indexOf(' ')
+    const [word, rest] = [line.slice(0, space), line.slice(space + 1)]
+    const [seconds = '', path = ''] = [rest.slice(0, rest.indexOf(' ')), rest.slice(rest.indexOf(' ') + 1)]
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    if (word === 'chain') chain.push(rest)
+    else if (word === 'fence') fence = rest
+    else if (word === 'now') now = Number(rest)
+    else if (word === 'generation') generations.push({ name, writtenAt: at(seconds), names: [], newest: null })
+    else if (word === 'name') generations.at(-1)?.names.push(rest)
+    else if (word === 'newest') newest = { name, writtenAt: at(seconds) }
+    else if (word === 'text' && newest !== undefined && generations.length > 0)
+      generations[generations.length - 1]!.newest = { ...newest, text: rest }
+  }
+  return { chain: chainOf(chain), fence, generations }
 }

@@ -31,6 +31,9 @@ export function parseRank(name: string): Rank | null {
   }
 }
 
+/** Those of states, the newest first. */
+export const ranked = (all: readonly string[]): string[] => all.filter((name) => parseRank(name) !== null).sort()
+
 /** `v`: the identity shows to requests with the token only. */
 export const setText = (set: UpstreamSet | null, identity: 'always' | 'verified'): string =>
   [

@@ -12,14 +12,14 @@ import {
 } from '@appaloft/core/spec'
 import type { Configuration } from './admin.js'
 import type { Entry } from './entries.js'
-import { fenced, raiseMark, readMark } from './fences.js'
-import { localFiles } from './files.js'
+import { fenced, markOf, outdatedFences, raiseMark } from './fences.js'
+import { type Generation, type Look, localFiles, type Step } from './files.js'
 import { countInFlight } from './in-flight.js'
 import { Elsewhere, machineFiles } from './machine.js'
 import { type CaddyProxyOptions, parseListen, reachOf, refuseUnusable, settle } from './options.js'
 import { OurPart } from './ours.js'
 import { foreignHostnames, listensAt } from './place.js'
-import { newest, nextRank, stateOf, write } from './states.js'
+import { nextRank, type Ranked, stateIn, stateOf, writing } from './states.js'
 import { checked, entriesFor, refuseConflict, sorted } from './tables.js'
 
 const capabilities = (tls: boolean): ProxyCapabilities =>
@@ -76,27 +76,38 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
   const entriesOf = (read: Configuration, resourceId: string): Entry[] =>
     ours.entries(read).filter((entry) => entry.resourceId === resourceId)
 
-  const allowedBy = (resourceId: string, token: number) => async () => {
-    const mark = await readMark(folderOf(resourceId), files)
+  const look = (resourceId: string, only?: 'fences') => files.look(folderOf(resourceId), only)
+  const change = (resourceId: string, steps: readonly Step[]) => files.change(folderOf(resourceId), steps)
+
+  /** What is written ranks under the mark that was compared: one that is raised after this ranks above it. */
+  const allowed = (resourceId: string, token: number, seen: Look): number => {
+    const mark = markOf(seen)
     if (token < mark.token) throw fenced(resourceId, token, mark.token)
-    // What is written ranks under the mark that was compared: one that is raised after this ranks above it.
     return mark.token
   }
+  const allowedBy = (resourceId: string, token: number) => async () =>
+    allowed(resourceId, token, await look(resourceId, 'fences'))
 
-  const generations = async (resourceId: string): Promise<string[]> =>
-    (await files.names(folderOf(resourceId))).filter((name) => name.startsWith('g'))
+  const discarding = (resourceId: string, some: readonly Generation[]): Step[] =>
+    some.map(({ name }) => ({ do: 'discard', path: generationOf({ resourceId, generation: name }) }))
 
-  const tidy = async (resourceId: string, used: string | null): Promise<void> => {
-    for (const one of await generations(resourceId)) {
-      const path = generationOf({ resourceId, generation: one })
-      if (one !== used && Date.now() - (await files.writtenAt(path)) > keptMs) await files.discard(path)
-    }
-  }
+  /** Generations out of use. */
+  const unused = ({ generations }: Look, used: string): Generation[] =>
+    generations.filter(({ name, writtenAt }) => name !== used && Date.now() - writtenAt > keptMs)
 
   /** Where nothing of ours is configured, nothing is served, whatever the files say. */
-  const served = async (resourceId: string, callOptions?: CallOptions) => {
-    const [entry] = entriesOf(await ours.read(callOptions), resourceId)
-    return entry === undefined ? null : { entry, state: await newest(generationOf(entry), files) }
+  const servedOf = (resourceId: string, read: Configuration, seen: Look): Ranked | null => {
+    const [entry] = entriesOf(read, resourceId)
+    const generation = seen.generations.find(({ name }) => name === entry?.generation)
+    return generation === undefined ? null : stateIn(generation)
+  }
+
+  /** A generation that is configured was there before it was: where it is not seen, it came after the look. */
+  const lookAndRead = async (resourceId: string, callOptions?: CallOptions) => {
+    const [seen, read] = await Promise.all([look(resourceId), ours.read(callOptions)])
+    const [entry] = entriesOf(read, resourceId)
+    const known = entry === undefined || seen.generations.some(({ name }) => name === entry.generation)
+    return { read, seen: known ? seen : await look(resourceId) }
   }
 
   return {
@@ -110,7 +121,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async mark(resourceId) {
-      return (await readMark(folderOf(resourceId), files)).token
+      return markOf(await look(resourceId, 'fences')).token
     },
 
     async fence(resourceId, token, { expected, owner, signal }) {
@@ -119,22 +130,22 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       await inTurn(resourceId, async () => {
         const folder = folderOf(resourceId)
         const { group } = settings
-        await raiseMark({ folder, group, resourceId, token, expected, owner, files })
+        const seen = await raiseMark({ folder, group, resourceId, token, expected, owner, files })
+        const steps = outdatedFences(folder, seen)
         // What a former holder still writes ranks below this, in the generation that serves and in one that it may be about to switch to.
-        const present = (await served(resourceId, signal === undefined ? {} : { signal }))?.state ?? null
-        for (const generation of await generations(resourceId)) {
-          const at = generationOf({ resourceId, generation })
-          const before = await newest(at, files)
+        const present =
+          seen.generations.length === 0
+            ? null
+            : servedOf(resourceId, await ours.read(signal === undefined ? {} : { signal }), seen)
+        for (const generation of seen.generations) {
+          const at = generationOf({ resourceId, generation: generation.name })
+          const before = stateIn(generation)
           if ((before?.rank.token ?? 0) >= token) continue
-          const state = present ?? stateOf(null, before)
-          await write({
-            folder: at,
-            group,
-            rank: { token, number: 0 },
-            state: { table: state.table, former: state.former },
-            files,
-          })
+          const { table, former } = present ?? stateOf(null, before)
+          const rank = { token, number: 0 }
+          steps.push(...writing({ folder: at, group, rank, state: { table, former }, present: generation.names }))
         }
+        if (steps.length > 0) await change(resourceId, steps)
       })
     },
 
@@ -142,16 +153,29 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       const wanted = checked(table)
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
-        const allowed = allowedBy(resourceId, token)
         const { group } = settings
-        const [mark, read] = await Promise.all([allowed(), ours.read(callOptions)])
+        const { seen, read } = await lookAndRead(resourceId, callOptions)
+        const mark = allowed(resourceId, token, seen)
         const entries = entriesOf(read, resourceId)
         const current = entries[0]?.generation ?? null
-        const before = current === null ? null : await newest(generationOf({ resourceId, generation: current }), files)
+        const generationAt = (name: string) => seen.generations.find((one) => one.name === name)
+        const serving = current === null ? undefined : generationAt(current)
+        const before = serving === undefined ? null : stateIn(serving)
         const state = stateOf(wanted, before)
         refuseConflict(resourceId, wanted.routes, ours.entries(read), foreignHostnames(read.config, settings))
-        const put = (generation: string) =>
-          write({ folder: generationOf({ resourceId, generation }), group, rank: nextRank(mark, before), state, files })
+        /** Also what lies about too long. A loser of the fence that was faster than its check: what it wrote ranks below the winner's. */
+        const put = async (generation: string) => {
+          const folder = generationOf({ resourceId, generation })
+          const present = generationAt(generation)?.names ?? []
+          const steps = writing({ folder, group, rank: nextRank(mark, before), state, present })
+          if (generation === current) steps.push(...discarding(resourceId, unused(seen, generation)))
+          allowed(resourceId, token, await change(resourceId, steps))
+        }
+        const changing = (generation: string) =>
+          ours.change(
+            { entries: withOurs(generation), allowed: allowedBy(resourceId, token), root: rootSeen(), known: read },
+            callOptions,
+          )
         const withOurs = (generation: string) => (present: Entry[], now: Configuration) => {
           refuseConflict(resourceId, wanted.routes, present, foreignHostnames(now.config, settings))
           return [
@@ -164,51 +188,50 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           isDeepStrictEqual(sorted(entries), sorted(entriesFor(resourceId, current, wanted.routes)))
         ) {
           await put(current)
-          // A loser of the fence that was faster than its check: what it wrote ranks below the winner's.
-          await allowed()
           // Other options than those that it was written with, or another version.
-          await ours
-            .change({ entries: withOurs(current), allowed, root: rootSeen(), known: read }, callOptions)
-            .catch((error: unknown) => {
-              // What is served is as the table says, at the former place: enough to go back to.
-              if (wanted.verify !== null || !hasCode(error, 'runtime-backend-unavailable')) throw error
-            })
-          await tidy(resourceId, current)
+          await changing(current).catch((error: unknown) => {
+            // What is served is as the table says, at the former place: enough to go back to.
+            if (wanted.verify !== null || !hasCode(error, 'runtime-backend-unavailable')) throw error
+          })
           return
         }
         const generation = `g${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
         try {
+          // Before its mark is compared: a new holder who did not see it has raised the mark before this.
           await put(generation)
-          // After the generation is there: a new holder who did not see it has raised the mark before this.
-          await allowed()
-          await ours.change({ entries: withOurs(generation), allowed, root: rootSeen(), known: read }, callOptions)
+          await changing(generation)
         } catch (error) {
-          const present = await served(resourceId).catch(() => undefined)
-          if (present !== undefined && present?.entry.generation !== generation)
-            await files.discard(generationOf({ resourceId, generation }))
+          const now = await ours.read().catch(() => null)
+          if (now !== null && entriesOf(now, resourceId)[0]?.generation !== generation)
+            await change(resourceId, [{ do: 'discard', path: generationOf({ resourceId, generation }) }])
           throw error
         }
-        await tidy(resourceId, generation)
+        const left = unused(seen, generation)
+        if (left.length > 0) await change(resourceId, discarding(resourceId, left))
       })
     },
 
     async observe(resourceId, callOptions) {
-      const token = (await readMark(folderOf(resourceId), files)).token
-      if (token === 0 && (await generations(resourceId)).length === 0) return { table: null, token, inFlight: [] }
-      const state = (await served(resourceId, callOptions))?.state ?? null
+      const began = Date.now()
+      const asked = lookAndRead(resourceId, callOptions)
+      const counted = ours.inFlight(callOptions)
+      // Waited for below.
+      counted.catch(() => undefined)
+      const { seen, read } = await asked
+      const { token } = markOf(seen)
+      const state = servedOf(resourceId, read, seen)
       if (state === null) return { table: null, token, inFlight: [] }
       const { table, former } = state
       const sets = [
         ...[table?.live, table?.staged].flatMap((set) => (set ? [{ set, replaced: false }] : [])),
         ...former.map((set) => ({ set, replaced: true })),
       ]
-      const count = async () => countInFlight(sets, await ours.inFlight(callOptions))
-      let inFlight = await count()
+      let inFlight = countInFlight(sets, await counted)
       const [last] = former
-      const age = Date.now() - state.at
+      const age = began - state.at
       if (last !== undefined && age < settleMs && !inFlight.some((one) => one.deploymentId === last.deploymentId)) {
-        await sleep(Math.min(settleMs, settleMs - age))
-        inFlight = await count()
+        await sleep(Math.max(0, state.at + settleMs - Date.now()))
+        inFlight = countInFlight(sets, await ours.inFlight(callOptions))
       }
       return { table, token, inFlight }
     },
@@ -233,13 +256,14 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     async remove(resourceId, token, callOptions) {
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
-        const allowed = allowedBy(resourceId, token)
-        await allowed()
-        if ((await generations(resourceId)).length === 0) return
+        const seen = await look(resourceId)
+        allowed(resourceId, token, seen)
+        if (seen.generations.length === 0) return
         const entries = (present: Entry[]) => present.filter((entry) => entry.resourceId !== resourceId)
-        await ours.change({ entries, allowed, root: rootSeen() }, callOptions)
-        for (const generation of await generations(resourceId))
-          await files.discard(generationOf({ resourceId, generation }))
+        await ours.change({ entries, allowed: allowedBy(resourceId, token), root: rootSeen() }, callOptions)
+        // Also what came meanwhile.
+        const left = (await look(resourceId)).generations
+        if (left.length > 0) await change(resourceId, discarding(resourceId, left))
       })
     },
   }

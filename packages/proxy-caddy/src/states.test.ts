@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { RouteTable } from '@appaloft/core/spec'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { raiseMark, readMark } from './fences.js'
-import { newest, nextRank, stateOf, write } from './states.js'
+import { markOf, outdatedFences, raiseMark } from './fences.js'
+import { localFiles } from './files.js'
+import type { Rank } from './names.js'
+import { nextRank, type State, stateIn, stateOf, writing } from './states.js'
 
 let folder = ''
 beforeEach(async () => {
@@ -27,9 +29,18 @@ const table = (rest: Partial<RouteTable>): RouteTable => ({
 })
 const token = 'f'.repeat(32)
 const at = (name: string) => join(folder, 'g1', name)
+const generation = async (name = 'g1') => (await localFiles.look(folder)).generations.find((one) => one.name === name)
+const newest = async () => {
+  const found = await generation()
+  return found === undefined ? null : stateIn(found)
+}
+const write = async (rank: Rank, state: State, group: number | null = null, path = join(folder, 'g1')) => {
+  const present = (await generation())?.names ?? []
+  await localFiles.change(folder, writing({ folder: path, group, rank, state, present }))
+}
 const put = async (mark: number, next: RouteTable) => {
-  const before = await newest(join(folder, 'g1'))
-  await write({ folder: join(folder, 'g1'), group: null, rank: nextRank(mark, before), state: stateOf(next, before) })
+  const before = await newest()
+  await write(nextRank(mark, before), stateOf(next, before))
 }
 const markers = async () => (await readdir(join(folder, 'g1'))).filter((name) => name.includes('~')).sort()
 
@@ -40,7 +51,7 @@ it('puts the newest first, keeps two more for requests on their way, and forgets
     'a~dep_r4~1~127.0.0.1_4',
     'a~dep_r3~1~127.0.0.1_3',
   ])
-  const { table: present, former } = (await newest(join(folder, 'g1')))!
+  const { table: present, former } = (await newest())!
   expect(present?.live?.deploymentId).toBe('dep_r5')
   expect(former.map(({ deploymentId }) => deploymentId)).toEqual(['dep_r4', 'dep_r3', 'dep_r2', 'dep_r1'])
 })
@@ -59,8 +70,8 @@ it('lets the token choose what is staged, in the state that it belongs to only',
 it('lets nothing of a lower token come first, whenever it is written', async () => {
   await put(7, table({ live: set('new', 1) }))
   const stale = { table: table({ live: set('old', 2) }), former: [] }
-  await write({ folder: join(folder, 'g1'), group: null, rank: { token: 6, number: 500 }, state: stale })
-  expect((await newest(join(folder, 'g1')))?.table?.live?.deploymentId).toBe('dep_new')
+  await write({ token: 6, number: 500 }, stale)
+  expect((await newest())?.table?.live?.deploymentId).toBe('dep_new')
 })
 
 it('gives folders to this user alone, or to one group too', async () => {
@@ -69,7 +80,7 @@ it('gives folders to this user alone, or to one group too', async () => {
   expect(await mode(join(folder, 'g1'))).toBe(0o700)
   const group = process.getgid!()
   const state = stateOf(table({ live: set('a', 1), verify: { token, deploymentId: 'dep_a' } }), null)
-  await write({ folder: join(folder, 'deep', 'g2'), group, rank: { token: 1, number: 1 }, state })
+  await write({ token: 1, number: 1 }, state, group, join(folder, 'deep', 'g2'))
   const [chosen] = (await readdir(join(folder, 'deep', 'g2'))).filter((name) => name.startsWith('v.'))
   for (const path of ['deep', 'deep/g2', `deep/g2/${chosen}`, `deep/g2/${chosen}/${token}`])
     expect(await mode(join(folder, path)), path).toBe(0o750)
@@ -80,10 +91,13 @@ it('raises a mark once, for one of many, and never back', async () => {
     raiseMark({ folder, group: null, resourceId: 'res_web', token: next, expected, owner })
   const tries = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => raise(n + 1, 0, `dep_${n}`)))
   expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-  const mark = await readMark(folder)
+  const mark = markOf(await localFiles.look(folder))
   await raise(mark.token, 0, mark.owner)
-  for (let next = mark.token + 1; next < mark.token + 70; next++) await raise(next, next - 1, 'dep_x')
-  expect(await readMark(folder)).toEqual({ token: mark.token + 69, owner: 'dep_x' })
+  for (let next = mark.token + 1; next < mark.token + 70; next++) {
+    const seen = await raise(next, next - 1, 'dep_x')
+    await localFiles.change(folder, outdatedFences(folder, seen))
+  }
+  expect(markOf(await localFiles.look(folder))).toEqual({ token: mark.token + 69, owner: 'dep_x' })
   await expect(raise(mark.token + 3, mark.token + 2, 'dep_y')).rejects.toMatchObject({ code: 'fenced' })
   expect((await readdir(join(folder, 'fence'))).length).toBeLessThanOrEqual(51)
 })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type RouteTable, routeTableSchema, type UpstreamSet, upstreamSetSchema } from '@appaloft/core/spec'
-import { type Files, localFiles } from './files.js'
-import { highestNumber, parseRank, type Rank, rankText, setText } from './names.js'
+import type { Generation, Step } from './files.js'
+import { highestNumber, parseRank, type Rank, ranked, rankText, setText } from './names.js'
 import { unavailable } from './unavailable.js'
 
 /*
@@ -21,18 +21,10 @@ export type Ranked = State & { rank: Rank; at: number }
 const keptStates = 3
 const keptFormer = 6
 
-const ranked = (all: string[]): string[] => all.filter((name) => parseRank(name) !== null).sort()
-
-export async function newest(folder: string, files: Files = localFiles): Promise<Ranked | null> {
-  for (;;) {
-    const [name] = ranked(await files.names(folder))
-    if (name === undefined) return null
-    const path = join(folder, name)
-    const content = await files.text(path)
-    // Gone meanwhile: there is a newer one.
-    if (content === null) continue
-    return { ...parsed(content), rank: parseRank(name)!, at: await files.writtenAt(path) }
-  }
+/** Of a generation; null: it has none. */
+export function stateIn({ newest }: Generation): Ranked | null {
+  if (newest === null) return null
+  return { ...parsed(newest.text), rank: parseRank(newest.name)!, at: newest.writtenAt }
 }
 
 const formerSchema = upstreamSetSchema.array()
@@ -47,33 +39,35 @@ function parsed(content: string): State {
 }
 
 export interface Write {
+  /** Of the generation. */
   folder: string
   group: number | null
   rank: Rank
   state: State
-  files?: Files
+  /** What is in it before. */
+  present: readonly string[]
 }
 
-/** Visible at once, durable when it resolves. */
-export async function write({ folder, group, rank, state, files = localFiles }: Write): Promise<void> {
+/** Visible at once, durable with the last step but those that tidy up. */
+export function writing({ folder, group, rank, state, present }: Write): Step[] {
   const { table } = state
   const prefix = rankText(rank)
   const identity = table?.identity ?? 'always'
-  await files.folderFor(folder, group)
+  const steps: Step[] = [{ do: 'folder', path: folder, group }]
   if (table?.verify != null) {
     const chosen = join(folder, `v.${prefix}`, table.verify.token)
-    await files.folderFor(chosen, group)
-    await files.touch(join(chosen, table.staged === null ? 'none' : `~${setText(table.staged, identity)}`))
+    const name = table.staged === null ? 'none' : `~${setText(table.staged, identity)}`
+    steps.push({ do: 'folder', path: chosen, group }, { do: 'touch', path: join(chosen, name) })
   }
-  await files.put(join(folder, `${prefix}~${setText(table?.live ?? null, identity)}`), JSON.stringify(state))
-  await tidy(folder, files)
+  const name = `${prefix}~${setText(table?.live ?? null, identity)}`
+  steps.push({ do: 'put', path: join(folder, name), content: JSON.stringify(state) })
+  return [...steps, ...outdated([...present, name]).map((old): Step => ({ do: 'discard', path: join(folder, old) }))]
 }
 
-async function tidy(folder: string, files: Files): Promise<void> {
-  const all = await files.names(folder)
-  const old = ranked(all).slice(keptStates)
+function outdated(all: readonly string[]): string[] {
+  const old = ranked([...new Set(all)]).slice(keptStates)
   const gone = new Set(old.map((name) => `v.${name.slice(0, name.indexOf('~'))}`))
-  for (const name of [...old, ...all.filter((one) => gone.has(one))]) await files.discard(join(folder, name))
+  return [...old, ...all.filter((one) => gone.has(one))]
 }
 
 /** After a former one, under a mark. */
