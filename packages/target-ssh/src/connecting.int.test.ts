@@ -37,6 +37,7 @@ describe.skipIf(!haveSshd)(`connecting ${withoutSshd}`, () => {
         tcsh: { shell: tcsh, files: { '.cshrc': 'echo noise; setenv LEAKED 1' } },
         loud: bash('echo noise; printf "no end" >&2; export LEAKED=1; alias exec=false; cd /'),
         slow: bash('sleep 1'),
+        counted: bash('printf x >>"$HOME/logins"'),
         asleep: bash('sleep 30'),
         exits: bash('echo "not today"; exit 3'),
         nologin: { shell: '/usr/sbin/nologin' },
@@ -49,6 +50,19 @@ describe.skipIf(!haveSshd)(`connecting ${withoutSshd}`, () => {
   afterAll(async () => {
     await sshd.close()
     for (const folder of folders) await rm(folder, { recursive: true, force: true })
+  })
+
+  it('opens the session of the next command ahead, and no more than one', async () => {
+    const host = closing(sshd.host('counted', { maxSessions: 1 }))
+    const logins = () => readFileSync(join(sshd.folder, 'home/counted/logins'), 'utf8').length
+    const sample = async () =>
+      Number((await host.exec(['wc', '-c', join(sshd.folder, 'home/counted/logins')], { env })).stdout.split(' ')[0])
+    // The guard's, the command's own, then one that waits.
+    expect(await sample()).toBe(2)
+    for (const waiting of [3, 4]) {
+      await expect.poll(logins, { timeout: 20_000 }).toBe(waiting)
+      expect(await sample()).toBe(waiting)
+    }
   })
 
   it.each(['plain', 'fish', 'tcsh', 'loud', 'slow'])('runs commands to the letter for the user %s', async (user) => {

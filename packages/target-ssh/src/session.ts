@@ -7,7 +7,7 @@ import { type Connection, newMark } from './connection.js'
 import { diagnosed, shellEnded, tooSlow } from './diagnosis.js'
 import { Framed } from './frames.js'
 import type { Settings } from './options.js'
-import { startProgram } from './program.js'
+import { type Program, startProgram } from './program.js'
 import { loginCommand, sent } from './remote/bootstrap.js'
 import { supervisorProgram } from './remote/supervisor.js'
 
@@ -29,17 +29,26 @@ const longestTimer = 2 ** 31 - 1
 const patienceMs = 30_000
 const freeingMs = 1_000
 
-/** Runs one command on a connection. `stopping`: ends it as the signal does, with this signal's reason. */
+interface Place {
+  key: string
+  settings: Settings
+  /** Ends it as the command's own signal does, with this signal's reason. */
+  stopping: AbortSignal
+  /** A session that waits for a command. */
+  ahead?: Program | undefined
+}
+
+/** Runs one command on a connection. */
 export function runSession(
   connection: Connection,
   argv: Argv,
   options: ExecOptions,
-  { key, settings, stopping }: { key: string; settings: Settings; stopping: AbortSignal },
+  { key, settings, stopping, ahead }: Place,
 ): Session {
   const { cwd, env = {}, input, signal, timeoutMs, onLine, maxBufferBytes = defaultBufferBytes } = options
   const mark = newMark()
   const graceMs = settings.graceSeconds * 1000
-  const client = startProgram(settings.ssh, sessionArguments(connection.socket, loginCommand))
+  const client = ahead ?? startProgram(settings.ssh, sessionArguments(connection.socket, loginCommand))
   let begun = false
   let stopped: { reason: unknown } | undefined
   let settle: (error?: unknown) => void = () => undefined
@@ -105,6 +114,8 @@ export function runSession(
     if (ends.stdout !== undefined) return settle()
     if (stopped !== undefined || connection.lost.aborted) return settle()
     const said = client.said()
+    // It had ended before the command came.
+    if (!begun && ahead !== undefined) return settle(new NoChannel(said))
     if (!begun && /session request failed|open refused|open failed/i.test(said)) return settle(new NoChannel(said))
     if (!begun && typeof code === 'number' && code !== 255)
       return settle(shellEnded(key, code, streams.map(({ framed }) => framed.noise).join('\n')))

@@ -13,6 +13,15 @@ export class Slots {
   async take(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted()
     if (this.#used >= this.most) await this.#turn(signal)
+    return this.#taken()
+  }
+
+  /** Null: there is none that nobody waits for. */
+  tryTake(): (() => void) | null {
+    return this.#used >= this.most ? null : this.#taken()
+  }
+
+  #taken(): () => void {
     this.#used += 1
     let given = false
     return () => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppaloftError, type Host } from '@appaloft/core/spec'
+import { Ahead } from './ahead.js'
 import type { Connection } from './connection.js'
 import { Forwards } from './forwards.js'
-import { type Lifeline, withLifeline } from './lifeline.js'
 import { Link } from './link.js'
 import { readOptions, type SshHostOptions } from './options.js'
 import { type Argv, type ExecOptions, NoChannel, runSession, type Session } from './session.js'
@@ -35,6 +35,7 @@ export function sshHost(options: SshHostOptions): Host {
   const forwards = new Forwards(key, settings)
   const link = new Link(key, settings, (connection) => renewed(connection))
   const slots = new Slots(settings.maxSessions)
+  const ahead = new Ahead(settings, slots)
   const running = new Set<Promise<unknown>>()
   const keep = <T>(work: Promise<T>): Promise<T> => {
     running.add(work)
@@ -57,40 +58,40 @@ export function sshHost(options: SshHostOptions): Host {
     link.closed.throwIfAborted()
     checkArguments(argv, given)
     for (let tries = 1; ; tries += 1) {
-      const free = await slots.take(given.signal)
+      const waiting = tries === 1 ? ahead.take() : null
+      const free = waiting?.free ?? (await slots.take(given.signal))
       let session: Session | undefined
+      let connection: Connection | undefined
       try {
-        const connection = await link.get(given.signal)
+        connection = waiting?.connection ?? (await link.get(given.signal))
         given.signal?.throwIfAborted()
-        session = runSession(connection, argv, given, { key, settings, stopping: link.closed })
+        session = runSession(connection, argv, given, {
+          key,
+          settings,
+          stopping: link.closed,
+          ahead: waiting?.client,
+        })
+        ahead.fill(connection)
         return await session.result
       } catch (error) {
         if (!(error instanceof NoChannel)) throw error
+        if (waiting !== null) continue
         if (slots.used > 1) slots.lower()
         else if (tries >= channelTries) throw noChannel(key)
       } finally {
+        const used = connection
         if (session === undefined) free()
-        else void session.freed.then(free)
+        else
+          void session.freed.then(() => {
+            free()
+            if (used !== undefined) ahead.fill(used)
+          })
       }
       await sleep(channelPauseMs * 2 ** Math.min(tries, 5), undefined, { ref: false })
     }
   }
 
-  const line: Lifeline = {
-    get made() {
-      return link.made
-    },
-    get failed() {
-      return link.failed
-    },
-    alive: async (signal) => {
-      const connection = await link.get(signal)
-      // Within the seconds after which ssh gives up a server that is silent.
-      await connection.ping()
-      if (connection.lost.aborted) await link.get(signal)
-    },
-  }
-  const host: Host = {
+  return {
     specVersion: 1,
     key,
     exec: (argv, given) => keep(exec(argv, given)),
@@ -115,11 +116,11 @@ export function sshHost(options: SshHostOptions): Host {
     async close() {
       // First what runs, then the connection that it runs on.
       link.refuse()
+      ahead.close()
       await Promise.allSettled([...running])
       await link.close()
     },
   }
-  return withLifeline(host, line)
 }
 
 function checkArguments(argv: Argv, { cwd = '', env = {} }: ExecOptions): void {

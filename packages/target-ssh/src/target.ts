@@ -1,7 +1,6 @@
 import type { Host, Proxy, Target } from '@appaloft/core/spec'
 import { type DockerOptions, docker } from '@appaloft/target-docker'
 import { forwardedSocket, usualSocket } from './docker-socket.js'
-import { lastingProxy, lastingTarget } from './lasting.js'
 import type { SshHostOptions } from './options.js'
 import { probeMachine } from './probe.js'
 import { Reaching } from './reaching.js'
@@ -39,15 +38,7 @@ export function ssh(options: SshOptions): Target {
   const host = isHost(given) ? given : sshHost(given)
   const reaching = new Reaching(host)
   const made = typeof proxy === 'function' ? proxy(host) : proxy
-  const inner = lastingTarget(
-    host,
-    docker({
-      ...rest,
-      key,
-      proxy: made === null ? null : lastingProxy(host, made),
-      host: () => forwardedSocket(host, socket),
-    }),
-  )
+  const inner = docker({ ...rest, key, proxy: made, host: () => forwardedSocket(host, socket) })
   return {
     ...inner,
     address: address ?? nameOf(given),
