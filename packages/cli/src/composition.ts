@@ -1,34 +1,43 @@
 import { join } from 'node:path'
-import type { AppaloftOptions, Target } from '@appaloft/core/spec'
+import type { AppaloftOptions, Store, Target } from '@appaloft/core/spec'
 import type { CompositionConfig } from './config/define.js'
 import type { Composed } from './context.js'
 import { defaultStateDir } from './project/state-dir.js'
 import { dockerChoice } from './targets/choice.js'
-import type { DockerChoice } from './targets/config.js'
-import type { DockerPart } from './targets/docker.js'
+import type { DockerChoice, MachineChoice } from './targets/config.js'
+import type { TargetPart } from './targets/part.js'
 
 export type CompleteOptions = AppaloftOptions & { stateDir: string }
 
 /**
  * What the command line runs on: SQLite in the state folder, releases as local processes behind the embedded proxy, and the planners for Node,
- * static sites, Dockerfiles, images and Compose projects. Each part may be replaced; `target: 'docker'` and `proxy: 'caddy'` choose others.
+ * static sites, Dockerfiles, images and Compose projects. Each part may be replaced; `target: 'docker'`, `proxy: 'caddy'`, and
+ * `target: 'ssh'` with `ssh: { destination }` choose others.
  *
  *     const appaloft = createAppaloft(await defaultComposition())
  */
 export async function defaultComposition(parts: CompositionConfig = {}): Promise<CompleteOptions> {
   const stateDir = parts.stateDir ?? defaultStateDir(process.env)
-  const choice = parts.targets === undefined && parts.target === 'docker' ? dockerChoice(parts, null) : null
-  const [options, targets] = await Promise.all([
-    shared(parts, stateDir),
-    parts.targets ??
-      (choice === null ? processTargets() : dockerPart(choice, stateDir, parts).then((docker) => [docker.target])),
-  ])
+  const [options, targets] = await Promise.all([shared(parts, stateDir), parts.targets ?? targetsOf(parts, stateDir)])
   return { ...options, targets }
+}
+
+async function targetsOf(parts: CompositionConfig, stateDir: string): Promise<Target[]> {
+  if (parts.target === 'ssh') {
+    const [{ machineChoices }, { composeSsh }] = await Promise.all([
+      import('./targets/machines.js'),
+      import('./targets/ssh.js'),
+    ])
+    const machines = await Promise.all(machineChoices(parts, []).map((choice) => composeSsh(choice, parts)))
+    return machines.map(({ target, close }) => ({ ...target, close }))
+  }
+  const choice = parts.target === 'docker' ? dockerChoice(parts, null) : null
+  return choice === null ? await processTargets() : [(await dockerPart(choice, stateDir, parts)).target]
 }
 
 /** Everything but the targets. */
 async function shared(parts: CompositionConfig, stateDir: string): Promise<Omit<CompleteOptions, 'targets'>> {
-  const { target: _, proxy: __, docker: ___, caddy: ____, ...rest } = parts
+  const { target: _, proxy: __, docker: ___, ssh: ____, caddy: _____, ...rest } = parts
   const [store, planners] = await Promise.all([
     parts.store ??
       import('@appaloft/store-sqlite').then(({ sqlite }) => sqlite({ path: join(stateDir, 'appaloft.db') })),
@@ -59,7 +68,7 @@ async function defaultPlanners() {
   return [node(), staticSite(), dockerfile(), image(), composeFiles()]
 }
 
-/** The engine of a command: local processes, and Docker where a flag, the configuration or a former deployment asks for it. */
+/** The engine of a command: local processes, and what else a flag, the configuration or a former deployment asks for. */
 export async function compose(settings: { stateDir: string; composition: CompositionConfig }): Promise<Composed> {
   const { stateDir, composition } = settings
   const [{ createAppaloft }, options] = await Promise.all([import('@appaloft/core'), shared(composition, stateDir)])
@@ -69,39 +78,86 @@ export async function compose(settings: { stateDir: string; composition: Composi
     ...{ store, targets, stateDir },
   })
   if (composition.targets !== undefined) return finish(composition.targets)
-  const { inForce, recall, remember } = await import('./targets/remembered.js')
-  const remembered = await recall(stateDir)
-  const asked = dockerChoice(composition, remembered)
-  if (asked === null) return finish(await processTargets())
-  const choice = await inForce(asked, remembered, store)
-  const [docker, processes, { withDefaultTarget }] = await Promise.all([
-    dockerPart(choice, stateDir, composition),
-    processTargets(),
-    import('./targets/default-target.js'),
+  const [docker, machines] = await Promise.all([
+    dockerSide(composition, stateDir, store),
+    machineSide(composition, stateDir, store),
   ])
-  const composed = finish([...processes, docker.target])
+  const parts = [...docker.parts, ...machines.parts]
+  if (parts.length === 0) return finish(await processTargets())
+  const { withDefaultTarget } = await import('./targets/default-target.js')
+  const composed = finish([...(await processTargets()), ...parts.map(({ target }) => target)])
   const engine = withDefaultTarget(composed.engine, {
     store,
-    asked: composition.target,
+    asked: machines.asked ?? composition.target,
     keys: composed.targets.map(({ key }) => key),
     begins: async (target) => {
-      if (target !== docker.target.key) return
-      await remember(stateDir, asked, remembered, store)
-      if (remembered !== null && runsCaddy(remembered) && !runsCaddy(choice))
-        await removeCaddy(await dockerPart(remembered, stateDir, composition))
+      await docker.begins(target)
+      await machines.begins(target)
     },
   })
   const close: typeof engine.close = async (how) => {
     await engine.close(how)
-    await docker.close()
+    for (const part of parts) await part.close()
   }
-  return { ...composed, engine: { ...engine, close }, docker }
+  return { ...composed, engine: { ...engine, close }, parts }
+}
+
+/** Targets of one kind, and what is done before an attempt on one of them is made. */
+interface Side {
+  parts: TargetPart[]
+  begins(target: string): Promise<void>
+}
+
+async function dockerSide(composition: CompositionConfig, stateDir: string, store: Store): Promise<Side> {
+  const { inForce, recall, remember } = await import('./targets/remembered.js')
+  const remembered = await recall(stateDir)
+  const asked = dockerChoice(composition, remembered)
+  if (asked === null) return { parts: [], begins: async () => {} }
+  const choice = await inForce(asked, remembered, store)
+  const docker = await dockerPart(choice, stateDir, composition)
+  const begins = async (target: string) => {
+    if (target !== docker.target.key) return
+    await remember(stateDir, asked, remembered, store)
+    if (remembered !== null && runsCaddy(remembered) && !runsCaddy(choice))
+      await removeCaddy(await dockerPart(remembered, stateDir, composition))
+  }
+  return { parts: [docker], begins }
+}
+
+async function machineSide(
+  composition: CompositionConfig,
+  stateDir: string,
+  store: Store,
+): Promise<Side & { asked: string | undefined }> {
+  const [records, { machineChoices, machineKey }] = await Promise.all([
+    import('./targets/remembered-machines.js'),
+    import('./targets/machines.js'),
+  ])
+  const remembered = await records.recallMachines(stateDir)
+  const asked = machineChoices(composition, remembered)
+  const keyOf = ({ ssh }: MachineChoice) => machineKey(ssh)
+  const keys = asked.map(keyOf)
+  const others = (await records.machinesInUse(remembered, store)).filter((one) => !keys.includes(keyOf(one)))
+  const choices = [
+    ...(await Promise.all(asked.map((one) => records.machineInForce(one, remembered, store)))),
+    ...others,
+  ]
+  if (choices.length === 0) return { parts: [], begins: async () => {}, asked: undefined }
+  const { composeSsh } = await import('./targets/ssh.js')
+  return {
+    parts: await Promise.all(choices.map((choice) => composeSsh(choice, composition))),
+    begins: async (target) => {
+      const choice = asked.find((one) => keyOf(one) === target)
+      if (choice !== undefined) await records.rememberMachine(stateDir, choice, store)
+    },
+    asked: keys[0],
+  }
 }
 
 const runsCaddy = ({ proxy, caddy }: DockerChoice): boolean => proxy === 'caddy' && caddy.admin === undefined
 
 /** Nothing is behind it any more, and nobody would ask for its end later. */
-async function removeCaddy(former: DockerPart): Promise<void> {
+async function removeCaddy(former: TargetPart): Promise<void> {
   try {
     await former.removeProxy?.()
   } finally {

@@ -4,7 +4,7 @@ import type { DetachAnswer, Job } from './detach.js'
 import type { Io } from './io/io.js'
 import type { Style } from './output/style.js'
 import type { Machine } from './service/machine.js'
-import type { DockerPart } from './targets/docker.js'
+import type { TargetPart } from './targets/part.js'
 
 /** Flags that every command takes. */
 export interface Globals {
@@ -22,8 +22,8 @@ export interface Composed {
   store: Store
   targets: readonly Target[]
   stateDir: string
-  /** Where the command itself composes the target for Docker. */
-  docker?: DockerPart
+  /** Those targets that run containers, where the command itself composes them. */
+  parts?: readonly TargetPart[]
 }
 
 /** What the command line needs of its surroundings. Tests give their own. */

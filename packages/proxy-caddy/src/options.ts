@@ -5,16 +5,16 @@ export interface CaddyProxyOptions {
   key?: string
   /**
    * Caddy's admin API, as this process reaches it: `http://127.0.0.1:2019` (default), or `unix//run/caddy/admin.sock`. Whoever can use
-   * it can do everything that Caddy can.
+   * it can do everything that Caddy can. As a function, here and at `root`: asked once, when it is first needed.
    */
-  admin?: string
+  admin?: Place
   /** The name under which Caddy knows its admin API, where the way there goes through a forward: `localhost:2019`. Default: that of `admin`. */
   adminHost?: string
   /**
    * The folder of the markers: which release is live, and which is verified. Default: `caddy` below the target's state folder. Absolute,
    * on the machine that runs Caddy, and not to be emptied while Caddy runs.
    */
-  root?: string
+  root?: Place
   /**
    * The machine that Caddy runs on, where it is not this one: `admin`, `root`, `http` and `https` are there, and the markers are kept by its
    * commands. Then `root` has to be given. Default: this machine.
@@ -43,6 +43,11 @@ export interface CaddyProxyOptions {
   /** Distinguishes what is ours in Caddy's configuration, where several engines with state folders of their own use one Caddy. Default `appaloft`. */
   name?: string
 }
+
+/** A place, or who tells it. */
+export type Place = string | (() => Promise<string>)
+
+export type PlacedOptions = Omit<CaddyProxyOptions, 'admin' | 'root'> & { admin?: string; root?: string }
 
 export interface StartOptions extends CallOptions {
   /** What to start it with, by `caddy run --resume --config FILE`, where it has no configuration of its own. See `initialConfig`. */
@@ -83,7 +88,7 @@ type Listen = NonNullable<ReturnType<typeof parseListen>>
 export const overlap = (a: Listen, b: Listen): boolean =>
   a.from <= b.to && b.from <= a.to && (a.host === b.host || open(a.host) || open(b.host))
 
-export function settle(options: CaddyProxyOptions): Settings {
+export function settle(options: PlacedOptions): Settings {
   const http = options.http ?? ':80'
   const https = options.https ?? ':443'
   const place = parseListen(http)

@@ -1,6 +1,8 @@
 import { connect } from 'node:net'
-import { AppaloftError, type CallOptions, type ProbeReport } from '@appaloft/core/spec'
+import { AppaloftError, type CallOptions, type Host, type ProbeReport } from '@appaloft/core/spec'
 import { AdminApi, NotRunning } from './admin.js'
+import { placed } from './later.js'
+import { Elsewhere } from './machine.js'
 import { type CaddyProxyOptions, reachOf, settle } from './options.js'
 import { readEntries } from './place.js'
 
@@ -11,20 +13,22 @@ type ProbeCheck = ProbeReport['checks'][number]
  * its ports.
  */
 export async function probeCaddy(options: CaddyProxyOptions = {}, call: CallOptions = {}): Promise<ProbeReport> {
-  const checks = await checksOf(options, call)
+  const checks = await checksOf(options, call).catch((error: unknown): ProbeCheck[] => {
+    call.signal?.throwIfAborted()
+    if (!AppaloftError.isInstance(error) || error.code === 'invalid-composition') throw error
+    return [{ id: 'admin', status: 'failed', message: error.message, fix: error.recoveryHint }]
+  })
   return { ok: checks.every(({ status }) => status !== 'failed'), checks }
 }
 
 async function checksOf(options: CaddyProxyOptions, call: CallOptions): Promise<ProbeCheck[]> {
-  const settings = settle(options)
+  const settings = settle(await placed(options))
+  const { machine } = settings
   try {
-    const { config } = await new AdminApi(settings).configuration(call)
+    const { config } = await new AdminApi(settings, machine && new Elsewhere(machine)).configuration(call)
     const routes = readEntries(config, settings).length
     return [{ id: 'admin', status: 'passed', message: `Caddy’s admin API answers; ${routes} routes there are ours.` }]
   } catch (error) {
-    call.signal?.throwIfAborted()
-    if (AppaloftError.isInstance(error))
-      return [{ id: 'admin', status: 'failed', message: error.message, fix: error.recoveryHint }]
     if (!(error instanceof NotRunning)) throw error
   }
   if (settings.start === null)
@@ -37,7 +41,9 @@ async function checksOf(options: CaddyProxyOptions, call: CallOptions): Promise<
       },
     ]
   const ports = [settings.http, ...(settings.tls === 'off' ? [] : [settings.https])]
-  const taken = await Promise.all(ports.map(async (listen) => ({ listen, taken: await answers(listen) })))
+  const open = machine === null ? null : await listening(machine, call)
+  const isTaken = async (listen: string) => open?.has(reachOf(listen).port) ?? (await answers(listen))
+  const taken = await Promise.all(ports.map(async (listen) => ({ listen, taken: await isTaken(listen) })))
   return taken.map(({ listen, taken: by }, index) => {
     const id = index === 0 ? 'http' : 'https'
     const { port: from } = reachOf(listen)
@@ -45,11 +51,22 @@ async function checksOf(options: CaddyProxyOptions, call: CallOptions): Promise<
       ? {
           id,
           status: 'failed',
-          message: `Port ${from} of this machine is taken by another program.`,
+          message: `Port ${from} of ${machine?.key ?? 'this machine'} is taken by another program.`,
           fix: `Stop that program, or set the option ${id} of the proxy to another port.`,
         }
       : { id, status: 'passed', message: `Port ${from} is free for Caddy, which is started when it is needed.` }
   })
+}
+
+/** A way through a forward tells nothing: it is open before anybody listens at its end. */
+async function listening(machine: Host, { signal }: CallOptions): Promise<Set<number>> {
+  const { stdout } = await machine.exec(['cat', '/proc/net/tcp', '/proc/net/tcp6'], {
+    env: { PATH: '/usr/bin:/bin' },
+    timeoutMs: 30_000,
+    ...(signal && { signal }),
+  })
+  const local = [...stdout.matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ 0A /gm)]
+  return new Set(local.map(([, port = '']) => Number.parseInt(port, 16)))
 }
 
 function answers(listen: string): Promise<boolean> {

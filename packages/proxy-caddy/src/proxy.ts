@@ -15,6 +15,7 @@ import type { Entry } from './entries.js'
 import { fenced, markOf, outdatedFences, raiseMark } from './fences.js'
 import { type Generation, type Look, localFiles, type Step } from './files.js'
 import { countInFlight } from './in-flight.js'
+import { isPlaced, later } from './later.js'
 import { Elsewhere, machineFiles } from './machine.js'
 import { type CaddyProxyOptions, parseListen, reachOf, refuseUnusable, settle } from './options.js'
 import { OurPart } from './ours.js'
@@ -46,6 +47,7 @@ const keptMs = 60_000
  * open no listener and cut no connection. A change of hostnames or paths does change it: see the guide for what that costs.
  */
 export function caddy(options: CaddyProxyOptions = {}): Proxy {
+  if (!isPlaced(options)) return later(options, caddy)
   const settings = settle(options)
   const elsewhere = settings.machine === null ? null : new Elsewhere(settings.machine)
   const files = settings.machine === null ? localFiles : machineFiles(settings.machine)

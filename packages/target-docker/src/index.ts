@@ -1,3 +1,8 @@
-export { type CaddyContainer, type CaddyContainerOptions, caddyContainer } from './caddy/container.js'
+export {
+  type CaddyContainer,
+  type CaddyContainerOptions,
+  type CaddyOnMachineOptions,
+  caddyContainer,
+} from './caddy/container.js'
 export type { DockerOptions, PullPolicy } from './options.js'
 export { dockerTarget as docker } from './target.js'

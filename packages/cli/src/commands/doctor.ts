@@ -34,13 +34,14 @@ async function findings(ctx: Context, flags: TargetFlags): Promise<Finding[]> {
     const composition = withTargetFlags(await compositionHere(ctx), flags)
     const stateDir = stateDirOf(ctx, composition)
     found.push(...(await state.checkStateFolder(stateDir)))
-    const { engine, store, targets, docker } = await ctx.deps.compose({ stateDir, composition })
+    const { engine, store, targets, parts = [] } = await ctx.deps.compose({ stateDir, composition })
     try {
       found.push(await state.checkStore(store))
       if (composition.secrets === undefined) found.push(await state.checkSecretKey(stateDir, store, ctx.io.env))
       // First the records: a keeper that is down comes back by this, if it can.
       const records = await checkRecords(engine)
-      found.push(...(await checkTargets(targets)), ...((await docker?.checkProxy()) ?? []), ...records)
+      const proxies = await Promise.all(parts.map((part) => part.checkProxy()))
+      found.push(...(await checkTargets(targets)), ...proxies.flat(), ...records)
     } finally {
       await engine.close()
     }

@@ -19,8 +19,8 @@ export const down: Register = (program, run) => {
     .action(
       run((ctx, name: string | undefined, flags: DownFlags) =>
         withResources(ctx, name, async (parts, resources): Promise<ExitCode> => {
-          const { engine, docker } = parts
-          if (flags.proxy && !docker?.removeProxy)
+          const { engine } = parts
+          if (flags.proxy && !parts.parts?.some(({ removeProxy }) => removeProxy !== null))
             throw usageError('--proxy takes Caddy’s container away, and no release here is behind one.')
           if (resources.length === 0) ctx.say('Nothing was deployed from this folder.')
           for (const { id } of resources) {
@@ -34,24 +34,27 @@ export const down: Register = (program, run) => {
     )
 }
 
-/** The proxy's container goes when it is asked for and nothing is behind it; else it is said that it goes on. */
-async function proxyDown(ctx: Context, { store, docker }: Composed, { proxy }: DownFlags): Promise<ExitCode> {
-  if (!docker?.removeProxy) return exitCodes.success
-  const served = (await store.listResources()).filter(({ live }) => live[docker.target.key] !== undefined)
-  if (served.length > 0) {
-    if (proxy) ctx.warn(`Caddy goes on: it serves ${served.map(({ id }) => id).join(', ')}.`)
-    return proxy ? exitCodes.failure : exitCodes.success
+/** A proxy's container goes when it is asked for and nothing is behind it; else it is said that it goes on. */
+async function proxyDown(ctx: Context, { store, parts = [] }: Composed, { proxy }: DownFlags): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.success
+  const ours = parts.filter(({ removeProxy }) => removeProxy !== null)
+  for (const { target, removeProxy } of ours) {
+    const where = ours.length === 1 ? '' : ` (${target.key})`
+    const served = (await store.listResources()).filter(({ live }) => live[target.key] !== undefined)
+    if (served.length > 0) {
+      if (proxy) ctx.warn(`Caddy${where} goes on: it serves ${served.map(({ id }) => id).join(', ')}.`)
+      if (proxy) code = exitCodes.failure
+    } else if (!proxy) {
+      ctx.say(`  Nothing is behind Caddy${where} now, and its container goes on: appaloft down --proxy takes it away`)
+    } else {
+      const removed = (await removeProxy?.()) ?? false
+      ctx.json({ kind: 'proxy-removed', removed, ...(ours.length > 1 && { target: target.key }) })
+      ctx.say(
+        removed
+          ? `${ctx.style.green('✔')} Caddy’s container${where} is gone; certificates stay`
+          : `Caddy’s container${where} was not there.`,
+      )
+    }
   }
-  if (!proxy) {
-    ctx.say('  Nothing is behind Caddy now, and its container goes on: appaloft down --proxy takes it away')
-    return exitCodes.success
-  }
-  const removed = await docker.removeProxy()
-  ctx.json({ kind: 'proxy-removed', removed })
-  ctx.say(
-    removed
-      ? `${ctx.style.green('✔')} Caddy’s container is gone; certificates stay`
-      : 'Caddy’s container was not there.',
-  )
-  return exitCodes.success
+  return code
 }

@@ -6,7 +6,7 @@ import { CliError, exitCodeOf, usageError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
 import { loadProject, type Project, selectResources } from '../project/project.js'
-import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
+import { addTargetFlags, givenTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
 interface UpFlags extends ProfileFlags, TargetFlags {
@@ -64,10 +64,11 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
 }
 
 async function detach(ctx: Context, project: Project, flags: TargetFlags, request: DeployRequest): Promise<ExitCode> {
+  const targets = givenTargetFlags(flags)
   const answer = await ctx.deps.detach({
     stateDir: stateDirOf(ctx, project.composition),
     configFile: project.configFile,
-    ...(flags.target === undefined && flags.proxy === undefined ? {} : { targets: targetFlags(flags) }),
+    ...(Object.keys(targets).length === 0 ? {} : { targets }),
     request,
   })
   if ('error' in answer) {
@@ -84,8 +85,3 @@ async function detach(ctx: Context, project: Project, flags: TargetFlags, reques
   ctx.result(deploymentId)
   return exitCodes.success
 }
-
-const targetFlags = ({ target, proxy }: TargetFlags): TargetFlags => ({
-  ...(target === undefined ? {} : { target }),
-  ...(proxy === undefined ? {} : { proxy }),
-})

@@ -1,5 +1,5 @@
 import type { AppaloftOptions, ResourceDefinition, Source } from '@appaloft/core/spec'
-import type { CaddyConfig, DockerConfig } from '../targets/config.js'
+import type { CaddyConfig, DockerConfig, SshConfig } from '../targets/config.js'
 
 /** A variable whose value is read from the environment of the command line when it runs: so a file that is committed holds no secret. */
 export interface FromEnv {
@@ -17,11 +17,12 @@ export type ResourceConfig = Omit<ResourceDefinition, 'source' | 'environment'> 
 
 /** Where releases run, by name. Not beside `targets`. */
 export interface TargetConfig {
-  /** `process` (default): supervised local processes. `docker`: containers of a Docker Engine. */
-  target?: 'process' | 'docker'
-  /** What routes to releases in Docker. `embedded` (default), or `caddy`: Caddy as a container, or one that runs already. */
+  /** `process` (default): supervised local processes. `docker`: containers of a Docker Engine. `ssh`: those of another machine's. */
+  target?: 'process' | 'docker' | 'ssh'
+  /** What routes to releases in Docker. `embedded` (default), or `caddy`: Caddy as a container, or one that runs already; with `ssh` always, on that machine. */
   proxy?: 'embedded' | 'caddy'
   docker?: DockerConfig
+  ssh?: SshConfig
   caddy?: CaddyConfig
 }
 

@@ -17,6 +17,7 @@ const offered = [
   '@appaloft/store-sqlite',
   '@appaloft/target-docker',
   '@appaloft/target-process',
+  '@appaloft/target-ssh',
 ]
 
 /** What the file exports by default, not yet validated. */

@@ -1,6 +1,7 @@
 import { resourceDefinitionSchema } from '@appaloft/core/spec'
 import { CliError } from '../errors.js'
-import { caddyConfigSchema, dockerConfigSchema, proxyKeys, targetKeys } from '../targets/config.js'
+import { caddyConfigSchema, dockerConfigSchema, sshConfigSchema } from '../targets/config.js'
+import { proxyKeys, targetKeys } from '../targets/keys.js'
 import type { CompositionConfig, ResourceConfig } from './define.js'
 
 export interface Issue {
@@ -8,12 +9,13 @@ export interface Issue {
   message: string
 }
 
-const ofTargets = ['target', 'proxy', 'docker', 'caddy'] as const
+const ofTargets = ['target', 'proxy', 'docker', 'ssh', 'caddy'] as const
 
 const compositionFields: Readonly<Record<keyof Required<CompositionConfig>, (value: unknown) => boolean>> = {
   target: (value) => targetKeys.some((one) => one === value),
   proxy: (value) => proxyKeys.some((one) => one === value),
   docker: isObject,
+  ssh: isObject,
   caddy: isObject,
   store: isObject,
   targets: Array.isArray,
@@ -76,9 +78,10 @@ export function validateConfig(value: unknown, file: string, options: ValidateOp
 }
 
 function checkTargets(composition: CompositionConfig, issues: Issue[]): void {
-  const { target, proxy, docker, caddy } = composition
+  const { target, proxy, docker, ssh, caddy } = composition
   for (const [name, schema, value] of [
     ['docker', dockerConfigSchema, docker],
+    ['ssh', sshConfigSchema, ssh],
     ['caddy', caddyConfigSchema, caddy],
   ] as const) {
     const result = value === undefined ? undefined : schema.safeParse(value)
@@ -89,10 +92,17 @@ function checkTargets(composition: CompositionConfig, issues: Issue[]): void {
       if (composition[path] !== undefined) issues.push({ path, message: 'not beside targets: say it there' })
     return
   }
-  if (proxy === 'caddy' && target !== 'docker')
-    issues.push({ path: 'proxy', message: "caddy goes with target 'docker'" })
-  if (caddy !== undefined && proxy !== 'caddy') issues.push({ path: 'caddy', message: "goes with proxy 'caddy'" })
+  if (ssh !== undefined && target !== 'ssh') issues.push({ path: 'ssh', message: "goes with target 'ssh'" })
   if (docker !== undefined && target !== 'docker') issues.push({ path: 'docker', message: "goes with target 'docker'" })
+  if (target === 'ssh') {
+    if (proxy === 'embedded') issues.push({ path: 'proxy', message: 'embedded is on this machine: leave it out' })
+    if (caddy?.admin !== undefined && caddy.root === undefined)
+      issues.push({ path: 'caddy.root', message: 'needed with admin: a folder on the machine' })
+    return
+  }
+  if (proxy === 'caddy' && target !== 'docker')
+    issues.push({ path: 'proxy', message: "caddy goes with target 'docker' or 'ssh'" })
+  if (caddy !== undefined && proxy !== 'caddy') issues.push({ path: 'caddy', message: "goes with proxy 'caddy'" })
 }
 
 function checkResource(

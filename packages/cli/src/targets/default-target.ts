@@ -1,12 +1,13 @@
 import type { Appaloft, Store } from '@appaloft/core/spec'
 import { CliError } from '../errors.js'
 import { exitCodes } from '../exit-codes.js'
+import { isMachineKey } from './machines.js'
 
 export interface Defaults {
   store: Store
   /** What configuration or flag asks for. */
   asked: string | undefined
-  /** The targets of the engine. */
+  /** The targets of the engine. `ssh` means the machine that is asked for, or the only one. */
   keys: readonly string[]
   /** Called before an attempt on a target is made. */
   begins(target: string): Promise<void>
@@ -18,6 +19,9 @@ export interface Defaults {
  */
 export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins }: Defaults): Appaloft {
   const fallback = keys.includes('process') ? 'process' : keys[0]
+  const machines = keys.filter(isMachineKey)
+  const machine = asked !== undefined && isMachineKey(asked) ? asked : machines.length === 1 ? machines[0] : undefined
+  const meant = (target: string | null | undefined) => (target === 'ssh' ? (machine ?? target) : (target ?? undefined))
   const liveOn = async (id: string) => Object.keys((await store.getResource(id))?.live ?? {})
   const lastOn = async (id: string) => {
     const [only, ...more] = await liveOn(id)
@@ -25,9 +29,10 @@ export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins
     const [newest] = await store.listDeployments({ resourceId: id, limit: 1 })
     return newest !== undefined && keys.includes(newest.target) ? newest.target : undefined
   }
-  const ofRunning = async (id: string, given: string | undefined) => given ?? (await lastOn(id)) ?? asked ?? fallback
+  const ofRunning = async (id: string, given: string | undefined) =>
+    meant(given) ?? (await lastOn(id)) ?? asked ?? fallback
   const ofNext = async (id: string | undefined, given: string | undefined) =>
-    given ?? asked ?? (id === undefined ? undefined : await lastOn(id)) ?? fallback
+    meant(given) ?? asked ?? (id === undefined ? undefined : await lastOn(id)) ?? fallback
   const named = (target: string | undefined) => (target === undefined ? {} : { target })
   const starting = async (id: string | undefined, target: string | undefined) => {
     if (target === undefined) return
@@ -51,7 +56,7 @@ export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins
         return deployments.create({ ...request, ...named(target) }, options)
       },
       async rollback(id, options = {}) {
-        if (id.startsWith('dep_')) return deployments.rollback(id, options)
+        if (id.startsWith('dep_')) return deployments.rollback(id, { ...options, ...named(meant(options.target)) })
         return deployments.rollback(id, { ...options, ...named(await ofRunning(id, options.target)) })
       },
     },
@@ -60,7 +65,7 @@ export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins
       status: async (id, options = {}) =>
         resources.status(id, { ...options, ...named(await ofRunning(id, options.target)) }),
       async redeploy(id, options = {}) {
-        const target = options.target ?? (await lastOn(id)) ?? asked ?? fallback
+        const target = meant(options.target) ?? (await lastOn(id)) ?? asked ?? fallback
         await starting(id, target)
         return resources.redeploy(id, { ...options, ...named(target) })
       },

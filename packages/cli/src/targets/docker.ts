@@ -1,28 +1,14 @@
-import type { ProbeReport, Target } from '@appaloft/core/spec'
 import type { DockerOptions } from '@appaloft/target-docker'
 import type { CompositionConfig } from '../config/define.js'
-import type { Finding } from '../doctor/check.js'
 import type { DockerChoice } from './config.js'
-
-/** The target for Docker, and what belongs to it beside the engine's parts. */
-export interface DockerPart {
-  target: Target
-  choice: DockerChoice
-  /** What there is to say of a proxy that no target speaks for. */
-  checkProxy(): Promise<Finding[]>
-  /** Takes the container of the proxy away; null where the proxy has none of ours. Answers whether there was one. */
-  removeProxy: (() => Promise<boolean>) | null
-  close(): Promise<void>
-}
-
-type Behind = Pick<DockerOptions, 'proxy' | 'proxyContext'> & Omit<DockerPart, 'target' | 'choice'>
+import { type Behind, checksOf, nothing, probing, type TargetPart } from './part.js'
 
 /** Releases as containers, behind the proxy of choice. Nothing is asked or started before the engine's first call. */
 export async function composeDocker(
   choice: DockerChoice,
   stateDir: string,
   { credentials }: CompositionConfig,
-): Promise<DockerPart> {
+): Promise<TargetPart> {
   const { docker } = await import('@appaloft/target-docker')
   const shared = { ...choice.docker, ...(credentials === undefined ? {} : { credentials }) }
   const { proxy, proxyContext, ...rest } = await (choice.proxy === 'embedded'
@@ -30,14 +16,8 @@ export async function composeDocker(
     : choice.caddy.admin === undefined
       ? behindOwnCaddy(choice, stateDir, shared)
       : behindCaddy(choice))
-  return {
-    ...rest,
-    choice,
-    target: docker({ ...shared, ...(proxy && { proxy }), ...(proxyContext && { proxyContext }) }),
-  }
+  return { ...rest, target: docker({ ...shared, ...(proxy && { proxy }), ...(proxyContext && { proxyContext }) }) }
 }
-
-const nothing = { checkProxy: async () => [], removeProxy: null, close: async () => {} }
 
 /** Its process is the one that local processes have, too. */
 async function behindEmbedded(): Promise<Behind> {
@@ -48,16 +28,13 @@ async function behindEmbedded(): Promise<Behind> {
   return { ...nothing, proxy: embedded(), proxyContext: keptProxy }
 }
 
-const checksOf = ({ checks }: ProbeReport): Finding[] => checks.map((check) => ({ ...check, id: `caddy.${check.id}` }))
-const probing = () => ({ signal: AbortSignal.timeout(30_000) })
-
 /** One that runs already: used, and never started or stopped. */
 async function behindCaddy({ caddy: { image: _, ...options } }: DockerChoice): Promise<Behind> {
   const { caddy, probeCaddy } = await import('@appaloft/proxy-caddy')
   return {
     ...nothing,
     proxy: caddy(options),
-    checkProxy: async () => checksOf(await probeCaddy(options, probing())),
+    checkProxy: async () => checksOf('caddy', await probeCaddy(options, probing())),
   }
 }
 
@@ -84,7 +61,7 @@ async function behindOwnCaddy(
     proxy: caddy(settings),
     checkProxy: async () => {
       const [own, served] = await Promise.all([container.probe(probing()), probeCaddy(settings, probing())])
-      return [...checksOf(own), ...(own.ok ? checksOf(served) : [])]
+      return [...checksOf('caddy', own), ...(own.ok ? checksOf('caddy', served) : [])]
     },
     removeProxy: () => container.remove(),
     close: () => container.close(),

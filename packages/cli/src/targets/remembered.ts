@@ -1,28 +1,43 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Store } from '@appaloft/core/spec'
+import type { z } from 'zod'
 import { CliError } from '../errors.js'
 import { type DockerChoice, dockerChoiceSchema } from './config.js'
 
 const fileOf = (stateDir: string): string => join(stateDir, 'docker.json')
 
-/** How releases of this state folder run in Docker; null: none ever did. */
-export async function recall(stateDir: string): Promise<DockerChoice | null> {
-  const file = fileOf(stateDir)
+/** What a file of the state folder keeps; null: there is none. `again`: what makes it anew. */
+export async function readChoice<S extends z.ZodType>(
+  file: string,
+  schema: S,
+  again: string,
+): Promise<z.output<S> | null> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
     throw error
   })
   if (text === null) return null
   try {
-    return dockerChoiceSchema.parse(JSON.parse(text))
+    return schema.parse(JSON.parse(text))
   } catch {
-    throw new CliError('config-invalid', 'The file docker.json of the state folder cannot be read.', {
-      hint: `Remove ${file}, then run appaloft up with --target docker (and --proxy) as before.`,
+    throw new CliError('config-invalid', `The file ${basename(file)} of the state folder cannot be read.`, {
+      hint: `Remove ${file}, then ${again}.`,
     })
   }
 }
+
+export async function writeChoice(file: string, choice: object): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const fresh = `${file}.${process.pid}`
+  await writeFile(fresh, `${JSON.stringify(choice, null, 2)}\n`, { mode: 0o600 })
+  await rename(fresh, file)
+}
+
+/** How releases of this state folder run in Docker; null: none ever did. */
+export const recall = (stateDir: string): Promise<DockerChoice | null> =>
+  readChoice(fileOf(stateDir), dockerChoiceSchema, 'run appaloft up with --target docker (and --proxy) as before')
 
 /** Where releases that run already would be lost sight of. */
 const lasting = ({ proxy, docker: { host, context, scope }, caddy: { admin } }: DockerChoice) => ({
@@ -30,7 +45,7 @@ const lasting = ({ proxy, docker: { host, context, scope }, caddy: { admin } }: 
   ...{ 'docker.scope': scope, 'caddy.admin': proxy === 'caddy' ? admin : undefined },
 })
 
-/** Before the first deployment of its kind. Refused where it would leave what is live without its proxy or its engine. */
+/** Keeps it for later commands, if it is another than before. Refused where something live would be lost sight of. */
 export async function remember(
   stateDir: string,
   choice: DockerChoice,
@@ -38,19 +53,25 @@ export async function remember(
   store: Store,
 ): Promise<void> {
   if (former !== null && isDeepStrictEqual(former, choice)) return
-  if (former !== null) await refuseLoss(former, choice, store)
-  const file = fileOf(stateDir)
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const fresh = `${file}.${process.pid}`
-  await writeFile(fresh, `${JSON.stringify(choice, null, 2)}\n`, { mode: 0o600 })
-  await rename(fresh, file)
+  if (former !== null) refuseChange('in Docker', changes(former, choice), await liveInDocker(store))
+  await writeChoice(fileOf(stateDir), choice)
 }
 
-const changes = (former: DockerChoice, choice: DockerChoice) => {
-  const [before, now] = [lasting(former), lasting(choice)]
-  const names = (Object.keys(before) as (keyof typeof before)[]).filter((name) => before[name] !== now[name])
+export interface Change {
+  name: string
+  before: string
+  now: string
+}
+
+export function changedFields(
+  before: Readonly<Record<string, string | undefined>>,
+  now: Readonly<Record<string, string | undefined>>,
+): Change[] {
+  const names = Object.keys(before).filter((name) => before[name] !== now[name])
   return names.map((name) => ({ name, before: before[name] ?? 'not set', now: now[name] ?? 'not set' }))
 }
+
+const changes = (former: DockerChoice, choice: DockerChoice) => changedFields(lasting(former), lasting(choice))
 
 const liveInDocker = async (store: Store): Promise<string[]> =>
   (await store.listResources()).filter((one) => one.live.docker !== undefined).map(({ id }) => id)
@@ -61,14 +82,11 @@ export async function inForce(choice: DockerChoice, former: DockerChoice | null,
   return (await liveInDocker(store)).length === 0 ? choice : former
 }
 
-async function refuseLoss(former: DockerChoice, choice: DockerChoice, store: Store): Promise<void> {
-  const changed = changes(former, choice)
-  if (changed.length === 0) return
-  const live = await liveInDocker(store)
-  if (live.length === 0) return
+export function refuseChange(where: string, changed: readonly Change[], live: readonly string[]): void {
+  if (changed.length === 0 || live.length === 0) return
   const told = changed.map(({ name, before, now }) => `${name} was ${before} and is ${now}`)
-  throw new CliError('invalid-input', `What is live in Docker was deployed otherwise: ${told.join('; ')}.`, {
+  throw new CliError('invalid-input', `What is live ${where} was deployed otherwise: ${told.join('; ')}.`, {
     hint: `Deploy as before, or take ${live.join(', ')} down first (appaloft down), or use a state folder of its own (--state-dir).`,
-    details: { resources: live, changed: changed.map(({ name }) => name) },
+    details: { resources: [...live], changed: changed.map(({ name }) => name) },
   })
 }

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import process from 'node:process'
 
-export interface Place {
+export interface Inside {
   /** The image's id. */
   image: string
-  /** Of the state folder: everything that Caddy reads and writes. The same path inside. */
+  /** `UID:GID` of who owns the folder. */
+  user: string
+  /** Everything that Caddy reads and writes. The same path inside. */
   folder: string
   /** Where that folder really is. */
   source: string
@@ -15,10 +16,10 @@ export interface Place {
 }
 
 /** What the engine is asked to create for Caddy. */
-export const containerBody = ({ image, folder, source, run, file }: Place) => ({
+export const containerBody = ({ image, user, folder, source, run, file }: Inside) => ({
   Image: image,
   // The image's own user or entrypoint do not matter: the files are this user's, and the markers are for nobody else.
-  User: `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+  User: user,
   Entrypoint: ['caddy'],
   Cmd: ['run', '--resume', '--config', file],
   WorkingDir: run,

@@ -1,11 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, realpath, rename, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { join, resolve } from 'node:path'
+import { createHash } from 'node:crypto'
+import { get } from 'node:http'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { localHost } from '@appaloft/core/host'
-import { AppaloftError, type CallOptions, type ProbeReport } from '@appaloft/core/spec'
+import { AppaloftError, type CallOptions, type Host, type ProbeReport } from '@appaloft/core/spec'
 import { findEngine } from '../api/address.js'
 import { EngineError } from '../api/client.js'
 import { Engine } from '../api/engine.js'
@@ -15,21 +13,41 @@ import { label } from '../names.js'
 import { type DockerOptions, scopePattern } from '../options.js'
 import { provide } from '../registry/pull.js'
 import { containerBody } from './body.js'
+import { type Folder, placeHere, placeThere } from './place.js'
 
-export interface CaddyContainerOptions extends Pick<DockerOptions, 'host' | 'context' | 'scope' | 'credentials'> {
-  /** The engine's state folder. Configuration, certificates, markers and the socket of the admin API lie below it, in `docker`. */
-  stateDir: string
+interface CommonOptions extends Pick<DockerOptions, 'scope' | 'credentials'> {
   /** It must hold Caddy 2.6 or later. Pulled where it is not there. Default `caddy:2-alpine`. */
   image?: string
 }
 
-export interface CaddyContainer {
+export interface CaddyContainerOptions extends CommonOptions, Pick<DockerOptions, 'host' | 'context'> {
+  /** The engine's state folder. Configuration, certificates, markers and the socket of the admin API lie below it, in `docker`. */
+  stateDir: string
+}
+
+export interface CaddyOnMachineOptions extends CommonOptions {
+  /** The machine whose engine runs the container: `sshHost(…)`, or what the target for SSH hands to its option `proxy`. */
+  machine: Host
+  /**
+   * A folder there, in place of the state folder: absolute, and this user's. Default `/var/lib/appaloft/caddy` for root, else
+   * `~/.local/state/appaloft/caddy`, so that whoever logs in as this user finds the same container, from wherever.
+   */
+  root?: string
+  /** Where Docker Engine listens there. Default `/var/run/docker.sock`. */
+  socket?: string
+}
+
+/** A path, or, where only the machine can tell, who asks it. */
+type Place = string | (() => Promise<string>)
+
+export interface CaddyContainer<P extends Place = string> {
   /** For the options of the Caddy proxy: `caddy({ ...container.proxy })`. */
   readonly proxy: {
+    readonly machine?: Host
     /** A socket that this user alone can use. */
-    readonly admin: string
+    readonly admin: P
     /** The markers. The container sees them under the same path. */
-    readonly root: string
+    readonly root: P
     start(options: CallOptions & { config: Record<string, unknown> }): Promise<void>
   }
   /** Is it there, and does it run? Reads only. */
@@ -52,76 +70,85 @@ const startMs = 15_000
  * tells it to, and reaches releases at the ports of the loopback where they are published. It comes back after a crash and with the engine. Only
  * what carries our labels and belongs to this state folder is ever started, replaced or removed.
  */
-export function caddyContainer(options: CaddyContainerOptions): CaddyContainer {
+export function caddyContainer(options: CaddyContainerOptions): CaddyContainer
+export function caddyContainer(options: CaddyOnMachineOptions): CaddyContainer<Place>
+export function caddyContainer(options: CaddyContainerOptions | CaddyOnMachineOptions): CaddyContainer<Place> {
   const { scope = 'main', image = 'caddy:2-alpine' } = options
   if (!scopePattern.test(scope))
     throw new AppaloftError('invalid-composition', {
       message: 'The scope of a Docker target is made of small letters, digits and dashes, at most 20.',
     })
-  const folder = join(resolve(options.stateDir), 'docker')
-  const run = join(folder, 'run')
-  const socket = join(run, 'admin.sock')
-  const owner = createHash('sha256').update(folder).digest('hex').slice(0, 16)
-  const name = `appaloft.${scope}.caddy.${owner.slice(0, 8)}`
-  const labels = { [label.scope]: scope, [label.role]: 'proxy', [label.folder]: owner }
-  const mine = Object.entries(labels).map(([key, value]) => `${key}=${value}`)
+  const there = 'machine' in options
+  const place = there ? placeThere(options.machine, options.root, scope) : placeHere(options.stateDir)
+  const nameOf = ({ owner }: Folder) => `appaloft.${scope}.caddy.${owner.slice(0, 8)}`
+  const labelsOf = ({ owner }: Folder) => ({
+    [label.scope]: scope,
+    [label.role]: 'proxy',
+    [label.folder]: owner,
+  })
   const host = localHost()
   let known: Promise<Engine> | undefined
   const find = () => {
-    known ??= findEngine(options, process.env).then((address) => new Engine(address))
+    known ??= findEngine(there ? { host: () => socketOf(options) } : options, process.env).then(
+      (address) => new Engine(address),
+    )
     known.catch(() => {
       known = undefined
     })
     return known
   }
-  const safely = async <T>(call: CallOptions, act: (engine: Engine) => Promise<T>): Promise<T> => {
+  const safely = async <T>(call: CallOptions, act: (engine: Engine, at: Folder) => Promise<T>): Promise<T> => {
     try {
       call.signal?.throwIfAborted()
-      return await act(await find())
+      return await act(await find(), await place.folder())
     } catch (error) {
       throw fromEngine(error, call.signal)
     }
   }
-  const present = async (engine: Engine, call: CallOptions) => {
+  const present = async (engine: Engine, at: Folder, call: CallOptions) => {
+    const mine = Object.entries(labelsOf(at)).map(([key, value]) => `${key}=${value}`)
     const [first] = await engine.containers(mine, call)
     return first === undefined ? null : { id: first.Id, state: first.State, inputs: first.Labels[label.inputs] }
   }
 
-  const start = async (engine: Engine, call: CallOptions & { config: Record<string, unknown> }): Promise<void> => {
-    await refuseUnfit(engine, call)
-    for (const path of [folder, run]) await mkdir(path, { recursive: true, mode: 0o700 })
-    const file = join(run, 'caddy.json')
-    const fresh = `${file}.${randomUUID()}`
-    await writeFile(fresh, JSON.stringify(call.config, null, 2), { mode: 0o600 })
-    await rename(fresh, file)
+  const start = async (
+    engine: Engine,
+    at: Folder,
+    call: CallOptions & { config: Record<string, unknown> },
+  ): Promise<void> => {
+    await refuseUnfit(engine, at, call)
+    const { user, source, file } = await place.ready(JSON.stringify(call.config, null, 2))
     const signal = call.signal ?? new AbortController().signal
     const settings = { pull: 'missing' as const, credentials: options.credentials ?? {} }
-    const place = { engine, settings, host, env: process.env, signal, log() {}, mayFetch: async () => {} }
-    const { image: found } = await provide(place, image)
-    // Where links lead, since the container knows none of them.
-    const body = containerBody({ image: found.Id, folder, source: await realpath(folder), run, file })
+    const pull = { engine, settings, host, env: process.env, signal, log() {}, mayFetch: async () => {} }
+    const { image: found } = await provide(pull, image)
+    const { folder, run } = at
+    const body = containerBody({ image: found.Id, user, folder, source, run, file })
     const inputs = createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)
-    const there = await present(engine, call)
-    if (there !== null && there.inputs !== inputs) await engine.remove(there.id, call)
-    if (there?.inputs !== inputs)
-      await engine.create(name, { ...body, Labels: { ...labels, [label.inputs]: inputs } }, call).catch((error) => {
-        // Somebody else has just made it, in another process.
-        if (!(error instanceof EngineError) || error.status !== 409) throw error
-      })
-    const one = await made(engine, call)
+    const former = await present(engine, at, call)
+    if (former !== null && former.inputs !== inputs) await engine.remove(former.id, call)
+    if (former?.inputs !== inputs)
+      await engine
+        .create(nameOf(at), { ...body, Labels: { ...labelsOf(at), [label.inputs]: inputs } }, call)
+        .catch((error) => {
+          // Somebody else has just made it, in another process.
+          if (!(error instanceof EngineError) || error.status !== 409) throw error
+        })
+    const one = await made(engine, at, call)
     // One that fails again and again waits for longer and longer in between.
     if (one.state === 'restarting') await engine.stop(one.id, 1, call)
     await engine.start(one.id, call)
-    await untilOpen(engine, one.id, call)
+    await untilOpen(engine, at, one.id, call)
   }
 
   /** A name that is taken may be that of ours, which another process is just making: it is listed a moment later. */
-  const made = async (engine: Engine, call: CallOptions) => {
+  const made = async (engine: Engine, at: Folder, call: CallOptions) => {
+    const name = nameOf(at)
     for (let tries = 0; tries < 100; tries += 1) {
-      const found = await present(engine, call)
+      const found = await present(engine, at, call)
       if (found !== null) return found
       const named = await engine.container(name, call)
-      if (named !== null && named.Config.Labels[label.folder] !== owner) break
+      if (named !== null && named.Config.Labels[label.folder] !== at.owner) break
       await sleep(50)
     }
     throw new AppaloftError('runtime-backend-unavailable', {
@@ -131,8 +158,9 @@ export function caddyContainer(options: CaddyContainerOptions): CaddyContainer {
   }
 
   /** Until somebody listens on the socket. A container that ends instead says why. */
-  const untilOpen = async (engine: Engine, id: string, call: CallOptions): Promise<void> => {
-    for (const began = performance.now(); !(await isOpen(socket)); await sleep(40)) {
+  const untilOpen = async (engine: Engine, at: Folder, id: string, call: CallOptions): Promise<void> => {
+    const socket = await place.admin()
+    for (const began = performance.now(); !(await answers(socket)); await sleep(there ? 100 : 40)) {
       call.signal?.throwIfAborted()
       const seen = await engine.container(id, call)
       const running = seen?.State.Status === 'running' || seen?.State.Status === 'created'
@@ -140,42 +168,46 @@ export function caddyContainer(options: CaddyContainerOptions): CaddyContainer {
       const said = await lastLines(engine, id, call).catch(() => [])
       throw new AppaloftError('runtime-backend-unavailable', {
         message: `Caddy’s container ${running ? 'does not answer' : 'ended'}: ${said.at(-1) ?? 'it said nothing'}`,
-        recoveryHint: `Read docker logs ${name}, mend what it says, and deploy again.`,
-        details: { container: name, lastLogs: said },
+        recoveryHint: `Read docker logs ${nameOf(at)}, mend what it says, and deploy again.`,
+        details: { container: nameOf(at), lastLogs: said },
       })
     }
   }
 
-  const refuseUnfit = async (engine: Engine, call: CallOptions): Promise<void> => {
+  const refuseUnfit = async (engine: Engine, { socket }: Folder, call: CallOptions): Promise<void> => {
     const why = await unfit(engine, call)
     if (why === null && Buffer.byteLength(socket) <= longestSocket) return
     throw new AppaloftError('runtime-backend-unavailable', {
-      message: why ?? 'The path of the state folder is too long for the socket of Caddy’s admin API.',
+      message: why ?? `The path ${socket} is too long for the socket of Caddy’s admin API.`,
       recoveryHint:
         why === null
-          ? 'Use a state folder with a shorter path.'
+          ? there
+            ? 'Name a folder with a shorter path by the option root.'
+            : 'Use a state folder with a shorter path.'
           : 'Run Caddy on the machine itself and name its admin API by the option admin of the proxy.',
     })
   }
 
   return {
     proxy: {
-      admin: `unix/${socket}`,
-      root: join(folder, 'caddy'),
-      start: (call) => safely(call, (engine) => start(engine, call)),
+      ...(there && { machine: options.machine }),
+      admin: place.at === null ? async () => `unix/${(await place.folder()).socket}` : `unix/${place.at.socket}`,
+      root: place.at === null ? async () => (await place.folder()).root : place.at.root,
+      start: (call) => safely(call, (engine, at) => start(engine, at, call)),
     },
 
     async probe(call = {}) {
-      const check = await safely(call, async (engine): Promise<ProbeReport['checks'][number]> => {
+      const check = await safely(call, async (engine, at): Promise<ProbeReport['checks'][number]> => {
+        const name = nameOf(at)
         const why = await unfit(engine, call)
         const fix = 'Run Caddy on the machine itself and name its admin API by the option admin of the proxy.'
         if (why !== null) return { id: 'container', status: 'failed', message: why, fix }
-        const there = await present(engine, call)
-        if (there === null)
+        const found = await present(engine, at, call)
+        if (found === null)
           return { id: 'container', status: 'passed', message: `Caddy’s container is made at first use, of ${image}.` }
-        if (there.state === 'running' && (await isOpen(socket)))
+        if (found.state === 'running' && (await answers(await place.admin())))
           return { id: 'container', status: 'passed', message: `Caddy runs in the container ${name}.` }
-        const message = `Caddy’s container ${name} is ${there.state === 'running' ? 'running, and its admin API does not answer' : there.state}.`
+        const message = `Caddy’s container ${name} is ${found.state === 'running' ? 'running, and its admin API does not answer' : found.state}.`
         return {
           id: 'container',
           status: 'failed',
@@ -190,11 +222,11 @@ export function caddyContainer(options: CaddyContainerOptions): CaddyContainer {
     },
 
     remove: (call = {}) =>
-      safely(call, async (engine) => {
-        const there = await present(engine, call)
-        if (there === null) return false
-        await engine.stop(there.id, 10, call)
-        await engine.remove(there.id, call)
+      safely(call, async (engine, at) => {
+        const found = await present(engine, at, call)
+        if (found === null) return false
+        await engine.stop(found.id, 10, call)
+        await engine.remove(found.id, call)
         return true
       }),
 
@@ -211,6 +243,8 @@ export function caddyContainer(options: CaddyContainerOptions): CaddyContainer {
 async function unfit(engine: Engine, call: CallOptions): Promise<string | null> {
   if (engine.address.kind !== 'unix') return 'Caddy cannot be run as a container: the engine is not on this machine.'
   const { SecurityOptions: security, OperatingSystem: system } = await engine.info(call)
+  if (security.some((one) => one.includes('name=userns')))
+    return 'Caddy cannot be run as a container: the engine gives containers other users, which have no port of this machine.'
   if (security.some((one) => one.includes('rootless')))
     return 'Caddy cannot be run as a container: the engine runs rootless, its containers have no port of this machine.'
   if (system === 'Docker Desktop')
@@ -218,12 +252,21 @@ async function unfit(engine: Engine, call: CallOptions): Promise<string | null> 
   return null
 }
 
-const isOpen = (socket: string): Promise<boolean> =>
+/** Whatever it says: a way through a forward is open before anybody listens at its end. */
+const answers = (socketPath: string): Promise<boolean> =>
   new Promise((done) => {
-    const attempt = connect(socket)
-    attempt.once('connect', () => done(true)).once('error', () => done(false))
-    attempt.once('connect', () => attempt.destroy())
+    const request = get({ socketPath, path: '/', agent: false, setHost: false, headers: { host: '' } }, (answer) => {
+      answer.resume()
+      done(true)
+    })
+    request.setTimeout(5_000, () => request.destroy()).on('error', () => done(false))
   })
+
+/** The engine of the machine, as an address here. */
+async function socketOf({ machine, socket: path = '/var/run/docker.sock' }: CaddyOnMachineOptions): Promise<string> {
+  const { address } = await machine.forward({ kind: 'unix', path })
+  return address.kind === 'unix' ? `unix://${address.path}` : `tcp://${address.host}:${address.port}`
+}
 
 async function lastLines(engine: Engine, id: string, call: CallOptions): Promise<string[]> {
   const lines: string[] = []
