@@ -1,6 +1,7 @@
 import { AppaloftError, type FenceOptions } from '@appaloft/core/spec'
 import { EngineError } from './api/client.js'
 import { type Engine, orNull } from './api/engine.js'
+import { type Claim, claimsAmong, signsAmong } from './claims.js'
 import { label, type Names, renamed, tokenOf } from './names.js'
 
 /*
@@ -9,23 +10,8 @@ import { label, type Names, renamed, tokenOf } from './names.js'
  * token of the mark in their names.
  */
 
-interface Claim {
-  name: string
-  token: number
-  owner: string
-}
-
-async function claims(engine: Engine, names: Names, resourceId: string, signal?: AbortSignal): Promise<Claim[]> {
-  const volumes = await engine.volumes(names.ofResource(resourceId, 'fence'), { signal })
-  return volumes
-    .map(({ Name: name, Labels: labels }) => ({
-      name,
-      token: Number(labels[label.token]),
-      owner: labels[label.owner] ?? '',
-    }))
-    .filter((one) => Number.isSafeInteger(one.token))
-    .sort((a, b) => b.token - a.token)
-}
+const claims = async (engine: Engine, names: Names, resourceId: string, signal?: AbortSignal): Promise<Claim[]> =>
+  claimsAmong(await engine.volumes(names.ofResource(resourceId, 'fence'), { signal }))
 
 /** The mark of a resource: 0 where none was raised. */
 export async function readMark(
@@ -72,13 +58,15 @@ export async function raiseMark(
   const made = await engine.createVolume({ Name: name, Labels: labels }, { signal })
   if (made.Labels[label.token] !== String(token) || made.Labels[label.owner] !== owner) throw fenced(token)
   // Claimed after a mark that was already passed and swept: the higher claim says so.
-  const all = await claims(engine, names, resourceId, signal)
+  const volumes = await engine.volumes(names.ofResource(resourceId), { signal })
+  const all = claimsAmong(volumes)
   if (all[0]?.name !== name) {
     await engine.removeVolume(name, { signal })
     throw fenced(token, all[0]?.token)
   }
   // From here on the claim alone is the mark.
-  const former = all.slice(1).map((one) => engine.removeVolume(one.name, { signal }).catch(() => undefined))
+  const left = [...all.slice(1), ...signsAmong(volumes).filter((one) => one.token < token)]
+  const former = left.map((one) => engine.removeVolume(one.name, { signal }).catch(() => undefined))
   await Promise.all([takeContainers(engine, names, resourceId, token, signal), ...former])
 }
 

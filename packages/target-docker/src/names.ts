@@ -12,7 +12,7 @@ const label = {
   deployment: 'appaloft.deployment',
   release: 'appaloft.release',
   /**
-   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`; `proxy`: of no resource. Of a Compose project also `service`: one that
+   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`, and `lease` beside it; `proxy`: of no resource. Of a Compose project also `service`: one that
    * stays from release to release; `network`; `name`: a network in which one release has the service's name.
    */
   role: 'appaloft.role',
@@ -30,13 +30,26 @@ const label = {
   inputs: 'appaloft.inputs',
   token: 'appaloft.token',
   owner: 'appaloft.owner',
+  /** `beat`, `asked` or `released`; and how many beats. */
+  lease: 'appaloft.lease',
+  beats: 'appaloft.beats',
   /** Of a proxy: the state folder that it belongs to, as a digest. */
   folder: 'appaloft.folder',
 } as const
 
 export { label }
 
-export type Role = 'instance' | 'command' | 'build' | 'volume' | 'fence' | 'service' | 'network' | 'name' | 'proxy'
+export type Role =
+  | 'instance'
+  | 'command'
+  | 'build'
+  | 'volume'
+  | 'fence'
+  | 'lease'
+  | 'service'
+  | 'network'
+  | 'name'
+  | 'proxy'
 
 export class Names {
   constructor(readonly scope: string) {}
@@ -95,6 +108,11 @@ export class Names {
   /** Of the holder that came after the one with the token `expected`. */
   fence(resourceId: string, expected: number): string {
     return `appaloft.${this.scope}.${resourceId}.fence.after.${expected}`
+  }
+
+  /** What its holder, or who waits for it, says of the lease of a fence. */
+  lease(resourceId: string, token: number, what: string): string {
+    return `appaloft.${this.scope}.${resourceId}.lease.${token}.${what}`
   }
 
   /** Of what was built of these inputs. A tag has 128 characters at most. */

@@ -20,6 +20,7 @@ import { runCommand, startRelease } from './containers/start.js'
 import { describe } from './describe.js'
 import { discard } from './discard.js'
 import { fromEngine } from './errors.js'
+import { machineLease } from './lease.js'
 import { checkMark, fenced, raiseMark, readMark } from './marks.js'
 import { Names, tokenOf } from './names.js'
 import type { DockerOptions } from './options.js'
@@ -111,6 +112,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     mark: (resourceId, call = {}) => safely(call, (engine) => readMark(engine, names, resourceId, call.signal)),
 
     fence: (resourceId, token, call) => safely(call, (engine) => raiseMark(engine, names, resourceId, token, call)),
+
+    lease: machineLease(safely, names),
 
     probe: (call = {}) => probe(find, settings, host, call),
 

@@ -139,7 +139,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   },
   'a lease is taken over after 5 s': {
     edits: {
-      'engine/fences.ts': [['now - before.since >= leaseExpiryMs', 'now - before.since >= 5000']],
+      'engine/fences.ts': [['clock.monotonic() - since >= leaseExpiryMs', 'clock.monotonic() - since >= 5000']],
     },
   },
   'a lease is taken over although its counter moved': {
@@ -227,7 +227,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   'a rollback goes on where the fence could not be raised': {
     edits: {
       'engine/phases/rollback.ts': [
-        ['  await raiseFences(attempt.target, attempt.record.resourceId, attempt.token, attempt.id)\n', ''],
+        ['  await raiseFences(target, record.resourceId, attempt.token, fenceOwner, undefined, raised)\n', ''],
       ],
     },
     rare: true,

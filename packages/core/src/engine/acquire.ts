@@ -1,10 +1,12 @@
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
-import { resourceLeaseKey } from '../spec/lease.js'
+import { type Lease, resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
-import type { Attempt } from './attempt.js'
-import { holderGone, type Marks, takeLease, watchOwnLease } from './fences.js'
+import { type Attempt, supersededBy } from './attempt.js'
+import { holderGone, type Marks, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
+import { existingResource } from './lookup.js'
+import { askToGiveWay, foreignHolder, isForeign, ownerOf, refuseBeside } from './machine.js'
 
 type Change = NonNullable<AcquireLease['with']>
 
@@ -15,12 +17,12 @@ interface Acquired {
   marks: Marks
 }
 
-/** Takes the lease of resource and target for an attempt whose plan is ready. */
+/** Takes the lease of resource and target for an attempt whose plan is ready, where nobody of another store holds the machine. */
 export async function acquireResource(attempt: Attempt): Promise<Acquired> {
   const { runtime, target, record } = attempt
   const { store } = runtime
   const key = resourceLeaseKey(record.resourceId, target.key)
-  let told = false
+  const waiting = waitingOf(attempt)
   for (;;) {
     attempt.signal.throwIfAborted()
     const lease = await store.readLease(key)
@@ -28,14 +30,7 @@ export async function acquireResource(attempt: Attempt): Promise<Acquired> {
     const live = (await store.getResource(record.resourceId))?.live[target.key]
     const newest = live === undefined ? null : await store.getDeployment(live.deploymentId)
     if (newest !== null && newest.order > record.order) throw supersededBy(newest.id)
-    const take = async (change?: Change) => {
-      const rest = change === undefined ? {} : { with: change }
-      const input = { expect: lease, deploymentId: attempt.id, ...rest }
-      const taken = await takeLease(runtime, target, record.resourceId, input)
-      if (taken === null) return null
-      attempt.resourceLease = { key, token: taken.token }
-      return taken.marks
-    }
+    const take = (change?: Change) => takeFreeMachine(attempt, lease, waiting, change)
     const free = lease === null || lease.holder === null || (other === null && holderGone(runtime, lease))
     if (free || other?.id === attempt.id || (other !== null && isTerminal(other.status))) {
       const marks = await take()
@@ -74,13 +69,85 @@ export async function acquireResource(attempt: Attempt): Promise<Acquired> {
       if (marks !== null) return { loser: other, marks }
       continue
     }
-    if (!told) {
-      told = true
-      const message = `It waits for ${other.id}, which is ${other.status}.`
-      const data = { code: 'deployment-in-progress', deploymentId: other.id }
-      await attempt.commit({ events: [attempt.event({ type: 'warning', level: 'info', message, data })] })
-    }
+    await waiting.told(other.id, other.status)
     await runtime.pause(100, attempt.signal)
+  }
+}
+
+/** Null: the store's lease went to somebody else, or the machine is held with another store; a moment later it may be free. */
+async function takeFreeMachine(
+  attempt: Attempt,
+  expect: Lease | null,
+  waiting: Waiting,
+  change?: Change,
+): Promise<Marks | null> {
+  const { runtime, target, record } = attempt
+  const { resourceId } = record
+  const marks = await readMarks(target, resourceId)
+  const holder = await foreignHolder(runtime, target, resourceId, marks.lease)
+  if (holder !== null) {
+    if (runtime.concurrency === 'reject') refuseBeside(runtime, target, resourceId, holder)
+    if (runtime.concurrency === 'supersede') await askToGiveWay(target, resourceId, holder, attempt.id)
+    await waiting.told(ownerOf(holder), 'at work with another store')
+    await runtime.pause(250, attempt.signal)
+    return null
+  }
+  const rest = change === undefined ? {} : { with: change }
+  const taken = await takeLease(runtime, target, resourceId, marks, { expect, deploymentId: attempt.id, ...rest })
+  if (taken === null) return null
+  attempt.resourceLease = { key: taken.key, token: taken.token }
+  attempt.afterForeign = marks.lease !== null && (await isForeign(runtime, target, resourceId, marks.lease))
+  return marks
+}
+
+/**
+ * Raises the fences, and with them the machine is this attempt's. An engine with another store may have been faster since they were read:
+ * then the same is awaited as before, and a token above the other's is taken.
+ */
+export async function raiseOwnFences(attempt: Attempt, marks: Marks): Promise<void> {
+  const { runtime, target, record, fenceOwner } = attempt
+  const waiting = waitingOf(attempt)
+  for (let known: Marks | null = marks; ; ) {
+    const { key, token } = attempt.resourceLease!
+    try {
+      if (known !== null) {
+        await raiseFences(target, record.resourceId, token, fenceOwner, known)
+        return attempt.holdMachine(token)
+      }
+    } catch (error) {
+      if (target.lease === undefined || !hasCode(error, 'fenced')) throw error
+    }
+    attempt.signal.throwIfAborted()
+    const lease = await runtime.store.readLease(key)
+    if (lease?.token !== token || lease.holder?.deploymentId !== attempt.id) throw new AppaloftError('lease-lost')
+    known = await takeFreeMachine(attempt, lease, waiting)
+    if (known !== null)
+      await attempt.commit({ set: { token: attempt.resourceLease!.token, ...(await found(attempt)) } })
+  }
+}
+
+/** Under its leases: the release that an attempt takes the place of. Null: nothing is live, or what is was made with another store. */
+export async function found({ runtime, record, target, afterForeign }: Attempt) {
+  const { live } = await existingResource(runtime.store, record.resourceId)
+  const previous = live[target.key] ?? null
+  return { previous: previous !== null && previous.deploymentId !== record.id && !afterForeign ? previous : null }
+}
+
+interface Waiting {
+  /** Said once. */
+  told(deploymentId: string, how: string): Promise<void>
+}
+
+function waitingOf(attempt: Attempt): Waiting {
+  let told = false
+  return {
+    async told(deploymentId, how) {
+      if (told) return
+      told = true
+      const message = `It waits for ${deploymentId}, which is ${how}.`
+      const data = { code: 'deployment-in-progress', deploymentId }
+      await attempt.commit({ events: [attempt.event({ type: 'warning', level: 'info', message, data })] })
+    },
   }
 }
 
@@ -114,9 +181,3 @@ function drainTakenOver(other: DeploymentRecord, finishedAt: string, by: string)
     ],
   }
 }
-
-const supersededBy = (deploymentId: string) =>
-  new AppaloftError('superseded', {
-    message: `The newer deployment ${deploymentId} took over.`,
-    details: { deploymentId },
-  })

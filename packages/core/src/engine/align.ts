@@ -8,6 +8,7 @@ import type { Store } from '../spec/store.js'
 import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
+import { isForeign } from './machine.js'
 import { maintain } from './maintenance.js'
 import { runningUpstreamOf, tableOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
@@ -37,6 +38,9 @@ export async function align(
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
   if (!hasDrift(await drift(runtime, target, resourceId))) return
+  const machine = (await target.lease?.read(resourceId)) ?? null
+  // What an engine with another store does there, or did since, is not in this store's records.
+  if (machine !== null && (await isForeign(runtime, target, resourceId, machine))) return
   await maintain(runtime, target, resourceId, lease, async ({ token }) => {
     // Seen again under the lease: nobody changes it any more.
     await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), token, report)

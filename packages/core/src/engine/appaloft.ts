@@ -65,6 +65,7 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
       if (closed) return
       closed = true
       await running.settle(mode)
+      await Promise.all(runtime.besides)
       runtime.feed.close()
       await opening?.catch(() => {})
       for (const target of runtime.targets.values()) {

@@ -12,6 +12,7 @@ import { isLost, toAppaloftError } from './errors.js'
 import { Heartbeat } from './heartbeat.js'
 import { Journal } from './journal.js'
 import { LogLines } from './log-lines.js'
+import { isDeployment, MachineHold } from './machine.js'
 import { cleaned } from './redaction.js'
 import type { Runtime } from './runtime.js'
 
@@ -31,6 +32,11 @@ export class Attempt {
   redact: Redactor = redactor([])
   /** The lease of resource and target, once it is taken. */
   resourceLease: LeaseRef | undefined
+  /** As whom it raises the fences. */
+  fenceOwner: string
+  /** The last holder of the machine was none of this store's attempts: what serves there may be unknown here. */
+  afterForeign = false
+  private hold: MachineHold | undefined
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */
   settled = false
   private readonly lines: LogLines
@@ -48,6 +54,7 @@ export class Attempt {
     /** The last sequence that is known; undefined: not known yet. */
     sequence?: number,
   ) {
+    this.fenceOwner = record.id
     runtime.holdings.add(attemptLease)
     this.journal = new Journal(runtime, record.id, () => this.guards(), this.signal, sequence)
     this.lines = new LogLines(
@@ -174,6 +181,7 @@ export class Attempt {
 
   /** Intent before the effect; the result with the next boundary, since steps follow each other. */
   async step<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>, rest: Input = {}): Promise<T> {
+    await this.stillHolds()
     await this.commit({
       ...rest,
       set: { ...rest.set, journal: { step, state: 'intended', data } },
@@ -248,13 +256,43 @@ export class Attempt {
     if (!this.settled) this.abort.abort(canceled())
   }
 
+  /** The fences are raised: the machine is this attempt's, and says so to whoever asks. */
+  holdMachine(token: number): void {
+    const held = { resourceId: this.record.resourceId, token }
+    this.hold = new MachineHold(this.runtime, this.target, held, {
+      lost: (error) => this.abort.abort(error),
+      // A removal is no attempt that takes its place.
+      wanted: (by) => {
+        if (!isDeployment(by)) this.cancel()
+        else if (!this.settled) this.abort.abort(supersededBy(by))
+      },
+    })
+  }
+
+  /** It has raised the fences. */
+  get raised(): boolean {
+    return this.hold !== undefined
+  }
+
+  /** Before what cannot be taken back. Errors: `fenced`. */
+  async stillHolds(): Promise<void> {
+    await this.hold?.sure()
+  }
+
   /** Ends what runs beside the attempt. Leases are released by the last commit. */
   async end(): Promise<void> {
     this.lines.stop()
     await this.journal.end()
     await this.heartbeat.stop()
+    await this.hold?.letGo()
     for (const lease of this.leases()) this.runtime.holdings.drop(lease)
   }
 }
 
 export const canceled = (): AppaloftError => new AppaloftError('canceled')
+
+export const supersededBy = (deploymentId: string): AppaloftError =>
+  new AppaloftError('superseded', {
+    message: `The newer deployment ${deploymentId} took over.`,
+    details: { deploymentId },
+  })

@@ -5,8 +5,11 @@ import { isTerminal, type Status } from '../spec/phases.js'
 import type { Commit } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { Attempt } from './attempt.js'
+import { failureOf } from './failure.js'
 import { patiently } from './leases.js'
+import { ownerOf } from './machine.js'
 import { openEnds } from './open-ends.js'
+import { endStatus } from './phases/rollback.js'
 import type { Runtime } from './runtime.js'
 
 /** The last commit of an attempt: its terminal status, and its leases given back. */
@@ -75,6 +78,46 @@ function supersession(loser: DeploymentRecord, lease: LeaseRef, by: string, at: 
         data: { status: 'superseded', supersededBy: by },
       },
     ],
+  }
+}
+
+/**
+ * An engine with another store has taken the machine: nobody else writes this end, and nothing there is this attempt's any more, so that
+ * nothing is touched. Its candidate goes with the other's attempt. False: it is for somebody of this store to end it.
+ */
+export async function endOvertaken(attempt: Attempt, recoveredBy?: string): Promise<boolean> {
+  const { runtime, target, record } = attempt
+  attempt.settled = true
+  const machine = await target.lease?.read(record.resourceId).catch(() => null)
+  const owner = machine == null || machine.owner.startsWith(attempt.id) ? undefined : ownerOf(machine)
+  const by = owner ?? 'Another engine'
+  try {
+    await attempt.known()
+    const { present } = attempt
+    const phase = present.status === 'rolling-back' ? 'rollback' : (present.currentPhase ?? 'plan')
+    const error = new AppaloftError('fenced', {
+      message: `${by}, of an engine with another store, took over on ${target.key}.`,
+      ...(owner === undefined ? {} : { details: { owner } }),
+    })
+    const failure = present.failure ?? failureOf(attempt, error, phase)
+    const { journal } = present
+    attempt.defer({
+      set: {
+        failure,
+        ...(owner?.startsWith('dep_') && present.supersededBy === undefined ? { supersededBy: owner } : {}),
+        ...(recoveredBy === undefined ? {} : { recoveredBy }),
+        ...(journal?.state === 'intended' ? { journal: { ...journal, state: 'failed' as const } } : {}),
+      },
+      events: [
+        ...openEnds(present, runtime.now(), 'fenced'),
+        attempt.event({ type: 'lease-lost', data: { code: 'fenced', ...(owner === undefined ? {} : { owner }) } }),
+      ],
+    })
+    const status = present.failure === undefined ? 'interrupted' : endStatus(present.failure)
+    await finish(attempt, present.supersededBy === undefined ? status : 'superseded', failure)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -18,3 +18,16 @@ it('a former holder that raises its own fence in between does not keep a newer o
   expect(await target.mark('res_shop')).toBe(2)
   await expect(raiseFences(target, 'res_shop', 1, 'dep_older')).rejects.toMatchObject({ code: 'fenced' })
 })
+
+it('of two stores that took the same token, one is refused', async () => {
+  const target = fakeTarget({ world })
+  const lease = { target: 5, proxy: 5, lease: null }
+  await raiseFences(target, 'res_twin', 5, 'dep_first')
+  await raiseFences(target, 'res_twin', 5, 'dep_first', lease)
+  await expect(raiseFences(target, 'res_twin', 5, 'dep_second')).rejects.toMatchObject({ code: 'fenced' })
+  await expect(
+    raiseFences(target, 'res_twin', 5, 'dep_second', { ...lease, target: 0, proxy: 0 }),
+  ).rejects.toMatchObject({
+    code: 'fenced',
+  })
+})

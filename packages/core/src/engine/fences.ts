@@ -2,6 +2,7 @@ import { AppaloftError, hasCode } from '../spec/errors.js'
 import { attemptLeaseKey, type Lease, leaseExpiryMs, resourceLeaseKey } from '../spec/lease.js'
 import type { AcquireLease } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
+import type { MachineLease } from '../spec/target-lease.js'
 import { acquireLease } from './leases.js'
 import type { Runtime } from './runtime.js'
 
@@ -9,46 +10,65 @@ import type { Runtime } from './runtime.js'
 export interface Marks {
   target: number
   proxy: number
+  /** Of the machine itself; null where it keeps none. */
+  lease: MachineLease | null
 }
 
-async function readMarks(target: Target, resourceId: string): Promise<Marks> {
-  const [own, proxy] = await Promise.all([target.mark(resourceId), target.proxy?.mark(resourceId) ?? 0])
-  return { target: own, proxy }
+export async function readMarks(target: Target, resourceId: string): Promise<Marks> {
+  const { lease: machine, proxy } = target
+  const [own, route] = await Promise.all([
+    machine === undefined ? target.mark(resourceId) : machine.read(resourceId),
+    proxy?.mark(resourceId) ?? 0,
+  ])
+  if (typeof own === 'number') return { target: own, proxy: route, lease: null }
+  return { target: own?.token ?? 0, proxy: route, lease: own }
 }
 
-/** Raises the fences above every former holder, once an attempt, before any other effect. @param known as they were read for its lease */
+/**
+ * Raises the fences above every former holder, once an attempt, before any other effect. `fenced`: somebody has raised them as far, or
+ * farther.
+ *
+ * @param known as they were read for its lease
+ * @param again it is known that this holder has raised them
+ */
 export async function raiseFences(
   target: Target,
   resourceId: string,
   token: number,
   owner: string,
   known?: Marks,
+  again = false,
 ): Promise<void> {
   for (let tries = 0; ; tries++) {
     const present = (tries === 0 ? known : undefined) ?? (await readMarks(target, resourceId))
     if (present.target > token || present.proxy > token) throw new AppaloftError('fenced')
+    // Where the mark is this token already, an engine with another store may have taken the same one.
+    const below = (mark: number) => mark < token || !again
     const raised = await Promise.allSettled([
-      present.target < token ? target.fence(resourceId, token, { expected: present.target, owner }) : undefined,
-      present.proxy < token ? target.proxy?.fence(resourceId, token, { expected: present.proxy, owner }) : undefined,
+      below(present.target) && target.fence(resourceId, token, { expected: present.target, owner }),
+      below(present.proxy) && target.proxy?.fence(resourceId, token, { expected: present.proxy, owner }),
     ])
     const refused = raised.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
     if (refused.length === 0) return
+    const [own, route] = raised
+    if (own.status === 'rejected' && present.target === token) throw own.reason
+    if (route.status === 'rejected' && present.proxy === token) throw route.reason
     // A former holder raised its own in between: this one is still above it.
     const other = refused.find((reason) => !hasCode(reason, 'fenced'))
     if (other !== undefined || tries >= 10) throw other ?? refused[0]
   }
 }
 
-/** Takes the lease of resource and target as it was read, with a token above every mark. Null: someone was faster. */
+/** Takes the lease of resource and target as it was read, with a token above these marks. Null: someone was faster. */
 export async function takeLease(
   runtime: Runtime,
   target: Target,
   resourceId: string,
+  marks: Marks,
   input: { expect: Lease | null; deploymentId: string; with?: NonNullable<AcquireLease['with']> },
-): Promise<(Lease & { marks: Marks }) | null> {
-  const marks = await readMarks(target, resourceId)
+): Promise<Lease | null> {
   const { expect, with: change } = input
-  const taken = await acquireLease(runtime, {
+  return acquireLease(runtime, {
     key: resourceLeaseKey(resourceId, target.key),
     holder: runtime.holder(input.deploymentId),
     expect,
@@ -56,25 +76,38 @@ export async function takeLease(
     // Who is superseded lives and beats; of every other holder it was seen that it does not.
     ...(change === undefined ? { ...(expect?.holder ? { expectBeats: expect.beats } : {}) } : { with: change }),
   })
-  return taken === null ? null : { ...taken, marks }
 }
 
-const watched = new WeakMap<Runtime, Map<string, { token: number; beats: number; since: number }>>()
+interface Watched {
+  token: number
+  beats: number
+  since: number
+  /** It was seen to beat. */
+  moved: boolean
+}
+
+const watched = new WeakMap<Runtime, Map<string, Watched>>()
+
+/** Looks at a counter, and since when it stands, on this process' clock. */
+export function watch(runtime: Runtime, { key, token, beats }: Pick<Lease, 'key' | 'token' | 'beats'>): Watched {
+  const seen = watched.get(runtime) ?? new Map<string, Watched>()
+  watched.set(runtime, seen)
+  const before = seen.get(key)
+  if (before?.token === token && before.beats === beats) return before
+  const now = { token, beats, since: runtime.clock.monotonic(), moved: before?.token === token }
+  seen.set(key, now)
+  return now
+}
+
+export const stoodStill = ({ clock }: Runtime, { since }: Watched): boolean =>
+  clock.monotonic() - since >= leaseExpiryMs
 
 /** Is the holder gone? Known of oneself, and proven on the same machine, at once; else by a counter that stood still while this process watched. */
 export function holderGone(runtime: Runtime, lease: Lease): boolean {
   if (lease.holder === null) return true
   const own = lease.holder.engineId === runtime.engineId
   if (own ? !runtime.holdings.has(lease) : runtime.liveness.judge(lease.holder) === 'dead') return true
-  const seen = watched.get(runtime) ?? new Map()
-  watched.set(runtime, seen)
-  const now = runtime.clock.monotonic()
-  const before = seen.get(lease.key)
-  if (before === undefined || before.token !== lease.token || before.beats !== lease.beats) {
-    seen.set(lease.key, { token: lease.token, beats: lease.beats, since: now })
-    return false
-  }
-  return now - before.since >= leaseExpiryMs
+  return stoodStill(runtime, watch(runtime, lease))
 }
 
 /**

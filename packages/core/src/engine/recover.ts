@@ -3,13 +3,15 @@ import type { DeploymentRecord, Failure } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
+import type { MachineLease } from '../spec/target-lease.js'
 import { align } from './align.js'
 import { Attempt } from './attempt.js'
-import { endSuperseded, finish } from './ending.js'
+import { endOvertaken, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
-import { holderGone, raiseFences, takeLease } from './fences.js'
+import { holderGone, raiseFences, readMarks, takeLease } from './fences.js'
 import { acquireLease } from './leases.js'
+import { isForeign } from './machine.js'
 import { openStep } from './open-ends.js'
 import { recordPromotion } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
@@ -49,7 +51,9 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     const present = await store.getDeployment(deploymentId)
     if (present === null || isTerminal(present.status)) throw new AppaloftError('lease-lost')
     attempt.record = present
-    if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
+    if (holds === 'overtaken') {
+      if (!(await endOvertaken(attempt, by))) throw new AppaloftError('lease-lost')
+    } else if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
     else if (present.token !== null && !holds) throw new AppaloftError('lease-lost')
     else await end(attempt, by)
     // Whose place it had taken may have stopped what is live.
@@ -66,21 +70,31 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
 }
 
 /** The lease of resource and target, where the attempt had it, and with it the ends of those whose place it had taken. */
-async function takeResource(attempt: Attempt): Promise<boolean> {
+async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
   const { runtime, record, target } = attempt
   const { store } = runtime
   const lease = await store.readLease(resourceLeaseKey(record.resourceId, target.key))
   const its = lease?.holder?.deploymentId === record.id
   if (record.token === null && !its) return false
   if (lease !== null && !its && !holderGone(runtime, lease)) return false
-  const taken = await takeLease(runtime, target, record.resourceId, { expect: lease, deploymentId: record.id })
+  const marks = await readMarks(target, record.resourceId)
+  const taken = await takeLease(runtime, target, record.resourceId, marks, { expect: lease, deploymentId: record.id })
   if (taken === null) return false
   attempt.resourceLease = { key: taken.key, token: taken.token }
-  await raiseFences(target, record.resourceId, taken.token, `${record.id}+${runtime.engineId}`)
+  if (await isOvertaken(attempt, marks.lease)) return 'overtaken'
+  attempt.fenceOwner = `${record.id}+${runtime.engineId}`
+  await raiseFences(target, record.resourceId, taken.token, attempt.fenceOwner, marks)
+  attempt.holdMachine(taken.token)
   const others = await store.listDeployments({ resourceId: record.resourceId, statuses: activeStatuses })
   for (const one of others)
     if (one.supersededBy === record.id) await endSuperseded(runtime, target, attempt.resourceLease, one.id, record.id)
   return true
+}
+
+/** Did an engine with another store raise the fence above the attempt's, or is one at work, before the attempt had raised its own? */
+async function isOvertaken({ runtime, target, record }: Attempt, machine: MachineLease | null): Promise<boolean> {
+  if (machine === null || !(await isForeign(runtime, target, record.resourceId, machine))) return false
+  return machine.held || machine.token >= (record.token ?? 0)
 }
 
 /** Who took its place has ended without a word about it. */

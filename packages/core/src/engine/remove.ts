@@ -3,12 +3,14 @@ import { type LeaseRef, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses } from '../spec/phases.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Target } from '../spec/target.js'
+import type { MachineLease } from '../spec/target-lease.js'
 import type { Engine } from './appaloft.js'
 import { requestCancel } from './cancel.js'
 import { untilUndisturbed } from './environment.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
 import { patiently } from './leases.js'
+import { askToGiveWay } from './machine.js'
 import { maintain } from './maintenance.js'
 import { type Runtime, targetOf } from './runtime.js'
 import { wasOn } from './was-on.js'
@@ -77,7 +79,8 @@ async function removeFrom(
       // Under the lease: an attempt that waited for it finds that there is nothing to deploy any more.
       if (last) await patiently(runtime, () => store.removeResource(id, { guards: [held] }))
     }
-    if (await maintain(runtime, target, id, lease, work)) return
+    const held = (by: MachineLease) => askToGiveWay(target, id, by, runtime.engineId)
+    if (await maintain(runtime, target, id, lease, work, held)) return
     await runtime.pause(100, options.signal)
   }
 }

@@ -61,8 +61,9 @@ export async function runningUpstreamOf(...asked: Parameters<typeof upstreamOf>)
 /** What the proxy serves of the former release, whether it runs or not: a candidate is staged beside it. Null: nothing. */
 export async function servedTable(attempt: Attempt): Promise<RouteTable | null> {
   const { record, target, signal } = attempt
-  if (record.previous === null) return null
+  if (record.previous === null && !attempt.afterForeign) return null
   const { table } = await proxyOf(target).observe(record.resourceId, { signal })
+  if (record.previous === null) return table?.live == null ? null : table
   if (table?.live?.deploymentId === record.previous.deploymentId) return table
   const { state } = await target.inspect({ resourceId: record.resourceId, ...record.previous }, { signal })
   return state === 'running' ? ((await formerTable(attempt))?.table ?? null) : null

@@ -1,16 +1,14 @@
 import { keptCopy, type OpenedSource, openSource } from '../sources/index.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
-import { AppaloftError } from '../spec/errors.js'
+import { AppaloftError, hasCode } from '../spec/errors.js'
 import type { Phase } from '../spec/phases.js'
 import type { Plan } from '../spec/plan.js'
 import type { ReleaseRecord } from '../spec/release.js'
-import { acquireResource } from './acquire.js'
+import { acquireResource, found, raiseOwnFences } from './acquire.js'
 import type { Attempt } from './attempt.js'
-import { endElsewhere, endSuperseded, finish } from './ending.js'
+import { endElsewhere, endOvertaken, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
-import { raiseFences } from './fences.js'
-import { existingResource } from './lookup.js'
 import { drain } from './phases/drain.js'
 import { entering } from './phases/enter.js'
 import { makeRelease, startCandidate } from './phases/execute.js'
@@ -30,10 +28,13 @@ export async function run(attempt: Attempt): Promise<DeploymentRecord> {
   } catch (error) {
     try {
       await backward(attempt, error)
-    } catch {
+    } catch (late) {
+      const overtaken = hasCode(error, 'fenced') || hasCode(late, 'fenced')
       // The lease belongs to someone else by now, or the store does not take the end.
-      await attempt.end()
-      attempt.record = await endElsewhere(attempt)
+      if (!overtaken || !(await endOvertaken(attempt))) {
+        await attempt.end()
+        attempt.record = await endElsewhere(attempt)
+      }
     }
   } finally {
     await attempt.end()
@@ -51,18 +52,14 @@ async function forward(attempt: Attempt): Promise<void> {
   const { plan } = attempt.record
   if (plan === null) throw new AppaloftError('not-retryable')
   const { loser, marks } = await acquireResource(attempt)
-  const lease = attempt.resourceLease!
-  const { token } = lease
-  const { live: all } = await existingResource(runtime.store, record.resourceId)
-  const live = all[target.key] ?? null
-  const previous = live !== null && live.deploymentId !== record.id ? live : null
+  const { token } = attempt.resourceLease!
+  const { previous } = await found(attempt)
   const begun = entering(attempt, 'executing', 'execute')
-  const raise = () => raiseFences(target, record.resourceId, token, record.id, marks)
-  await attempt.step('execute', 'fence', { token }, raise, {
+  await attempt.step('execute', 'fence', { token }, () => raiseOwnFences(attempt, marks), {
     set: { token, previous, startedAt: attempt.record.startedAt ?? startedAt, ...begun.set },
     events: begun.events,
   })
-  if (loser !== null) await endSuperseded(runtime, target, lease, loser.id, attempt.id)
+  if (loser !== null) await endSuperseded(runtime, target, attempt.resourceLease!, loser.id, attempt.id)
   const release =
     record.trigger === 'rollback'
       ? await formerRelease(attempt)
@@ -126,16 +123,19 @@ async function backward(attempt: Attempt, thrown: unknown): Promise<void> {
   attempt.settled = true
   if (error.code === 'canceled' && attempt.record.status !== 'canceling')
     await attempt.commit({ set: { status: 'canceling', cancelRequestedAt: attempt.runtime.now() } })
-  if (attempt.record.token !== null) await rollback(attempt, failure)
-  else {
+  const { deploymentId: by } = error.details
+  const superseded = error.code === 'superseded' && typeof by === 'string' ? { supersededBy: by } : {}
+  if (attempt.record.token !== null) {
+    await rollback(attempt, failure)
+    attempt.defer({ set: superseded })
+  } else {
     const { message, code } = failure
-    const { deploymentId } = error.details
     const event = { type: 'phase-failed' as const, level: 'error' as const, message, data: { code } }
     attempt.defer({
       set: {
         failure,
         ...(present === null ? {} : { currentPhase: phase }),
-        ...(code === 'superseded' && typeof deploymentId === 'string' ? { supersededBy: deploymentId } : {}),
+        ...superseded,
       },
       events: present === null ? [] : [attempt.event({ ...event, phase: present })],
     })

@@ -41,6 +41,10 @@ export interface Runtime {
   bus: ReturnType<typeof createBus>
   feed: Feed
   holdings: Holdings
+  /** Work that nobody waits for but whoever closes the engine. Never rejects. */
+  beside(work: Promise<unknown>): void
+  /** What is under way of it. */
+  besides: ReadonlySet<Promise<unknown>>
   holder(deploymentId: string): Holder
   now(): string
   /** Waits on the engine's clock; rejects with the signal's reason. */
@@ -66,6 +70,7 @@ export function createRuntime(
   const liveness = options.liveness ?? systemLiveness()
   const engineId = ids.next('eng')
   const recovering = new Map<string, Promise<Status | null>>()
+  const besides = new Set<Promise<unknown>>()
   const runtime: Runtime = {
     store: options.store,
     targets: new Map(options.targets.map((target) => [target.key, target])),
@@ -84,6 +89,11 @@ export function createRuntime(
     bus: createBus(),
     feed: createFeed(options.store),
     holdings: new Holdings(),
+    besides,
+    beside(work) {
+      besides.add(work)
+      void work.finally(() => besides.delete(work))
+    },
     holder: (deploymentId) => ({ engineId, deploymentId, ...liveness.self }),
     now: () => new Date(clock.now()).toISOString(),
     pause: (ms, signal) => clock.sleep(ms, signal === undefined ? {} : { signal }),

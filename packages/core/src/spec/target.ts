@@ -6,6 +6,7 @@ import type { Progress } from './progress.js'
 import type { Address, CallOptions, FenceOptions, Proxy } from './proxy.js'
 import type { Reason } from './reasons.js'
 import type { ReleaseRecord } from './release.js'
+import type { TargetLease } from './target-lease.js'
 
 export interface TargetCapabilities {
   artifactKinds: readonly ArtifactKind[]
@@ -166,6 +167,8 @@ export interface Target {
   mark(resourceId: string, options?: CallOptions): Promise<number>
   /** Raises the fence durably, by compare-and-set, as `Proxy.fence` does. */
   fence(resourceId: string, token: number, options: FenceOptions): Promise<void>
+  /** Where several engines without a common store may reach the machine: it tells them of each other. Absent: only the fence keeps them apart. */
+  readonly lease?: TargetLease
   /** Is the machine ready, with its tools, space and proxy? For `doctor`, and before an attempt's first effect. */
   probe(options?: CallOptions): Promise<ProbeReport>
   /** Errors: `install-failed`, `build-failed`, `package-failed`, `lockfile-out-of-step`, `command-not-found`, `publish-directory-missing`, `image-pull-failed`. */

@@ -164,6 +164,44 @@ const broken: Record<string, (t: Target, world: FakeWorld) => Partial<Target>> =
     // forgets one
     remove: async (ref) => t.remove(ref, world.targetMarks.read(ref.resourceId)),
   }),
+  'target.lease.raise': (t) => ({ lease: { ...t.lease!, read: async () => null } }),
+  'target.lease.beat': (t) => {
+    let beats = 0
+    const { read, beat, ...rest } = t.lease!
+    return {
+      // counts in the memory of one process
+      lease: {
+        ...rest,
+        read: async (id) => {
+          const lease = await read(id)
+          return lease && { ...lease, beats }
+        },
+        beat: (id, token) => {
+          beats += 1
+          return beat(id, token)
+        },
+      },
+    }
+  },
+  // the last who asks is told
+  'target.lease.ask': (t, world) => ({
+    lease: {
+      ...t.lease!,
+      ask: async (id, token, by) => {
+        await t.lease!.ask(id, token, by)
+        const lease = world.targetMarks.lease(id)
+        if (lease?.wanted != null && lease.wanted !== by) throw new Error('asked already')
+      },
+    },
+  }),
+  'target.lease.release': (t) => ({ lease: { ...t.lease!, release: async () => undefined } }),
+  'target.lease.taken': (t, world) => ({
+    lease: {
+      ...t.lease!,
+      // of whoever holds it
+      release: async (id) => t.lease!.release(id, world.targetMarks.read(id)),
+    },
+  }),
 }
 
 const factory = (change: (t: Target, world: FakeWorld) => Partial<Target>): TargetFactory => ({

@@ -4,6 +4,7 @@ import { commandCases } from './target/commands.js'
 import { describingCases } from './target/describing.js'
 import { endingCases } from './target/ending.js'
 import { fencingCases } from './target/fencing.js'
+import { leasingCases } from './target/leasing.js'
 import { runningCases } from './target/running.js'
 import type { TargetFactory } from './target/stage.js'
 
@@ -22,4 +23,5 @@ export const targetConformance: readonly ConformanceCase<TargetFactory>[] = [
   ...endingCases,
   ...commandCases,
   ...fencingCases,
+  ...leasingCases,
 ]

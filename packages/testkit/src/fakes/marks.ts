@@ -1,8 +1,8 @@
-import { AppaloftError, type FenceOptions } from '@appaloft/core/spec'
+import { AppaloftError, type FenceOptions, type MachineLease } from '@appaloft/core/spec'
 
 /** The fences of a fake: one mark a resource, raised by compare-and-set. */
 export class Marks {
-  readonly #marks = new Map<string, { token: number; owner: string }>()
+  readonly #marks = new Map<string, MachineLease>()
 
   read(resourceId: string): number {
     return this.#marks.get(resourceId)?.token ?? 0
@@ -13,7 +13,34 @@ export class Marks {
     if (mark !== undefined && mark.token === token && mark.owner === options.owner) return
     const present = mark?.token ?? 0
     if (present !== options.expected || token <= present) throw fenced(resourceId, token, present)
-    this.#marks.set(resourceId, { token, owner: options.owner })
+    this.#marks.set(resourceId, { token, owner: options.owner, held: true, beats: 0, wanted: null })
+  }
+
+  lease(resourceId: string): MachineLease | null {
+    const mark = this.#marks.get(resourceId)
+    return mark === undefined ? null : { ...mark }
+  }
+
+  beat(resourceId: string, token: number): Pick<MachineLease, 'wanted'> {
+    this.check(resourceId, token)
+    const mark = this.#own(resourceId, token)
+    if (mark !== undefined) mark.beats += 1
+    return { wanted: mark?.wanted ?? null }
+  }
+
+  ask(resourceId: string, token: number, by: string): void {
+    const mark = this.#own(resourceId, token)
+    if (mark !== undefined) mark.wanted ??= by
+  }
+
+  release(resourceId: string, token: number): void {
+    const mark = this.#own(resourceId, token)
+    if (mark !== undefined) mark.held = false
+  }
+
+  #own(resourceId: string, token: number): MachineLease | undefined {
+    const mark = this.#marks.get(resourceId)
+    return mark?.token === token ? mark : undefined
   }
 
   check(resourceId: string, token: number): void {

@@ -104,6 +104,25 @@ export function fakeTarget(options: FakeTargetOptions = {}): FakeTarget {
         world.targetMarks.raise(resourceId, token, rest),
       ),
 
+    lease: {
+      read: (resourceId, call = {}) =>
+        world.call({ part: 'target', method: 'lease.read', resourceId, ...call }, () =>
+          world.targetMarks.lease(resourceId),
+        ),
+      beat: (resourceId, token, call = {}) =>
+        world.call({ part: 'target', method: 'lease.beat', resourceId, token, ...call }, () =>
+          world.targetMarks.beat(resourceId, token),
+        ),
+      ask: (resourceId, token, by, call = {}) =>
+        world.call({ part: 'target', method: 'lease.ask', resourceId, token, ...call }, () =>
+          world.targetMarks.ask(resourceId, token, by),
+        ),
+      release: (resourceId, token, call = {}) =>
+        world.call({ part: 'target', method: 'lease.release', resourceId, token, ...call }, () =>
+          world.targetMarks.release(resourceId, token),
+        ),
+    },
+
     probe: (call = {}) =>
       world.call({ part: 'target', method: 'probe', ...call }, () => ({
         ok: true,

@@ -7,6 +7,7 @@ export async function promote(attempt: Attempt, release: ReleaseRecord): Promise
   const { runtime, target, signal } = attempt
   const data = { releaseId: release.id }
   signal.throwIfAborted()
+  await attempt.stillHolds()
   const port = release.plan.network.internalPort ?? 80
   const reached = usesProxy(release.plan) ? runningUpstreamOf(runtime, target, attempt.ref, port, 10, signal) : null
   // Waited for below.

@@ -1,5 +1,5 @@
 import type { Failure, Rollback } from '../../spec/deployment.js'
-import { AppaloftError } from '../../spec/errors.js'
+import { AppaloftError, hasCode } from '../../spec/errors.js'
 import { isTerminal, type Status } from '../../spec/phases.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { OwnedThing, RunningRef } from '../../spec/target.js'
@@ -73,11 +73,14 @@ async function undo(attempt: Attempt): Promise<Rollback> {
   const previous = previousRef(attempt)
   const release = previous === null ? null : await attempt.runtime.store.getRelease(previous.releaseId)
   const former = previous === null || release === null ? null : { ref: previous, release }
+  const { target, record, fenceOwner, raised } = attempt
   const begun = attempt.present.journal?.step !== 'fence'
   try {
     // It may be the fence that failed: below it, nothing of a former holder is kept out.
-    await raiseFences(attempt.target, attempt.record.resourceId, attempt.token, attempt.id)
+    await raiseFences(target, record.resourceId, attempt.token, fenceOwner, undefined, raised)
   } catch (error) {
+    // Somebody of another store was faster: nothing of this attempt is there. One of this store has its lease, which says so at the next commit.
+    if (!begun && hasCode(error, 'fenced')) return { outcome: 'nothing-to-restore' }
     if (begun || isLost(error)) throw error
     // It was the first thing to be done, and stays so: what serves is looked at, and nothing is touched.
     return proven(attempt, former)
@@ -115,7 +118,9 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
       await serves(attempt, previous)
     } else if (ours) {
       // Nothing to go back to: the routes stay, without an upstream, so that the resource keeps its port.
-      const empty = { ...table!, live: null, staged: null, verify: null }
+      const live = table?.live ?? null
+      const strange = live !== null && live.deploymentId !== attempt.id && (await isUnknown(attempt, live.deploymentId))
+      const empty = { ...table!, live: strange ? live : null, staged: null, verify: null }
       await target.proxy.apply(record.resourceId, empty, attempt.token)
     }
   }
@@ -127,6 +132,14 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
     ...(recorded ? { live: record.previous } : {}),
     events: [attempt.event({ type: 'traffic-restored', phase: 'rollback', step: 'restore-traffic', data })],
   })
+}
+
+/** Made by an engine with another store? */
+const isUnknown = async ({ runtime }: Attempt, id: string) => (await runtime.store.getDeployment(id)) === null
+
+/** Of an engine with another store: what it serves goes on. */
+async function isServed({ target }: Attempt, { resourceId, deploymentId }: OwnedThing): Promise<boolean> {
+  return (await target.proxy?.observe(resourceId))?.table?.live?.deploymentId === deploymentId
 }
 
 /** Read back from the proxy, not assumed. */
@@ -155,7 +168,7 @@ async function removeCandidate(attempt: Attempt, former: Former | null): Promise
       throw new AppaloftError('rollback-failed', { message: 'The failed candidate is still there.' })
     if (one.deploymentId === former?.ref.deploymentId) continue
     const owner = await runtime.store.getDeployment(one.deploymentId)
-    if (owner === null || isTerminal(owner.status)) strangers.push(one)
+    if (owner === null ? !(await isServed(attempt, one)) : isTerminal(owner.status)) strangers.push(one)
   }
   await drainThings(attempt, strangers, record.plan?.network.drainSeconds ?? 0)
 }

@@ -46,6 +46,7 @@ export const targetAbilities = (target: Target): string[] => [
   ...(['overlap', 'exec', 'volumes', 'replicas'] as const).filter((name) => target.capabilities[name]),
   `network:${target.capabilities.network}`,
   `fencing:${target.capabilities.fencing}`,
+  ...(target.lease === undefined ? [] : ['lease']),
 ]
 
 /** What one case works with: a machine, sample applications, and everything that it must clean up. */

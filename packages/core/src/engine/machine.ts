@@ -1,0 +1,138 @@
+import { AppaloftError } from '../spec/errors.js'
+import { leaseBeatMs, leaseGiveUpMs, resourceLeaseKey } from '../spec/lease.js'
+import type { Target } from '../spec/target.js'
+import type { MachineLease } from '../spec/target-lease.js'
+import { isLost, toAppaloftError } from './errors.js'
+import { stoodStill, watch } from './fences.js'
+import type { Runtime } from './runtime.js'
+
+/** The deployment, or other work, whose engine raised the fence. */
+export const ownerOf = ({ owner }: MachineLease): string => owner.replace(/\+.*$/, '')
+
+export const isDeployment = (owner: string): boolean => owner.startsWith('dep_')
+
+/**
+ * Did an engine with another store raise the fence? Of those with this one, its own lease tells all. An attempt that held a machine has the
+ * token in its record; what this store took over from another has none.
+ */
+export async function isForeign(
+  { store }: Runtime,
+  target: Target,
+  resourceId: string,
+  { owner }: MachineLease,
+): Promise<boolean> {
+  const named = owner.split('+')
+  for (const id of named.filter(isDeployment)) if ((await store.getDeployment(id))?.token != null) return false
+  const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
+  return lease?.holder == null || !named.includes(lease.holder.deploymentId)
+}
+
+/** As whom work that is no attempt raises the fence: with an attempt of this store behind it, by which its engines know that it was theirs. */
+export async function workerName({ store }: Runtime, target: Target, resourceId: string, id: string): Promise<string> {
+  if (target.lease === undefined) return id
+  const attempts = await store.listDeployments({ resourceId, target: target.key, limit: 20 })
+  const held = attempts.find(({ token }) => token !== null)
+  return held === undefined ? id : `${id}+${held.id}`
+}
+
+const seen = (runtime: Runtime, target: Target, resourceId: string, { token, beats }: MachineLease) =>
+  watch(runtime, { key: `machine:${resourceId}@${target.key}`, token, beats })
+
+/** Null: the machine is free for this store, or its holder is gone. Else who holds it. */
+export async function foreignHolder(
+  runtime: Runtime,
+  target: Target,
+  resourceId: string,
+  machine: MachineLease | null,
+): Promise<MachineLease | null> {
+  if (machine === null || !machine.held || !(await isForeign(runtime, target, resourceId, machine))) return null
+  return stoodStill(runtime, seen(runtime, target, resourceId, machine)) ? null : machine
+}
+
+/** Asks the holder to give way, where it is an attempt: work that is none is soon over. */
+export async function askToGiveWay(
+  { lease }: Target,
+  resourceId: string,
+  machine: MachineLease,
+  by: string,
+): Promise<void> {
+  if (machine.wanted === null && isDeployment(ownerOf(machine))) await lease?.ask(resourceId, machine.token, by)
+}
+
+/** With `reject`: an attempt of another store, as soon as it was seen to live. */
+export function refuseBeside(runtime: Runtime, target: Target, resourceId: string, machine: MachineLease): void {
+  const deploymentId = ownerOf(machine)
+  if (!isDeployment(deploymentId) || !seen(runtime, target, resourceId, machine).moved) return
+  throw new AppaloftError('deployment-in-progress', {
+    phase: 'plan',
+    message: `${deploymentId} is running, from another engine with another store.`,
+    details: { deploymentId },
+  })
+}
+
+interface Heard {
+  /** Another holds the machine. */
+  lost(error: AppaloftError): void
+  /** A deployment asks for it. */
+  wanted(by: string): void
+}
+
+/** The heartbeat of a machine's lease: held from the raised fence until `letGo`. */
+export class MachineHold {
+  readonly #stopped = new AbortController()
+  readonly #running: Promise<void>
+  #last: number
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly target: Target,
+    private readonly held: { resourceId: string; token: number },
+    private readonly heard: Heard,
+  ) {
+    this.#last = runtime.clock.monotonic()
+    this.#running = target.lease === undefined ? Promise.resolve() : this.#run()
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopped
+    for (;;) {
+      await this.runtime.clock.sleep(leaseBeatMs, { signal, unref: true }).catch(() => {})
+      if (signal.aborted) return
+      try {
+        await this.#beat()
+      } catch (error) {
+        // A machine that does not answer is no lost lease: whoever takes it meanwhile raises the fence.
+        if (isLost(error)) return this.heard.lost(toAppaloftError(error))
+      }
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { lease } = this.target
+    const { resourceId, token } = this.held
+    const asked = this.runtime.clock.monotonic()
+    const told = await lease?.beat(resourceId, token, { signal: this.#stopped.signal })
+    this.#last = asked
+    if (told != null && told.wanted !== null && !this.#stopped.signal.aborted) this.heard.wanted(told.wanted)
+  }
+
+  /**
+   * Before anything that cannot be taken back: who has not beaten for long, since it was stopped or cut off, may have lost the machine, and
+   * does nothing more before it has beaten again. Errors: `fenced`.
+   */
+  async sure(): Promise<void> {
+    const standing = this.runtime.clock.monotonic() - this.#last
+    if (this.target.lease !== undefined && standing > leaseGiveUpMs) await this.#beat()
+  }
+
+  /** Ends the heartbeat, and gives the lease back beside what comes next: nobody waits for it. */
+  async letGo(): Promise<void> {
+    if (this.#stopped.signal.aborted) return
+    this.#stopped.abort()
+    await this.#running
+    const { lease } = this.target
+    const { resourceId, token } = this.held
+    // What cannot be told is soon seen: the counter stands still.
+    if (lease !== undefined) this.runtime.beside(lease.release(resourceId, token).catch(() => undefined))
+  }
+}
