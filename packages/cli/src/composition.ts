@@ -28,7 +28,7 @@ async function targetsOf(parts: CompositionConfig, stateDir: string): Promise<Ta
       import('./targets/machines.js'),
       import('./targets/ssh.js'),
     ])
-    const machines = await Promise.all(machineChoices(parts, []).map((choice) => composeSsh(choice, parts)))
+    const machines = await Promise.all(machineChoices(parts).map((choice) => composeSsh(choice, parts)))
     return machines.map(({ target, close }) => ({ ...target, close }))
   }
   const choice = parts.target === 'docker' ? dockerChoice(parts, null) : null
@@ -134,10 +134,11 @@ async function machineSide(
     import('./targets/machines.js'),
   ])
   const remembered = await records.recallMachines(stateDir)
-  const asked = machineChoices(composition, remembered)
+  const used = await records.machinesInUse(remembered, store)
+  const asked = machineChoices(composition, remembered, used)
   const keyOf = ({ ssh }: MachineChoice) => machineKey(ssh)
   const keys = asked.map(keyOf)
-  const others = (await records.machinesInUse(remembered, store)).filter((one) => !keys.includes(keyOf(one)))
+  const others = used.filter((one) => !keys.includes(keyOf(one)))
   const choices = [
     ...(await Promise.all(asked.map((one) => records.machineInForce(one, remembered, store)))),
     ...others,

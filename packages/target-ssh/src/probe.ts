@@ -1,5 +1,7 @@
 import { AppaloftError, type CallOptions, type Host, type ProbeReport } from '@appaloft/core/spec'
-import { socketFault } from './docker-socket.js'
+import { engineFacts } from '@appaloft/target-docker'
+import { forwardedSocket, socketFault } from './docker-socket.js'
+import { portChecks } from './ports.js'
 
 type Check = ProbeReport['checks'][number]
 
@@ -13,21 +15,14 @@ const warnClockMs = 60_000
 const script = `
 echo "time $(date +%s)"
 df -Pk / | while read -r _ _ _ free _; do echo "disk $free"; done
-[ -d "$1" ] && df -Pk "$1" | while read -r _ _ _ free _; do echo "docker $free"; done
 while read -r name kib _; do case $name in MemAvailable:) echo "memory $kib" ;; esac; done </proc/meminfo
-for table in /proc/net/tcp /proc/net/tcp6; do
-  while read -r _ local _ state _; do
-    [ "$state" = 0A ] || continue
-    case $local in *:0050) echo "taken 80" ;; *:01BB) echo "taken 443" ;; esac
-  done <$table
-done
 uname -srm | { read -r line; echo "system $line"; }
 `
 
 /** Is the machine reachable, does it let this user in and at Docker, and has it what releases need? Reads only. */
 export async function probeMachine(
   host: Host,
-  { socket, dockerRoot, proxied }: { socket: string; dockerRoot: string; proxied: boolean },
+  { socket, ports }: { socket: string; ports: readonly number[] },
   { signal }: CallOptions = {},
 ): Promise<Check[]> {
   const options = {
@@ -38,7 +33,7 @@ export async function probeMachine(
   const began = Date.now()
   let told: Map<string, string[]>
   try {
-    const { stdout } = await host.exec(['sh', '-c', script, 'sh', dockerRoot], options)
+    const { stdout } = await host.exec(['sh', '-c', script], options)
     told = new Map()
     for (const line of stdout.split('\n')) {
       const [, name = '', value = ''] = /^(\w+) (.*)$/.exec(line) ?? []
@@ -51,6 +46,13 @@ export async function probeMachine(
   }
   const middle = (began + Date.now()) / 2
   const access = await socketFault(host, socket, signal)
+  // What only the engine can tell; that it does not answer is told by the checks of the target for Docker.
+  const facts =
+    access === null
+      ? await engineFacts({ host: () => forwardedSocket(host, socket) }, { ...(signal && { signal }) }).catch(
+          () => null,
+        )
+      : null
   return [
     {
       id: 'machine',
@@ -60,27 +62,32 @@ export async function probeMachine(
     access === null
       ? { id: 'docker-access', status: 'passed', message: `This user may use ${socket} there.` }
       : { id: 'docker-access', status: 'failed', ...access },
-    ...diskChecks(told),
+    ...(facts === null
+      ? []
+      : diskCheck('disk', await freeOn(host, facts.root, options), 'that Docker keeps its things on')),
+    ...diskCheck('disk-system', kibibytes(told.get('disk')), 'of its system'),
     ...memoryCheck(told),
     ...clockCheck(Number(told.get('time')?.[0]) * 1000 - middle),
-    ...portChecks(new Set(told.get('taken')), proxied),
+    ...(await portChecks(host, { ports, holders: facts?.holders ?? [] }, options)),
   ]
 }
 
 const mebibytes = (bytes: number) => `${Math.floor(bytes / 1024 / 1024)} MiB`
 
-function diskChecks(told: ReadonlyMap<string, string[]>): Check[] {
-  return [
-    { id: 'disk', name: 'docker', of: 'that Docker keeps its things on' },
-    { id: 'disk-system', name: 'disk', of: 'of its system' },
-  ].flatMap(({ id, name, of }): Check[] => {
-    const free = Number(told.get(name)?.at(-1)) * 1024
-    if (Number.isNaN(free)) return []
-    const message = `${mebibytes(free)} are free on the disk ${of}.`
-    if (free >= warnBytes) return [{ id, status: 'passed', message }]
-    const fix = 'Free space on the machine: let prune remove former releases, or run docker system prune there.'
-    return [{ id, status: free < failBytes ? 'failed' : 'warning', message, fix }]
-  })
+const kibibytes = (told: readonly string[] | undefined): number => Number(told?.at(-1)) * 1024
+
+/** Of the disk that this folder is on, in bytes. */
+async function freeOn(host: Host, folder: string, options: Parameters<Host['exec']>[1]): Promise<number> {
+  const { stdout } = await host.exec(['df', '-Pk', folder], options)
+  return Number(stdout.trim().split('\n').at(-1)?.split(/\s+/).at(3)) * 1024
+}
+
+function diskCheck(id: string, free: number, of: string): Check[] {
+  if (Number.isNaN(free)) return []
+  const message = `${mebibytes(free)} are free on the disk ${of}.`
+  if (free >= warnBytes) return [{ id, status: 'passed', message }]
+  const fix = 'Free space on the machine: let prune remove former releases, or run docker system prune there.'
+  return [{ id, status: free < failBytes ? 'failed' : 'warning', message, fix }]
 }
 
 function memoryCheck(told: ReadonlyMap<string, string[]>): Check[] {
@@ -111,19 +118,4 @@ function clockCheck(aheadMs: number): Check[] {
       fix: 'Let the machine keep its time by itself: timedatectl set-ntp true.',
     },
   ]
-}
-
-/** Where a proxy serves there, somebody listens at these ports; where none does, it is the proxy that is missing. */
-function portChecks(taken: ReadonlySet<string>, proxied: boolean): Check[] {
-  if (!proxied) return []
-  return ['80', '443'].map((port): Check => {
-    const id = `port-${port}`
-    if (taken.has(port)) return { id, status: 'passed', message: `Port ${port} is listened on.` }
-    return {
-      id,
-      status: 'warning',
-      message: `Nobody listens on port ${port} yet.`,
-      fix: 'The proxy will, once it has a route; see that the machine’s firewall lets the port through.',
-    }
-  })
 }

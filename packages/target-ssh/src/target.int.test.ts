@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import {
   applicable,
   fakeProxy,
@@ -44,10 +46,28 @@ describe.skipIf(!haveEngine || !haveSshd)(
       onTestFinished(close)
       const { ok, checks } = await target.probe()
       expect(checks.map(({ id }) => id)).toEqual(
-        expect.arrayContaining(['machine', 'docker-access', 'disk-system', 'memory', 'clock', 'engine', 'buildx']),
+        expect.arrayContaining([
+          ...['machine', 'docker-access', 'disk', 'disk-system', 'memory', 'clock', 'engine', 'buildx'],
+        ]),
       )
       expect(checks.filter(({ status, id }) => status === 'failed' && id !== 'disk')).toEqual([])
       expect(ok).toBe(true)
+    })
+
+    it('tells who listens where the proxy would', async () => {
+      const program = createServer().listen(0, '127.0.0.1')
+      await once(program, 'listening')
+      onTestFinished(() => void program.close())
+      const { port } = program.address() as AddressInfo
+      const { target, close } = await remoteMachine(sshd, { proxy: fakeProxy(), webPorts: [port] })
+      onTestFinished(close)
+      const { ok, checks } = await target.probe()
+      expect(ok).toBe(false)
+      expect(checks.find(({ id }) => id === `port-${port}`)).toMatchObject({
+        status: 'failed',
+        message: expect.stringContaining(`process ${process.pid}`),
+        fix: expect.stringContaining('http and https'),
+      })
     })
 
     it.each([

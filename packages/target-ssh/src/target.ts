@@ -15,6 +15,8 @@ export interface SshOptions extends Omit<DockerOptions, 'host' | 'context' | 'pr
   socket?: string
   /** The machine as its users name it, for the URLs of direct ports. Default: the host of `destination`. */
   address?: string
+  /** Where the proxy serves users, for `probe`, which tells who else listens there. Default 80 and 443. */
+  webPorts?: readonly number[]
   /** Unique among the targets of an engine. Default `ssh`. */
   key?: string
 }
@@ -34,7 +36,15 @@ const isHost = (host: SshHostOptions | Host): host is Host => 'exec' in host
  *     createAppaloft({ targets: [ssh({ host: { destination: 'deploy@web1' } })], … })
  */
 export function ssh(options: SshOptions): Target {
-  const { host: given, socket = usualSocket, key = 'ssh', address, proxy = null, ...rest } = options
+  const {
+    host: given,
+    socket = usualSocket,
+    key = 'ssh',
+    address,
+    proxy = null,
+    webPorts = [80, 443],
+    ...rest
+  } = options
   const host = isHost(given) ? given : sshHost(given)
   const reaching = new Reaching(host)
   const made = typeof proxy === 'function' ? proxy(host) : proxy
@@ -44,7 +54,7 @@ export function ssh(options: SshOptions): Target {
     address: address ?? nameOf(given),
 
     async probe(call = {}) {
-      const settings = { socket, dockerRoot: '/var/lib/docker', proxied: inner.proxy !== null }
+      const settings = { socket, ports: inner.proxy === null ? [] : webPorts }
       const checks = await probeMachine(host, settings, call)
       // Without the way there, every other check would say the same in other words.
       if (checks.every(({ id, status }) => status !== 'failed' || !['machine', 'docker-access'].includes(id)))

@@ -40,8 +40,7 @@ async function findings(ctx: Context, flags: TargetFlags): Promise<Finding[]> {
       if (composition.secrets === undefined) found.push(await state.checkSecretKey(stateDir, store, ctx.io.env))
       // First the records: a keeper that is down comes back by this, if it can.
       const records = await checkRecords(engine)
-      const proxies = await Promise.all(parts.map((part) => part.checkProxy()))
-      found.push(...(await checkTargets(targets)), ...proxies.flat(), ...records)
+      found.push(...(await checkTargets(targets, parts)), ...records)
     } finally {
       await engine.close()
     }

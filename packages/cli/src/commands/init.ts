@@ -8,6 +8,8 @@ import { withEngine } from '../engine.js'
 import { CliError, usageError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
+import type { SshConfig } from '../targets/config.js'
+import { parseMachine } from '../targets/machines.js'
 import type { Register } from './register.js'
 
 interface InitFlags extends TargetFlags {
@@ -48,11 +50,18 @@ async function write(ctx: Context, path: string | undefined, flags: InitFlags): 
     if (definition === undefined) throw usageError('Nothing to describe.')
     return { id: definition.id, preview: await engine.deployments.plan({ resource: definition }) }
   })
-  writeFileSync(file, initialConfig(found.id, found.preview, flags.format, wanted), { flag: flags.force ? 'w' : 'wx' })
+  const where = { ...wanted, ...(wanted.ssh && { ssh: namedOnce(wanted.ssh) }) }
+  writeFileSync(file, initialConfig(found.id, found.preview, flags.format, where), { flag: flags.force ? 'w' : 'wx' })
   ctx.json({ kind: 'initialized', file: basename(file), resourceId: found.id, preview: found.preview })
   ctx.say(`${ctx.style.green('✔')} ${basename(file)} written for ${found.id} ${ctx.style.dim(summary(found.preview))}`)
   ctx.say(`  ${next(found.preview)}`)
   return exitCodes.success
+}
+
+/** As people write it: one machine is no list. */
+function namedOnce({ hosts = [], ...rest }: SshConfig): SshConfig {
+  const [only, ...others] = hosts
+  return { ...(only !== undefined && others.length === 0 ? parseMachine(only) : { hosts }), ...rest }
 }
 
 const summary = ({ framework, runtime, planner }: Preview): string =>

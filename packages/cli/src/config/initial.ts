@@ -6,19 +6,23 @@ export function initialConfig(
   resourceId: string,
   preview: Preview,
   format: 'ts' | 'json',
-  { target, proxy }: Pick<TargetConfig, 'target' | 'proxy'> = {},
+  { target, proxy, ssh }: Pick<TargetConfig, 'target' | 'proxy' | 'ssh'> = {},
 ): string {
   const fields = requiredFields(preview)
-  const where = { ...(target === undefined ? {} : { target }), ...(proxy === undefined ? {} : { proxy }) }
+  const where = {
+    ...(target === undefined ? {} : { target }),
+    ...(ssh === undefined ? {} : { ssh }),
+    ...(proxy === undefined ? {} : { proxy }),
+  }
   if (format === 'json') return `${JSON.stringify({ ...where, id: resourceId, ...fields }, null, 2)}\n`
   return [
     "import { defineConfig } from 'appaloft'",
     '',
     'export default defineConfig({',
-    ...Object.entries(where).map(([name, value]) => `  ${name}: '${value}',`),
+    ...Object.entries(where).map(([name, value]) => `  ${name}: ${written(value)},`),
     `  id: '${resourceId}',`,
     ...preview.unsupportedReasons.flatMap(reasonComment),
-    ...Object.entries(fields).map(([name, value]) => `  ${name}: ${literal(value)},`),
+    ...Object.entries(fields).map(([name, value]) => `  ${name}: ${written(value)},`),
     '',
     '  // Found by itself; write it here to decide it yourself:',
     ...optionalFields(preview).map((line) => `  // ${line}`),
@@ -59,10 +63,14 @@ function optionalFields(preview: Preview): string[] {
   ]
 }
 
+function written(value: unknown): string {
+  if (typeof value === 'string') return quote(value)
+  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return String(value)
+  const fields = Object.entries(value).map(([name, one]) => `${name}: ${written(one)}`)
+  return `{ ${fields.join(', ')} }`
+}
+
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ')
 const quote = (text: string): string =>
   `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', '\\n')}'`
-const literal = (fields: Record<string, string>): string =>
-  `{ ${Object.entries(fields)
-    .map(([name, value]) => `${name}: ${quote(value)}`)
-    .join(', ')} }`

@@ -1,11 +1,22 @@
 import type { Appaloft, Target } from '@appaloft/core/spec'
+import type { TargetPart } from '../targets/part.js'
 import { type Finding, failed, messageOf, passed } from './check.js'
 
-/** Each target's own view of itself, its proxy and its keeper included. */
-export async function checkTargets(targets: readonly Target[]): Promise<Finding[]> {
-  const reports = await Promise.all(targets.map(checkTarget))
+/** Each target's own view of itself, its keeper included, then of the proxy that no target speaks for. */
+export async function checkTargets(targets: readonly Target[], parts: readonly TargetPart[] = []): Promise<Finding[]> {
+  const reports = await Promise.all(
+    targets.map(async (target) => {
+      const found = await checkTarget(target)
+      const unreachable = found.some(({ id, status }) => status === 'failed' && ways.some((way) => id.endsWith(way)))
+      // It would say the same once more, in the proxy's words.
+      const part = unreachable ? undefined : parts.find((one) => one.target === target)
+      return [...found, ...((await part?.checkProxy()) ?? [])]
+    }),
+  )
   return reports.flat()
 }
+
+const ways = ['.machine', '.docker-access', '.engine']
 
 async function checkTarget(target: Target): Promise<Finding[]> {
   const named = (id: string) => `${target.key}.${id}`

@@ -28,7 +28,8 @@ export const namedMachines = ({ destination, hosts }: SshConfig): string[] =>
 /** How each of the machines that are asked for is reached, by the configuration, else as it was before. */
 export function machineChoices(
   { target, ssh = {}, caddy }: CompositionConfig,
-  remembered: readonly MachineChoice[],
+  remembered: readonly MachineChoice[] = [],
+  used: readonly MachineChoice[] = remembered,
 ): MachineChoice[] {
   if (target !== 'ssh') return []
   const { destination: _, hosts: __, ...shared } = ssh
@@ -46,12 +47,13 @@ export function machineChoices(
     }
   })
   if (choices.length > 0) return choices
-  // What is there already needs no name while it is the only one.
-  const [only, ...others] = remembered
+  // The only one needs no name; of one where nothing is any more nobody need know.
+  const candidates = used.length > 0 ? used : remembered
+  const [only, ...others] = candidates
   if (only !== undefined && others.length === 0)
     return [{ ssh: { ...only.ssh, ...shared }, caddy: caddy ?? only.caddy }]
   throw usageError(
-    only === undefined ? 'No machine is named.' : `There are several machines: ${remembered.map(nameOf).join(', ')}.`,
+    only === undefined ? 'No machine is named.' : `There are several machines: ${candidates.map(nameOf).join(', ')}.`,
     'Name it: --host USER@HOST, or ssh: { destination } in appaloft.config.ts.',
   )
 }

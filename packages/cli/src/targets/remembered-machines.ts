@@ -58,8 +58,11 @@ export async function machinesInUse(remembered: readonly MachineChoice[], store:
   if (remembered.length === 0) return []
   const active = await store.listDeployments({ statuses: activeStatuses, limit: 1000 })
   const resources = await store.listResources()
+  // Where the last attempt went, the next one goes, too, also after one that failed.
+  const newest = await Promise.all(resources.map(({ id }) => store.listDeployments({ resourceId: id, limit: 1 })))
+  const last = new Set([...active, ...newest.flat()].map(({ target }) => target))
   const used = async (key: string): Promise<boolean> => {
-    if (active.some(({ target }) => target === key)) return true
+    if (last.has(key)) return true
     for (const { id, live } of resources)
       if (live[key] !== undefined || (await store.listReleases({ resourceId: id, target: key })).length > 0) return true
     return false

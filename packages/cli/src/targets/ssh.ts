@@ -23,7 +23,7 @@ export async function composeSsh(
   const options = { ...defined(rest), ...(credentials && { credentials }) }
   const behind = await (caddy.admin === undefined ? behindOwnCaddy(host, caddy, options) : behindCaddy(host, caddy))
   const key = machineKey(config)
-  const target = ssh({ ...options, key, host, proxy: behind.proxy })
+  const target = ssh({ ...options, key, host, proxy: behind.proxy, webPorts: webPorts(caddy) })
   return {
     target,
     checkProxy: async () => checksOf(`${key}.caddy`, await behind.probe()),
@@ -34,6 +34,9 @@ export async function composeSsh(
     },
   }
 }
+
+const webPorts = ({ http = ':80', https = ':443', tls }: CaddyConfig): number[] =>
+  (tls === 'off' ? [http] : [http, https]).map((listen) => Number(/:(\d+)$/.exec(listen)?.[1])).filter(Number.isInteger)
 
 interface BehindCaddy {
   proxy: Proxy

@@ -12,6 +12,13 @@ export const containerSummarySchema = z.object({
   /** Each with a slash before it. */
   Names: z.array(z.string()),
   State: z.string(),
+  Image: z.string().default(''),
+  /** None before the container runs. */
+  Ports: z
+    .array(z.object({ PublicPort: z.number().optional() }))
+    .nullish()
+    .transform((value) => value ?? []),
+  HostConfig: z.object({ NetworkMode: z.string().default('') }).default({ NetworkMode: '' }),
   /** Seconds since 1970. */
   Created: z.number().default(0),
   Labels: labels,
