@@ -217,6 +217,7 @@ export const aDeployment = (parts: Partial<Deployment> = {}): Deployment => ({
   supersededBy: null,
   recoveredBy: null,
   sourceDeploymentId: null,
+  rolloutId: null,
   nextActions: [],
   ...parts,
 })

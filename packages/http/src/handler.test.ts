@@ -52,7 +52,7 @@ describe('GET /api/deployments/{id}', () => {
       'startedAt',
       'finishedAt',
     ],
-    ...['planFingerprint', 'supersededBy', 'recoveredBy', 'sourceDeploymentId', 'nextActions', 'warnings'],
+    ...['planFingerprint', 'supersededBy', 'recoveredBy', 'sourceDeploymentId', 'rolloutId', 'nextActions', 'warnings'],
   ]
 
   it('has exactly its fields while the attempt verifies, and is what show() gives', async () => {

@@ -34,6 +34,7 @@ export function deploymentLines(deployment: Deployment, style: Style): string[] 
     ['superseded by', deployment.supersededBy],
     ['recovered by', deployment.recoveredBy],
     ['made from', deployment.sourceDeploymentId],
+    ['rollout', deployment.rolloutId],
   ]
   return [
     style.bold(deployment.id),

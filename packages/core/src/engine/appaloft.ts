@@ -5,6 +5,8 @@ import { prune } from './prune.js'
 import { reconcile } from './reconcile.js'
 import { recover } from './recover.js'
 import { createResources } from './resources.js'
+import { settleRollouts } from './rollout-settle.js'
+import { Rollouts } from './rollouts.js'
 import { Running } from './running.js'
 import { createRuntime, type Runtime } from './runtime.js'
 
@@ -12,6 +14,7 @@ import { createRuntime, type Runtime } from './runtime.js'
 export interface Engine {
   runtime: Runtime
   running: Running
+  rollouts: Rollouts
   /** Before an engine's first call other than `plan`: targets are told where they live, and what died is brought to its end. */
   ready(): Promise<void>
   opened(): Promise<void>
@@ -29,6 +32,7 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
   let settling: Promise<ReconcileReport> | undefined
   let closed = false
   const running = new Running()
+  const rollouts = new Rollouts()
   const opened = () => {
     if (closed) throw new AppaloftError('engine-closed')
     opening ??= (async () => {
@@ -38,20 +42,21 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
   }
   const ready = async () => {
     await opened()
-    settling ??= reconcile(runtime)
+    settling ??= reconcile(runtime).then((report) => settleRollouts(engine, report))
     await settling.catch((error) => {
       settling = undefined
       throw error
     })
   }
-  const engine: Engine = { runtime, running, ready, opened: async () => opened() }
+  const engine: Engine = { runtime, running, rollouts, ready, opened: async () => opened() }
   return {
     resources: createResources(engine),
     deployments: createDeployments(engine),
     async reconcile({ signal } = {}) {
       await opened()
       const first = settling === undefined
-      const report = await reconcile(runtime, { thorough: true, ...(signal ? { signal } : {}) })
+      const options = { thorough: true, ...(signal ? { signal } : {}) }
+      const report = await settleRollouts(engine, await reconcile(runtime, options), options)
       if (first) settling = Promise.resolve(report)
       return report
     },
@@ -64,6 +69,7 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
     async close({ mode = 'wait' } = {}) {
       if (closed) return
       closed = true
+      await rollouts.settle(mode)
       await running.settle(mode)
       await Promise.all(runtime.besides)
       runtime.feed.close()

@@ -10,6 +10,7 @@ import type { Commit } from '../spec/store.js'
 import type { LogLine, RunningRef, Target } from '../spec/target.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { Heartbeat } from './heartbeat.js'
+import type { AttemptHooks } from './hooks.js'
 import { Journal } from './journal.js'
 import { LogLines } from './log-lines.js'
 import { isDeployment, MachineHold } from './machine.js'
@@ -39,6 +40,8 @@ export class Attempt {
   private hold: MachineHold | undefined
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */
   settled = false
+  /** Of the rollout that it belongs to. */
+  hooks: AttemptHooks = {}
   private readonly lines: LogLines
   private deferred: Omit<Waiting, 'lines'> = { events: [], set: {} }
   /** What was sent with a commit of which nobody knows whether it was taken. */
@@ -252,8 +255,9 @@ export class Attempt {
     })
   }
 
-  cancel(): void {
-    if (!this.settled) this.abort.abort(canceled())
+  /** @param reason what its failure will be, where nobody asked for a cancel */
+  cancel(reason = canceled()): void {
+    if (!this.settled) this.abort.abort(reason)
   }
 
   /** The fences are raised: the machine is this attempt's, and says so to whoever asks. */

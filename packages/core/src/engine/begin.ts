@@ -8,13 +8,14 @@ import type { CreateDeployment, Store } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { Engine } from './appaloft.js'
 import { Attempt } from './attempt.js'
+import type { AttemptHooks } from './hooks.js'
 import { patiently } from './leases.js'
 import { observe } from './observe.js'
 import { readModel } from './read-model.js'
 import { run } from './run.js'
 import type { Runtime } from './runtime.js'
 
-type Begin = Pick<DeploymentRecord, 'resourceId' | 'trigger' | 'definition' | 'request'> &
+export type Begin = Pick<DeploymentRecord, 'resourceId' | 'trigger' | 'definition' | 'request'> &
   Partial<Pick<DeploymentRecord, 'plan' | 'planFingerprint' | 'sourceIdentity' | 'sourceDeploymentId' | 'releaseId'>>
 
 /** Records an attempt and starts it. Answers when it is recorded. */
@@ -23,6 +24,7 @@ export async function begin(
   target: Target,
   input: Begin,
   options: CreateOptions = {},
+  hooks: AttemptHooks = {},
 ): Promise<DeploymentHandle> {
   const { runtime, running } = engine
   const id = runtime.ids.next('dep')
@@ -30,7 +32,12 @@ export async function begin(
   const accepted: NewEvent = {
     type: 'deployment-accepted',
     at: now,
-    data: { resourceId: input.resourceId, trigger: input.trigger, target: target.key },
+    data: {
+      resourceId: input.resourceId,
+      trigger: input.trigger,
+      target: target.key,
+      ...(input.request.rollout === undefined ? {} : { rollout: input.request.rollout.id }),
+    },
   }
   // Listening begins before the first event is written.
   const mine = (event: DeploymentEvent) => (event.deploymentId === handleId ? options.onEvent?.(event) : undefined)
@@ -69,6 +76,7 @@ export async function begin(
   let ended: Promise<DeploymentRecord>
   if (created && lease !== null) {
     const attempt = new Attempt(runtime, deployment, { key: lease.key, token: lease.token }, target, 1)
+    attempt.hooks = hooks
     if (options.signal?.aborted) attempt.cancel()
     const onAbort = () => attempt.cancel()
     options.signal?.addEventListener('abort', onAbort, { once: true })

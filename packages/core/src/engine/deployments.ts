@@ -17,7 +17,9 @@ import { planDetected } from './planning.js'
 import { readModel } from './read-model.js'
 import { recovery } from './recovery.js'
 import { knownSecrets, shownPreview } from './redaction.js'
-import { byPromotion } from './retention.js'
+import { releaseToRestore, restoring } from './restoring.js'
+import { rollout } from './rollout.js'
+import { cancelRollout } from './rollout-cancel.js'
 import { targetOf } from './runtime.js'
 import { refuse } from './verbs.js'
 
@@ -109,51 +111,16 @@ export function createDeployments(engine: Engine): Deployments {
       const resource = await existingResource(store, given?.resourceId ?? id)
       refuseStale(resource, options.stateVersion)
       const target = targetOf(runtime, given?.target ?? options.target)
-      const live = resource.live[target.key]
-      const kept = byPromotion(
-        await store.listReleases({ resourceId: resource.id, target: target.key, states: ['retained'] }),
-      )
-      const release =
-        options.to === undefined
-          ? kept.find((one) => one.id !== live?.releaseId)
-          : kept.find((one) => one.id === options.to)
-      if (release === undefined)
-        throw new AppaloftError(
-          options.to === undefined ? 'nothing-to-roll-back' : 'release-not-found',
-          options.to === undefined
-            ? {}
-            : {
-                message: `The release ${options.to} is not kept; there are: ${kept.map((one) => one.id).join(', ')}.`,
-                details: { retained: kept.map((one) => one.id) },
-              },
-        )
-      const environment =
-        options.secrets === 'current'
-          ? await withCurrentSecrets(runtime, resource.id, release.plan.environment)
-          : release.plan.environment
-      const built = await store.getDeployment(release.deploymentId)
-      const definition = { ...(built?.definition ?? resource.definition), environment }
-      return begin(
-        engine,
-        target,
-        {
-          resourceId: resource.id,
-          trigger: 'rollback',
-          definition,
-          request: options.secrets ? { secrets: options.secrets } : {},
-          plan: { ...release.plan, environment },
-          planFingerprint: release.planFingerprint,
-          sourceIdentity: release.plan.source,
-          sourceDeploymentId: release.deploymentId,
-          releaseId: release.id,
-        },
-        options,
-      )
+      const release = await releaseToRestore(runtime, resource, target, options.to)
+      return begin(engine, target, await restoring(runtime, resource, release, options.secrets), options)
     },
+
+    rollout: (input, options) => rollout(engine, input, options),
 
     async cancel(id) {
       await engine.ready()
-      await requestCancel(engine, id)
+      if (id.startsWith('rol_')) await cancelRollout(engine, id)
+      else await requestCancel(engine, id)
     },
 
     async recovery(id) {

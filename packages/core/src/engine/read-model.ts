@@ -47,6 +47,7 @@ export async function readModel(runtime: Runtime, record: DeploymentRecord): Pro
     supersededBy: record.supersededBy ?? null,
     recoveredBy: record.recoveredBy ?? null,
     sourceDeploymentId: record.sourceDeploymentId ?? null,
+    rolloutId: record.request.rollout?.id ?? null,
     nextActions: nextActions(record),
   }
 }

@@ -17,6 +17,7 @@ import { recordPromotion } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
 import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
+import { mayFinish } from './rollout-verdict.js'
 import { usesProxy } from './routes.js'
 import { finishPromoted } from './run.js'
 import { type Runtime, targetOf } from './runtime.js'
@@ -131,7 +132,8 @@ async function end(attempt: Attempt, by: string): Promise<void> {
     const proxied = release !== null && usesProxy(release.plan) && target.proxy !== null
     promoted = !proxied || (await target.proxy.observe(record.resourceId)).table?.live?.deploymentId === record.id
   }
-  const forward = promoted && release !== null && record.status === 'verifying'
+  const forward =
+    promoted && release !== null && record.status === 'verifying' && (await mayFinish(runtime.store, record))
   const { journal } = record
   const goesOn = forward && journal?.step === 'promote'
   const live = (await runtime.store.getResource(record.resourceId))?.live[target.key] ?? null

@@ -85,7 +85,7 @@ async function removeFrom(
   }
 }
 
-const nothingLive = ({ store, now }: Runtime, id: string, key: string, held: LeaseRef): Promise<void> =>
+export const nothingLive = ({ store, now }: Runtime, id: string, key: string, held: LeaseRef): Promise<void> =>
   untilUndisturbed(async () => {
     const present = await store.getResource(id)
     if (present?.live[key] === undefined) return
@@ -120,6 +120,19 @@ async function takeAway(
     const volumes = options.volumes === true && i === releases.length - 1
     await target.discard(release, token, { retained: [], ...(volumes ? { volumes } : {}) })
     await runtime.store.removeRelease(release.id)
+  }
+}
+
+/** Nothing of it runs any more; its routes stay, without an upstream, so that it keeps its port. */
+export async function takeDown(runtime: Runtime, target: Target, id: string, token: number): Promise<void> {
+  const { proxy } = target
+  const table = proxy === null ? null : (await proxy.observe(id)).table
+  if (proxy !== null && table !== null)
+    await proxy.apply(id, { ...table, live: null, staged: null, verify: null }, token)
+  for (const one of await target.list(id)) {
+    await requestsEnd(runtime, target, one, longestDrainMs)
+    await target.stop(one, token)
+    await target.remove(one, token)
   }
 }
 

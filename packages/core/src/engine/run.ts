@@ -67,6 +67,7 @@ async function forward(attempt: Attempt): Promise<void> {
   await startCandidate(attempt, release)
   attempt.defer(entering(attempt, 'verifying', 'verify'))
   await verifyCandidate(attempt, release)
+  await attempt.hooks.verified?.(attempt, () => verifyCandidate(attempt, release))
   await promote(attempt, release)
   await finishPromoted(attempt, release)
 }
@@ -100,6 +101,7 @@ async function sourceOf(attempt: Attempt, plan: Plan, opened: OpenedSource | nul
 /** access → drain → retention → the end: also what reconciliation does for an attempt whose promotion is recorded. */
 export async function finishPromoted(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   await checkAccess(attempt, release)
+  await attempt.hooks.served?.(attempt)
   await drain(attempt, release)
   await retain(attempt)
   if (usesProxy(release.plan)) {
@@ -121,6 +123,7 @@ async function backward(attempt: Attempt, thrown: unknown): Promise<void> {
   const phase: Phase = blocked?.phase ?? present ?? error.phase ?? 'detect'
   const failure = failureOf(attempt, error, phase, blocked)
   attempt.settled = true
+  attempt.hooks.failing?.(failure)
   if (error.code === 'canceled' && attempt.record.status !== 'canceling')
     await attempt.commit({ set: { status: 'canceling', cancelRequestedAt: attempt.runtime.now() } })
   const { deploymentId: by } = error.details

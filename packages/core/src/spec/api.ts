@@ -12,6 +12,7 @@ import type { Command, ResourceDefinition, VariableChanges } from './profiles.js
 import type { Diagnostics, Recovery } from './recovery.js'
 import type { DeployRequest } from './request.js'
 import type { ResourceRecord } from './resource.js'
+import type { RolloutHandle, RolloutOptions, RolloutRequest } from './rollout.js'
 import type { Secrets } from './secrets.js'
 import type { Store } from './store.js'
 import type { CommandResult, LogLine, RunningState, Target } from './target.js'
@@ -165,7 +166,21 @@ export interface Deployments {
     id: string,
     options?: CreateOptions & { to?: string; target?: string; stateVersion?: number; secrets?: 'current' },
   ): Promise<DeploymentHandle>
-  /** Up to promotion: stops the running work and compensates. Resolves when the request is recorded. */
+  /**
+   * The same on several targets, each by an attempt of its own, batch after batch: the next begins when access has passed on all of the
+   * former (with `promote: 'together'`, when they are verified). The first failure stops the rest. Every target gets the same source:
+   * one that changed meanwhile fails with `plan-stale`. Answers when the attempts of the first batch are recorded. One rollout of a
+   * resource at a time: `concurrency` says what another one does. `target-not-found`, `invalid-input`, `nothing-to-roll-back`,
+   * `deployment-in-progress`.
+   *
+   * @example
+   * const { done } = await appaloft.deployments.rollout({ resource: 'res_shop' }, { batch: { first: 1, rest: 4 }, promote: 'together' })
+   */
+  rollout(request: RolloutRequest, options?: RolloutOptions): Promise<RolloutHandle>
+  /**
+   * Up to promotion: stops the running work and compensates. Resolves when the request is recorded. Of a rollout (`rol_…`) it stops what
+   * runs and begins nothing more; `together`, or with `onFailure: 'rollback'`, what was promoted goes back as well.
+   */
   cancel(id: string): Promise<void>
   /**
    * What can be done after this attempt, with why not, and the `stateVersion` that makes a verb fail when the resource changes meanwhile.

@@ -6,6 +6,7 @@ import { categorySchema, phaseSchema, statusSchema, stepSchema } from './phases.
 import { planSchema } from './plan.js'
 import { resourceSnapshotSchema } from './profiles.js'
 import { evidenceSchema, reasonSchema } from './reasons.js'
+import { rolloutRefSchema } from './rollout-ref.js'
 import { strictObject } from './schema.js'
 import { sourceIdentitySchema } from './source.js'
 
@@ -75,6 +76,8 @@ export const deploymentRecordSchema = strictObject(() => ({
     idempotencyKey: z.string().optional(),
     /** Use today's values of secrets instead of the snapshot's versions (`retry`, `rollback`). */
     secrets: z.literal('current').optional(),
+    /** The rollout over several targets that began this attempt. */
+    rollout: rolloutRefSchema.optional(),
   })),
   /** The resource as it was when the attempt was created. */
   definition: resourceSnapshotSchema,
@@ -145,6 +148,8 @@ export const deploymentSchema = strictObject(() => ({
   supersededBy: z.string().nullable(),
   recoveredBy: z.string().nullable(),
   sourceDeploymentId: z.string().nullable(),
+  /** The rollout over several targets that began this attempt. */
+  rolloutId: z.string().nullable(),
   nextActions: z.array(nextActionSchema),
 }))
 export type Deployment = z.infer<typeof deploymentSchema>

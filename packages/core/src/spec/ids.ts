@@ -7,8 +7,10 @@ export const resourceIdSchema = z.string().regex(/^res_[a-z0-9](?:[a-z0-9_-]{0,6
 export const deploymentIdSchema = z.string().regex(new RegExp(`^dep_${ulid}$`), 'an id like dep_ and a lower-case ULID')
 export const releaseIdSchema = z.string().regex(new RegExp(`^rel_${ulid}$`), 'an id like rel_ and a lower-case ULID')
 
+export const rolloutIdSchema = z.string().regex(new RegExp(`^rol_${ulid}$`), 'an id like rol_ and a lower-case ULID')
+
 /** Makes ids. Injected, so that a simulation is repeatable. The default gives monotonic lower-case ULIDs. */
 export interface Ids {
   /** A new id: the prefix and a lower-case ULID, greater than every id that this instance gave before. */
-  next(prefix: 'res' | 'dep' | 'rel' | 'eng'): string
+  next(prefix: 'res' | 'dep' | 'rel' | 'rol' | 'eng'): string
 }

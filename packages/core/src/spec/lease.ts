@@ -36,6 +36,8 @@ export interface LeaseRef {
 export const attemptLeaseKey = (deploymentId: string): string => `attempt:${deploymentId}`
 /** The lease of a resource on a target, taken when a plan is ready. */
 export const resourceLeaseKey = (resourceId: string, target: string): string => `resource:${resourceId}@${target}`
+/** The lease of a rollout of a resource over several targets: held by who conducts it, whose holder names the rollout instead of a deployment. */
+export const rolloutLeaseKey = (resourceId: string): string => `rollout:${resourceId}`
 /** A waiter takes over when the counter stood still for this long on its own monotonic clock. */
 export const leaseExpiryMs = 15_000
 /** A holder gives up by itself after this long without a successful beat. */

@@ -2,7 +2,7 @@ import type { OpenedSource } from '../../sources/index.js'
 import { AppaloftError } from '../../spec/errors.js'
 import type { Reason } from '../../spec/reasons.js'
 import type { Attempt } from '../attempt.js'
-import { detect } from '../detecting.js'
+import { detect, type PlanInput } from '../detecting.js'
 import { planDetected } from '../planning.js'
 import { cleaned } from '../redaction.js'
 import { enter } from './enter.js'
@@ -26,12 +26,14 @@ export async function detectAndPlan(attempt: Attempt, startedAt: string): Promis
     ...(gitRef ? { gitRef } : {}),
     ...(commitSha ? { commitSha } : {}),
   }
-  const found = await detect(runtime, input)
+  const reading = (one: PlanInput) => detect(runtime, one)
+  const found = await (attempt.hooks.read?.(input, reading) ?? reading(input))
   signal.throwIfAborted()
   attempt.defer({ set: { sourceIdentity: found.identity } })
   const early = found.reasons.find((one) => one.phase === 'detect')
   if (early !== undefined) throw new BlockedPlan(early)
   await enter(attempt, 'planning', 'plan')
+  attempt.hooks.compare?.(found)
   const { preview, plan } = await planDetected(runtime, input, found)
   signal.throwIfAborted()
   const { fingerprint } = preview

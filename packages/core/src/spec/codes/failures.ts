@@ -249,4 +249,10 @@ export const failureCodes = {
     'The rollback did not restore the previous release.',
     'Save the diagnostics, then restore by hand.',
   ),
+  'rollout-failed': entry(
+    'canceled',
+    undefined,
+    'Another target of the same rollout failed.',
+    'Mend what failed on the target that is named, then roll out again.',
+  ),
 } as const satisfies Record<string, CodeEntry>

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { type Killed, killed } from '../../test/rollout-killed.js'
+
+// Every boundary, also of those who recover, is in rollout.soak.test.ts.
+
+const runs: [string, Killed, every: number][] = [
+  ['together', { options: { promote: 'together', batch: 2 }, former: true }, 7],
+  ['together, for the first time', { options: { promote: 'together', batch: 3 }, former: false }, 9],
+  ['each, with rollback', { options: { onFailure: 'rollback', batch: 1 }, former: true }, 11],
+  ['each, with rollback, for the first time', { options: { onFailure: 'rollback', batch: 2 }, former: false }, 9],
+  ['each, with rollback, after a failure', { options: { onFailure: 'rollback' }, former: true, brokenOn: 'c' }, 11],
+]
+
+it.each(runs)('killed %s: all or none', { timeout: 120_000 }, async (_, run, every) => {
+  const { boundaries, how } = await killed(run, null)
+  expect(how).toBe(run.brokenOn === undefined ? 'all' : 'none')
+  // From the first promotion on the ends differ, and together it is decided between the first and the last one.
+  const from = boundaries.findIndex((one) => one.includes('promote intended'))
+  const last = boundaries.findLastIndex((one) => one.includes('traffic-promoted'))
+  expect(from).toBeGreaterThan(0)
+  const moments = new Set<number>()
+  for (let at = boundaries.length; at > from; at -= every) moments.add(at)
+  if (run.options.promote === 'together') for (let at = last; at > from; at -= 2) moments.add(at)
+  const ends = new Set<string>()
+  for (const boundary of moments) ends.add((await killed(run, { when: 'after', boundary })).how)
+  if (run.brokenOn === undefined) expect([...ends].sort()).toEqual(['all', 'none'])
+})

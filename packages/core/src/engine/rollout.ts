@@ -1,0 +1,137 @@
+import { AppaloftError } from '../spec/errors.js'
+import type { ReleaseRecord } from '../spec/release.js'
+import type { ResourceRecord } from '../spec/resource.js'
+import {
+  type Rollout,
+  type RolloutHandle,
+  type RolloutOptions,
+  type RolloutRequest,
+  rolloutPlanSchema,
+  rolloutRequestSchema,
+} from '../spec/rollout.js'
+import type { RolloutRef } from '../spec/rollout-ref.js'
+import type { Target } from '../spec/target.js'
+import type { Engine } from './appaloft.js'
+import type { Begin } from './begin.js'
+import { define } from './definitions.js'
+import { parseInput } from './input.js'
+import { existingResource, refuseStale } from './lookup.js'
+import { restoring } from './restoring.js'
+import { goBack } from './rollout-back.js'
+import { batchesOf, Conductor } from './rollout-conductor.js'
+import type { HeldRollout } from './rollout-held.js'
+import { takeRollout } from './rollout-lease.js'
+import { releasesOf } from './rollout-releases.js'
+import { summary } from './rollout-summary.js'
+import { attemptsOf } from './rollout-verdict.js'
+import { targetOf } from './runtime.js'
+
+/** One request over several targets, as one attempt on each. Answers when those of the first batch are recorded. */
+export async function rollout(
+  engine: Engine,
+  input: RolloutRequest,
+  { onEvent, signal, ...given }: RolloutOptions = {},
+): Promise<RolloutHandle> {
+  const { runtime } = engine
+  const request = parseInput(rolloutRequestSchema, input, 'request')
+  const plan = parseInput(rolloutPlanSchema, given, 'options')
+  const { batch = 1, promote = 'each', onFailure = 'stop', waitSeconds = 3600 } = plan
+  const targets = (plan.targets ?? [...runtime.targets.keys()]).map((key) => targetOf(runtime, key))
+  if (promote === 'each' && onFailure === 'rollback' && runtime.retention < 2) {
+    const issues = ['onFailure: rollback needs a former release, and the engine keeps but one']
+    throw new AppaloftError('invalid-input', {
+      message: `The options are not valid: ${issues.join('; ')}.`,
+      details: { issues },
+      recoveryHint: 'Raise retention of createAppaloft to 2 or more, or promote together.',
+    })
+  }
+  await engine.ready()
+  const resource = await resourceOf(engine, request)
+  const releases = await releasesOf(runtime, resource, targets, request.rollback)
+  const ref: RolloutRef = {
+    id: runtime.ids.next('rol'),
+    targets: targets.map((one) => one.key),
+    batch,
+    promote,
+    onFailure,
+  }
+  const held = await takeRollout(engine, resource.id, ref.id, signal)
+  const score = {
+    resourceId: resource.id,
+    ref,
+    targets,
+    waitSeconds,
+    input: (target: Target) => inputOf(engine, request, resource, releases?.get(target.key)),
+  }
+  const conductor = new Conductor(engine, score, onEvent ? { onEvent } : {})
+  held.onLost = (error) => conductor.fail(conductor.members[0]!, error)
+  const batches = batchesOf(conductor.members, batch)
+  const [fault] = await conductor.begin(batches[0]!)
+  if (fault !== undefined && conductor.begun.length === 0) {
+    await held.end(true)
+    throw fault
+  }
+  const onAbort = () => void conductor.cancel()
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const done = conclude(engine, conductor, batches, held).finally(() => signal?.removeEventListener('abort', onAbort))
+  done.catch(() => {})
+  engine.rollouts.add(ref.id, conductor, done)
+  return {
+    id: ref.id,
+    get deployments() {
+      return conductor.begun
+    },
+    done,
+  }
+}
+
+async function resourceOf({ runtime }: Engine, { resource, stateVersion }: RolloutRequest): Promise<ResourceRecord> {
+  const id = typeof resource === 'string' ? resource : resource.id
+  if (stateVersion !== undefined && id !== undefined) {
+    const present = await runtime.store.getResource(id)
+    if (present !== null) refuseStale(present, stateVersion)
+  }
+  return typeof resource === 'string' ? existingResource(runtime.store, resource) : define(runtime, resource)
+}
+
+async function inputOf(
+  { runtime }: Engine,
+  { gitRef, commitSha, force, secrets }: RolloutRequest,
+  resource: ResourceRecord,
+  release: ReleaseRecord | undefined,
+): Promise<Begin> {
+  if (release !== undefined) return restoring(runtime, resource, release, secrets)
+  return {
+    resourceId: resource.id,
+    trigger: force ? 'force-redeploy' : 'create',
+    definition: resource.definition,
+    request: {
+      ...(gitRef === undefined ? {} : { gitRef }),
+      ...(commitSha === undefined ? {} : { commitSha }),
+      ...(force === undefined ? {} : { force }),
+    },
+  }
+}
+
+/** To the end of every attempt; where one failed and it was to be all or none, the others go back. */
+async function conclude(
+  engine: Engine,
+  conductor: Conductor,
+  batches: Parameters<Conductor['conduct']>[0],
+  held: HeldRollout,
+): Promise<Rollout> {
+  let over = false
+  try {
+    await conductor.conduct(batches)
+    const { resourceId, ref } = conductor.score
+    const whole = conductor.members.every((one) => one.end?.status === 'succeeded')
+    const back = !whole && !held.lost && conductor.allOrNone
+    const { made } = back ? await attemptsOf(engine.runtime.store, resourceId, ref.id) : { made: [] }
+    const result = summary(conductor, await goBack(engine, ref, made))
+    over = true
+    return result
+  } finally {
+    await held.end(over)
+  }
+}
