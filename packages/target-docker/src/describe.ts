@@ -14,6 +14,7 @@ import {
 } from '@appaloft/core/spec'
 import { dockerfileFor } from './build/dockerfile.js'
 import { buildVariables } from './build/words.js'
+import type { BuildPlace, Repository } from './builder/options.js'
 import { buildSteps, serviceSteps } from './compose/describe.js'
 import { volumePathFits } from './containers/place.js'
 import type { Settings } from './options.js'
@@ -28,14 +29,14 @@ export function describe(
   const unsupportedReasons = unsupportedOf(plan, capabilities)
   const generated = unsupportedReasons.length > 0 ? null : dockerfileFor(plan, settings, buildVariables(plan))
   return {
-    steps: stepsOf(plan, previous),
+    steps: stepsOf(plan, previous, settings.build),
     generatedFiles: generated === null ? [] : [{ path: 'Dockerfile', content: generated }],
     warnings: warningsOf(plan),
     unsupportedReasons,
   }
 }
 
-function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
+function stepsOf(plan: Plan, previous: ReleaseRecord | undefined, place: BuildPlace): PlanStep[] {
   const { artifact } = plan
   const built = { step: 'build', when: 'unless-cached', reversible: true } as const
   const steps: PlanStep[] = []
@@ -51,6 +52,9 @@ function stepsOf(plan: Plan, previous: ReleaseRecord | undefined): PlanStep[] {
         : 'Make the image of the release'
     steps.push({ ...built, id: 'build.image', title })
   }
+  const through = place?.repository ?? null
+  // With a registry between them the engine that runs an image pulls it itself.
+  if (place !== null && (artifact.kind !== 'image' || through === null)) steps.push(...sent(steps.splice(0), through))
   steps.push(...releaseCommandSteps(plan, 'Run the release command in a container of its own'))
   if (artifact.kind === 'compose-project') steps.push(...serviceSteps(artifact))
   const what = plan.replicas > 1 ? `${plan.replicas} containers` : 'a container'
@@ -64,6 +68,21 @@ function warningsOf(plan: Plan): Reason[] {
   const written = [...volumes, ...binds].some((one) => one.readOnly !== true)
   return written ? [reason('shared-volume-overlap')] : []
 }
+
+/** What is made on another engine comes over. */
+const sent = (made: readonly PlanStep[], through: Repository | null): PlanStep[] => [
+  ...made.map((one) => ({ ...one, title: `${one.title}, on the engine that builds` })),
+  {
+    id: 'upload.image',
+    step: 'upload',
+    title:
+      through === null
+        ? 'Send the layers that the machine lacks'
+        : `Push to ${through.name}, and pull from there on the machine`,
+    when: 'if-changed',
+    reversible: true,
+  },
+]
 
 function unsupportedOf(plan: Plan, capabilities: TargetCapabilities): Reason[] {
   const refused = new Refusals(plan, capabilities, 'This target')

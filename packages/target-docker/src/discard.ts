@@ -1,14 +1,14 @@
 import type { CallOptions, ReleaseRecord } from '@appaloft/core/spec'
-import { discardImages } from './compose/discard.js'
+import { EngineError, EngineUnreachable } from './api/client.js'
+import type { Maker } from './builder/maker.js'
 import { removeProject } from './compose/sweep.js'
 import type { Parts } from './containers/start.js'
+import { discardImages } from './images.js'
 import { checkMark } from './marks.js'
-
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** Takes our name, and what we pulled by digest, from a release's image; the engine lets it go when nothing else has it. */
 export async function discard(
-  { engine, names }: Parts,
+  { engine, names, maker }: Parts & { maker: Maker | null },
   release: ReleaseRecord,
   token: number,
   options: CallOptions & { retained: readonly ReleaseRecord[]; volumes?: boolean },
@@ -17,21 +17,21 @@ export async function discard(
   const { signal } = options
   await checkMark(engine, names, resourceId, token, signal)
   const kept = options.retained.filter((one) => one.resourceId === resourceId)
-  const needed = (field: 'name' | 'digest') => kept.some((one) => one.artifact[field] === release.artifact[field])
   // With the last release goes what stays from one to the next.
   if (kept.length === 0) await removeProject({ engine, names }, resourceId, signal)
   const running = await runningImages({ engine, names }, resourceId, signal)
-  const { image, name, digest } = {
-    image: text(release.artifact.image),
-    name: text(release.artifact.name),
-    digest: text(release.artifact.digest),
+  const shared = { kept, signal }
+  const here = { ...shared, running, called: (name: string) => name }
+  await discardImages(engine, release, { ...here, pulled: (image) => image.pulled === true })
+  // Where they were made they are let go too, if that can be asked: nothing depends on it.
+  if (maker?.elsewhere === true) {
+    const there = { ...shared, running: new Set<string>(), called: maker.name }
+    await discardImages(maker.engine, release, { ...there, pulled: (image) => image.pulledThere === true }).catch(
+      (error: unknown) => {
+        if (!(error instanceof EngineError || error instanceof EngineUnreachable)) throw error
+      },
+    )
   }
-  const used = image !== undefined && running.has(image)
-  if (name !== undefined && !needed('name') && !used) await engine.untag(name, { signal })
-  if (digest !== undefined && release.artifact.pulled === true && !needed('digest') && !used)
-    // Another name may have been given to it meanwhile, or a container of somebody's may run it: it stays then.
-    await engine.untag(digest, { signal }).catch(() => undefined)
-  await discardImages({ engine }, release, kept, running, signal)
   if (options.volumes !== true) return
   await checkMark(engine, names, resourceId, token, signal)
   for (const { Name: volume } of await engine.volumes(names.ofResource(resourceId, 'volume'), { signal }))

@@ -1,3 +1,4 @@
+export { type BuildOption, buildOptionSchema } from './builder/options.js'
 export {
   type CaddyContainer,
   type CaddyContainerOptions,

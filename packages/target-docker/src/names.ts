@@ -123,6 +123,24 @@ export class Names {
   }
 }
 
+/** A name in its two parts. */
+export function partsOf(name: string): { repo: string; tag: string } {
+  const colon = name.lastIndexOf(':')
+  return { repo: name.slice(0, colon), tag: name.slice(colon + 1) }
+}
+
+/**
+ * The name of an image on the engine that made it for another one. Each target keeps its own there: what one lets go, another may still need, and a
+ * target may run releases of the same resource there.
+ */
+export function heldName(name: string, key: string): string {
+  const { repo, tag } = partsOf(name)
+  return `${repo}/${createHash('sha256').update(key).digest('hex').slice(0, 8)}:${tag}`
+}
+
+/** As it is called where it runs, whoever keeps it. */
+export const plainName = (held: string): string => held.replace(/^(appaloft\/[^/:]+)\/[0-9a-f]{8}:/, '$1:')
+
 /** A rollback runs a former release in a new attempt: both are in the name, the release shortened. */
 const releaseWord = ({ releaseId }: RunningRef) => createHash('sha256').update(releaseId).digest('hex').slice(0, 8)
 

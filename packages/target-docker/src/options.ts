@@ -1,4 +1,5 @@
 import type { Credentials, Proxy, ProxyContext } from '@appaloft/core/spec'
+import type { BuildOption, BuildPlace } from './builder/options.js'
 
 export interface DockerOptions {
   /** What routes to the releases. Default: none, and exposure `proxy` is not offered. */
@@ -13,6 +14,12 @@ export interface DockerOptions {
   host?: string | (() => Promise<string>)
   /** The name of a Docker context, where `host` is not given. */
   context?: string
+  /**
+   * Where images are made. `remote` (default): on the engine that runs the releases. `local`: on the engine that the `docker` command of this machine
+   * finds, images without a build are pulled there too, and the layers that the other engine lacks are sent to it. With `registry`, a repository such as
+   * `registry.example.com/team/releases`, what is built is pushed there and pulled from there instead. `host` or `context` name the engine that builds.
+   */
+  build?: BuildOption
   /** The `docker` command, which builds. Default `docker`, from the PATH. */
   cli?: string
   /**
@@ -49,6 +56,7 @@ export type PullPolicy = 'always' | 'newer' | 'missing' | 'never'
 /** With every default in place. */
 export interface Settings {
   cli: string
+  build: BuildPlace
   scope: string
   pull: PullPolicy
   credentials: Pick<Credentials, 'registry'>

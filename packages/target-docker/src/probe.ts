@@ -3,6 +3,8 @@ import process from 'node:process'
 import type { CallOptions, Host, ProbeReport } from '@appaloft/core/spec'
 import { AppaloftError } from '@appaloft/core/spec'
 import type { Engine } from './api/engine.js'
+import type { Makers } from './builder/maker.js'
+import { registryChecks } from './builder/registry-checks.js'
 import { fromEngine } from './errors.js'
 import type { Settings } from './options.js'
 
@@ -16,24 +18,41 @@ export async function probe(
   find: () => Promise<Engine>,
   settings: Settings,
   host: Host,
+  makers: Makers,
   { signal }: CallOptions = {},
 ): Promise<ProbeReport> {
-  const [engine, tools] = await Promise.all([engineChecks(find, signal), pluginChecks(settings, host, signal)])
-  const checks = [...engine, ...tools]
+  const checks = await Promise.all([
+    engineChecks(find, { id: 'engine', disk: 'disk', does: 'answers' }, signal),
+    makers.place === null
+      ? []
+      : engineChecks(() => makers.find(), { id: 'builder', disk: 'builder-disk', does: 'makes the images' }, signal),
+    makers.place?.repository ? registryChecks(find, settings, host, makers, makers.place.repository, signal) : [],
+    pluginChecks(settings, host, signal),
+  ]).then((all) => all.flat())
   return { ok: checks.every((check) => check.status !== 'failed'), checks }
 }
 
-async function engineChecks(find: () => Promise<Engine>, signal: AbortSignal | undefined): Promise<ProbeCheck[]> {
+interface Words {
+  id: string
+  disk: string
+  does: string
+}
+
+async function engineChecks(
+  find: () => Promise<Engine>,
+  words: Words,
+  signal: AbortSignal | undefined,
+): Promise<ProbeCheck[]> {
   try {
     const engine = await find()
     const [version, info] = await Promise.all([engine.version({ signal }), engine.info({ signal })])
-    const message = `Docker Engine ${version.Version} answers (API ${version.ApiVersion}, ${info.OperatingSystem}, ${info.Architecture}).`
+    const message = `Docker Engine ${version.Version} ${words.does} (API ${version.ApiVersion}, ${info.OperatingSystem}, ${info.Architecture}).`
     const old = Number(version.ApiVersion.split('.')[1]) < 41 && version.ApiVersion.startsWith('1.')
     return [
       old
-        ? { id: 'engine', status: 'failed', message, fix: 'Upgrade it to 20.10 or newer.' }
-        : { id: 'engine', status: 'passed', message },
-      ...(await spaceCheck(engine, info.DockerRootDir)),
+        ? { id: words.id, status: 'failed', message, fix: 'Upgrade it to 20.10 or newer.' }
+        : { id: words.id, status: 'passed', message },
+      ...(await spaceCheck(engine, info.DockerRootDir, words.disk)),
     ]
   } catch (error) {
     signal?.throwIfAborted()
@@ -41,7 +60,7 @@ async function engineChecks(find: () => Promise<Engine>, signal: AbortSignal | u
     const known = AppaloftError.isInstance(told)
     return [
       {
-        id: 'engine',
+        id: words.id,
         status: 'failed',
         message: known ? told.message : 'The Docker Engine answers something else than it should.',
         fix: known ? told.recoveryHint : 'Check what listens at its address.',
@@ -50,16 +69,16 @@ async function engineChecks(find: () => Promise<Engine>, signal: AbortSignal | u
   }
 }
 
-async function spaceCheck(engine: Engine, root: string): Promise<ProbeCheck[]> {
+async function spaceCheck(engine: Engine, root: string, id: string): Promise<ProbeCheck[]> {
   const here = engine.address.kind === 'unix' && engine.address.elsewhere !== true
   const disk = here ? await statfs(root).catch(() => null) : null
   if (disk === null) return []
   const free = disk.bavail * disk.bsize
   const message = `${Math.floor(free / 1024 / 1024)} MiB are free on the disk of the engine.`
-  if (free >= warnBytes) return [{ id: 'disk', status: 'passed', message }]
+  if (free >= warnBytes) return [{ id, status: 'passed', message }]
   return [
     {
-      id: 'disk',
+      id,
       status: free < failBytes ? 'failed' : 'warning',
       message,
       fix: 'Free space: let prune remove former releases, or run docker system prune.',

@@ -1,4 +1,5 @@
 import { AppaloftError, type Proxy, type TargetCapabilities } from '@appaloft/core/spec'
+import { readBuild } from './builder/options.js'
 import { type DockerOptions, type Settings, scopePattern } from './options.js'
 
 export const capabilitiesOf = (proxy: Proxy | null, settings: Settings): TargetCapabilities => ({
@@ -43,6 +44,7 @@ export function settingsOf(options: DockerOptions): Settings {
   return {
     cli: options.cli ?? 'docker',
     scope,
+    build: readBuild(options.build),
     pull: options.pull ?? 'newer',
     credentials: options.credentials ?? {},
     secrets: options.secrets ?? 'environment',

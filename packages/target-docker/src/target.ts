@@ -6,6 +6,8 @@ import { findEngine } from './api/address.js'
 import { EngineError } from './api/client.js'
 import { Engine, orNull } from './api/engine.js'
 import { build, imageOf } from './build/build.js'
+import { Makers } from './builder/maker.js'
+import { upload } from './builder/upload.js'
 import { buildProject } from './compose/build.js'
 import { isProject } from './compose/bundle.js'
 import { promotedProject } from './compose/promoted.js'
@@ -35,6 +37,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const names = new Names(settings.scope)
   const host = localHost()
   const listeners = new Listeners()
+  const makers = new Makers(settings.build, options.key ?? 'docker')
   let engine: Promise<Engine> | undefined
 
   const find = (): Promise<Engine> => {
@@ -115,19 +118,18 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     lease: machineLease(safely, names),
 
-    probe: (call = {}) => probe(find, settings, host, call),
+    probe: (call = {}) => probe(find, settings, host, makers, call),
 
     build: (input) =>
-      safely(input, (engine) => {
-        const parts = { engine, names, settings, host }
+      safely(input, async (engine) => {
+        const parts = { engine, names, settings, host, maker: await makers.for(engine) }
         const { artifact } = input.plan
         return artifact.kind === 'compose-project' ? buildProject(parts, input, artifact) : build(parts, input)
       }),
 
     upload: (input) =>
-      safely(
-        input,
-        async (engine) => void (await checkMark(engine, names, input.resourceId, input.token, input.signal)),
+      safely(input, async (engine) =>
+        upload({ engine, names, settings, host, maker: await makers.for(engine) }, input),
       ),
 
     run: (input, command) =>
@@ -193,7 +195,10 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     discard: (release, token, call) =>
-      safely(call, (engine) => discard({ engine, names, settings }, release, token, call)),
+      safely(call, async (engine) => {
+        const maker = await makers.for(engine).catch(() => null)
+        await discard({ engine, names, settings, maker }, release, token, call)
+      }),
 
     list: (resourceId, call = {}) => safely(call, (engine) => list(engine, names, resourceId, call)),
 
@@ -225,6 +230,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       const known = await engine?.catch(() => undefined)
       known?.client.close()
       engine = undefined
+      await makers.close()
     },
   }
 }

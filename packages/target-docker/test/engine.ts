@@ -23,11 +23,14 @@ export const testOptions = (scope: string): DockerOptions => ({ cli, scope, base
 
 export const testEngine = async (): Promise<Engine> => new Engine(await findEngine({}, process.env))
 
-/** Everything under the scope: containers, images, volumes, networks. */
-export async function removeScope(scope: string): Promise<void> {
-  const engine = await testEngine()
+/** Everything under the scope: containers, images, volumes, networks. @param host of another engine than that of the tests */
+export async function removeScope(scope: string, host?: string): Promise<void> {
+  const engine = host === undefined ? await testEngine() : new Engine(await findEngine({ host }, process.env))
   const labels = [`${label.scope}=${scope}`]
   for (const { Id: id } of await engine.containers(labels)) await engine.remove(id)
+  // Also what was pulled, which has no labels.
+  for (const { RepoTags: tags } of await engine.allImages())
+    for (const tag of tags) if (new RegExp(`^appaloft/${scope}[:/]`).test(tag)) await engine.untag(tag)
   for (const { Id: id, RepoTags: tags } of await engine.images(labels))
     for (const name of tags.length === 0 || tags[0] === '<none>:<none>' ? [id] : tags) await engine.untag(name)
   for (const { Name: name } of await engine.volumes(labels)) await engine.removeVolume(name)

@@ -5,6 +5,8 @@ export interface Wire {
   port: number
   /** How many connections have been made. */
   made(): number
+  /** How many bytes have passed, both ways together. */
+  bytes(): number
   /** Cuts all of them, as a broken cable with a reset would. */
   cut(): void
   /** Cuts them as soon as so many bytes, both ways together, have passed from now on. */
@@ -19,6 +21,7 @@ export interface Wire {
 export async function wireTo(port: number): Promise<Wire> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let made = 0
+  let bytes = 0
   let left = Number.POSITIVE_INFINITY
   let frozen = false
   const cut = () => {
@@ -34,6 +37,7 @@ export async function wireTo(port: number): Promise<Wire> {
     if (frozen) for (const one of pair) one.pause()
     for (const [from, to] of [pair, [far, near]] as const) {
       from.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
         left -= chunk.length
         if (left <= 0) cut()
         else to.write(chunk)
@@ -47,6 +51,7 @@ export async function wireTo(port: number): Promise<Wire> {
   return {
     port: (server.address() as AddressInfo).port,
     made: () => made,
+    bytes: () => bytes,
     cut,
     cutAfter: (bytes) => {
       left = bytes

@@ -1,6 +1,6 @@
 import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
-import type { Readable } from 'node:stream'
+import { pipeline, type Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { EngineAddress } from './address.js'
 
@@ -26,6 +26,8 @@ export interface CallSettings {
   /** Undefined values are left out, objects become JSON. */
   query?: Record<string, string | number | boolean | object | undefined>
   body?: object | Buffer
+  /** An archive that is sent as it comes, on a connection of its own: one that was kept could be closed by now. It is destroyed with the call. */
+  archive?: Readable
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
 }
@@ -36,12 +38,14 @@ export interface CallSettings {
  */
 export class EngineClient {
   readonly #agent: Agent
+  readonly #fresh: Agent
   readonly #base: RequestOptions
   readonly #send: typeof request
 
   constructor(readonly address: EngineAddress) {
     const { tls } = address
     this.#agent = tls ? new TlsAgent({ keepAlive: true, ...tls }) : new Agent({ keepAlive: true })
+    this.#fresh = tls ? new TlsAgent(tls) : new Agent()
     this.#send = tls ? tlsRequest : request
     this.#base =
       address.kind === 'unix'
@@ -93,13 +97,13 @@ export class EngineClient {
     })
   }
 
-  #once(path: string, { method = 'GET', query = {}, body, headers = {}, signal }: CallSettings) {
+  #once(path: string, { method = 'GET', query = {}, body, archive, headers = {}, signal }: CallSettings) {
     const content = body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
     return new Promise<IncomingMessage>((resolve, reject) => {
       const call = this.#send(
         {
           ...this.#base,
-          agent: this.#agent,
+          agent: archive === undefined ? this.#agent : this.#fresh,
           method,
           path: `${path}${searchOf(query)}`,
           headers: {
@@ -109,6 +113,7 @@ export class EngineClient {
                   'content-type': Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json',
                   'content-length': content.length,
                 }),
+            ...(archive === undefined ? {} : { 'content-type': 'application/x-tar' }),
             ...headers,
           },
           ...(signal === undefined ? {} : { signal }),
@@ -119,7 +124,8 @@ export class EngineClient {
         const cut = error.code === 'ECONNRESET' || error.code === 'EPIPE'
         reject(cut && call.reusedSocket ? new Stale('stale', { cause: error }) : error)
       })
-      call.end(content)
+      if (archive === undefined) call.end(content)
+      else pipeline(archive, call, (error) => error && reject(error))
     })
   }
 }

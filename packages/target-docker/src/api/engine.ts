@@ -93,6 +93,16 @@ export class Engine {
       ...call,
       query: { filters: { label } satisfies Filters },
     })
+  /** All, by whoever, but what builds leave between. */
+  allImages = (call: Call = {}) => this.client.json('/images/json', schemas.imageListSchema, call)
+  /** The image as an archive: its layers, its configuration, and a list of both. */
+  save = (image: string, call: Call = {}): Promise<Readable> => this.client.stream(`/images/${image}/get`, call)
+  /** JSON values, one after the other, once the archive was read. */
+  load = (archive: Readable, call: Call = {}): Promise<Readable> =>
+    this.client.stream('/images/load', { ...call, method: 'POST', query: { quiet: true }, archive })
+  /** JSON values, one after the other, while it goes on. */
+  push = (name: string, tag: string, headers: Record<string, string>, call: Call = {}): Promise<Readable> =>
+    this.client.stream(`/images/${name}/push`, { ...call, method: 'POST', query: { tag }, headers })
   tag = (image: string, repo: string, tag: string, call: Call = {}) =>
     this.#post(`/images/${image}/tag`, call, { repo, tag })
   /** Takes one name from an image; the image goes with its last one. */
@@ -101,8 +111,14 @@ export class Engine {
   distribution = (name: string, headers: Record<string, string>, call: Call = {}) =>
     this.client.json(`/distribution/${name}/json`, schemas.distributionSchema, { ...call, headers })
   /** JSON values, one after the other, while it goes on. */
-  pull = (name: string, headers: Record<string, string>, call: Call = {}): Promise<Readable> =>
-    this.client.stream('/images/create', { ...call, method: 'POST', query: { fromImage: name }, headers })
+  pull = (
+    name: string,
+    headers: Record<string, string>,
+    call: Call & { platform?: string | undefined } = {},
+  ): Promise<Readable> => {
+    const query = { fromImage: name, platform: call.platform }
+    return this.client.stream('/images/create', { signal: call.signal, method: 'POST', query, headers })
+  }
 
   volumes = async (label: string[], call: Call = {}) => {
     const query = { filters: { label } satisfies Filters }

@@ -68,6 +68,19 @@ export type Container = z.infer<typeof containerSchema>
 
 export const imageSchema = z.object({
   Id: z.string(),
+  Architecture: z.string().default(''),
+  Os: z.string().default(''),
+  /** Of its layers, as they lie unpacked. */
+  Size: z.number().default(0),
+  RootFS: z
+    .object({
+      Layers: z
+        .array(z.string())
+        .nullish()
+        .transform((value) => value ?? []),
+    })
+    .nullish()
+    .transform((value) => value ?? { Layers: [] }),
   RepoTags: z
     .array(z.string())
     .nullish()
@@ -136,8 +149,17 @@ export const networkSchema = z.object({
 })
 export const networkListSchema = z.array(networkSchema)
 
-export const versionSchema = z.object({ Version: z.string(), ApiVersion: z.string() })
+export const versionSchema = z.object({
+  Version: z.string(),
+  ApiVersion: z.string(),
+  Os: z.string().default('linux'),
+  Arch: z.string().default(''),
+})
 export const infoSchema = z.object({
+  DriverStatus: z
+    .array(z.array(z.string()))
+    .nullish()
+    .transform((value) => value ?? []),
   DockerRootDir: z.string(),
   OperatingSystem: z.string(),
   Architecture: z.string(),

@@ -1,13 +1,14 @@
-import { createHash } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import process from 'node:process'
 import { AppaloftError, type BuildInput, type BuildResult, type Host, type ReleaseRecord } from '@appaloft/core/spec'
 import type { Image } from '../api/schemas.js'
+import type { Maker } from '../builder/maker.js'
 import type { Parts } from '../containers/start.js'
 import { checkMark } from '../marks.js'
 import { label } from '../names.js'
 import { provide } from '../registry/pull.js'
+import { kept, lookBefore, named, sweep } from './before.js'
 import { type BuildxInput, buildx } from './buildx.js'
 import { dockerfileFor } from './dockerfile.js'
 import { buildFailure } from './failure.js'
@@ -16,6 +17,7 @@ import { type BuildVariables, inputsArgument, safePath } from './words.js'
 
 export interface BuildParts extends Parts {
   host: Host
+  maker: Maker
 }
 
 /** Pulls or builds, or finds what the same inputs gave before. */
@@ -25,30 +27,20 @@ export async function build(parts: BuildParts, input: BuildInput): Promise<Build
   if (plan.artifact.kind === 'image') return await pullImage(parts, input, plan.artifact.image)
   const variables = variablesOf(input)
   const generated = dockerfileFor(plan, parts.settings, variables)
-  const inputs = createHash('sha256')
-    .update(JSON.stringify([input.inputsDigest, generated]))
-    .digest('hex')
-  const [found] = await Promise.all([
-    input.noCache ? undefined : builtBefore(parts, resourceId, inputs, signal),
+  const [{ inputs, platform, found }] = await Promise.all([
+    lookBefore(parts, input, [input.inputsDigest, generated]),
     checkMark(engine, names, resourceId, token, signal),
   ])
-  if (found !== undefined) return { artifact: found, cached: true }
+  if (found !== undefined) return { artifact: { ...found }, cached: true }
   if (input.sourceDirectory === null)
     throw new AppaloftError('unsupported-runtime-target', { message: 'A source without files cannot be built.' })
-  await checkSpace(parts, signal)
+  await checkSpace(parts.maker, signal)
   await sweep(parts, resourceId, signal)
   const labels = names.labels({ resourceId }, 'build', { [label.inputs]: inputs })
-  const result = await buildx({ ...common(parts, input, variables), ...sourceOf(input, generated), labels })
+  const result = await buildx({ ...common(parts, input, variables), ...sourceOf(input, generated), labels, platform })
   signal.throwIfAborted()
-  if ('failed' in result) throw buildFailure(result.failed, plan, parts.settings)
-  // Not kept where a newer holder has taken over meanwhile: without a name it is swept.
-  await checkMark(engine, names, resourceId, token, signal)
-  const { repo, tag, name } = names.image(
-    resourceId,
-    `b-${inputs.slice(0, 24)}-${result.image.replace(/^sha256:/, '').slice(0, 12)}`,
-  )
-  await engine.tag(result.image, repo, tag, { signal })
-  return { artifact: { image: result.image, name }, cached: false }
+  if ('failed' in result) throw buildFailure(result.failed, plan, parts.settings, platform)
+  return { artifact: await kept(parts, input, inputs, result.image), cached: false }
 }
 
 export const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
@@ -69,7 +61,7 @@ function common(parts: BuildParts, input: BuildInput, { plain, secret }: BuildVa
     Object.fromEntries(wanted.map((name) => [name, input.environment[name] ?? '']))
   const through = proxyVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   return {
-    engine: parts.engine,
+    engine: parts.maker.engine,
     host: parts.host,
     cli: parts.settings.cli,
     env: process.env,
@@ -98,50 +90,46 @@ function sourceOf(input: BuildInput, generated: string | null): Pick<BuildxInput
   }
 }
 
-export async function builtBefore({ engine, names }: Parts, resourceId: string, inputs: string, signal: AbortSignal) {
-  const found = await engine.images([...names.ofResource(resourceId, 'build'), `${label.inputs}=${inputs}`], { signal })
-  const prefix = names.image(resourceId, '').name
-  const [newest] = found
-    .flatMap(({ Id: image, RepoTags: tags, Created: created }) =>
-      tags.filter((tag) => tag.startsWith(prefix)).map((name) => ({ image, name, created })),
-    )
-    .sort((a, b) => b.created - a.created)
-  return newest === undefined ? undefined : { image: newest.image, name: newest.name }
-}
-
-/** Images that a build made and nobody named: its attempt was aborted or overtaken. */
-export async function sweep({ engine, names }: Parts, resourceId: string, signal: AbortSignal): Promise<void> {
-  for (const { Id: id, RepoTags: tags } of await engine.images(names.ofResource(resourceId, 'build'), { signal }))
-    if (tags.every((tag) => tag === '<none>:<none>')) await engine.untag(id, { signal }).catch(() => undefined)
-}
-
-export async function pullImage(parts: BuildParts, input: BuildInput, reference: string): Promise<BuildResult> {
-  const { engine, names, settings, host } = parts
+export async function pullImage(
+  parts: BuildParts,
+  input: BuildInput,
+  reference: string,
+  only?: 'made',
+): Promise<BuildResult> {
+  const { engine, names, settings, host, maker } = parts
   const { signal, resourceId, token, log } = input
+  // Where a registry is between them, the one that runs it takes it from its own.
+  const puts = maker.repository !== null && only !== 'made' ? { ...maker, engine, name: (name: string) => name } : maker
   const mayFetch = async () => {
     await checkMark(engine, names, resourceId, token, signal)
-    await checkSpace(parts, signal)
+    await checkSpace(puts, signal)
   }
-  const place = { engine, settings, host, env: process.env, signal, log, mayFetch }
+  const platform = puts.engine === engine ? null : await maker.platform(signal)
+  const place = { engine: puts.engine, settings, host, env: process.env, signal, log, platform, mayFetch }
   const { image, digest, pulled } = await provide(place, reference)
   await checkMark(engine, names, resourceId, token, signal)
   // A name of ours keeps it, when the registry's tag moves on to another.
-  const { repo, tag, name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
-  await engine.tag(image.Id, repo, tag, { signal })
+  const { name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
+  await named(puts, image.Id, name, signal)
   return {
-    artifact: { image: image.Id, name, reference, ...(digest === undefined ? {} : { digest }), pulled },
+    artifact: {
+      ...{ image: image.Id, name, reference },
+      ...(digest === undefined ? {} : { digest }),
+      ...(puts.engine === engine ? { pulled } : { pulledThere: pulled }),
+    },
     cached: !pulled,
   }
 }
 
 /** The image that a release runs. Errors: `release-not-found`. */
 export async function imageOf({ engine }: Parts, release: ReleaseRecord, signal: AbortSignal): Promise<Image> {
-  const { image, digest } = release.artifact
+  const { image, digest, name } = release.artifact
   if (typeof image !== 'string')
     throw new AppaloftError('release-not-found', { message: 'The release names no image of this target.' })
-  const found =
-    (await engine.image(image, { signal })) ??
-    (typeof digest === 'string' ? await engine.image(digest, { signal }) : null)
+  // Engines that keep images in another way call them by other ids.
+  const others = [digest, name].filter((one) => typeof one === 'string')
+  let found = await engine.image(image, { signal })
+  for (const other of others) found ??= await engine.image(other, { signal })
   if (found !== null) return found
   throw new AppaloftError('release-not-found', {
     message: 'The image of this release is no longer on the engine.',
@@ -152,7 +140,7 @@ export async function imageOf({ engine }: Parts, release: ReleaseRecord, signal:
 const failBytes = 64 * 1024 * 1024
 
 /** Before anything is fetched: a full disk half-way leaves more behind. Only where the engine's disk is one of this machine's. */
-export async function checkSpace({ engine }: Parts, signal: AbortSignal): Promise<void> {
+export async function checkSpace({ engine }: Pick<Parts, 'engine'>, signal: AbortSignal): Promise<void> {
   if (engine.address.kind !== 'unix' || engine.address.elsewhere === true) return
   const { DockerRootDir: root } = await engine.info({ signal })
   const disk = await statfs(root).catch(() => null)

@@ -19,6 +19,8 @@ export interface BuildxInput {
   /** The text of a Dockerfile that is generated, else the path of one below the context. */
   dockerfile: { text: string; ignore: string } | { path: string }
   target?: string | undefined
+  /** Where it is another one than the engine's. */
+  platform?: string | null
   /** By name: the values go through the environment of the command, never through its arguments. */
   args: Readonly<Record<string, string>>
   secrets: Readonly<Record<string, string>>
@@ -76,13 +78,14 @@ async function loginsFor({ credentials: hook, args, env }: BuildxInput, file: st
 }
 
 function argvOf(
-  { cli, context, target, args, secrets, labels, noCache }: BuildxInput,
+  { cli, context, target, platform, args, secrets, labels, noCache }: BuildxInput,
   file: string,
   idFile: string,
 ): string[] {
   return [
     ...[cli, 'buildx', 'build', '--builder', 'default', '--progress', 'rawjson', '--file', file, '--iidfile', idFile],
     ...(target === undefined ? [] : ['--target', target]),
+    ...(platform == null ? [] : ['--platform', platform]),
     ...Object.keys(args).flatMap((name) => ['--build-arg', name]),
     ...Object.keys(secrets).flatMap((name) => ['--secret', `id=${name},env=${secretPrefix}${name}`]),
     ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),

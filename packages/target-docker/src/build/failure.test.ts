@@ -26,3 +26,16 @@ it.each([
   expect(error).toMatchObject({ code: 'registry-unreachable', details: { image, profileField } })
   expect(error.recoveryHint).toMatch(profileField === null ? /siteImage/ : /registry/)
 })
+
+it('says what to do where programs of another processor cannot run', () => {
+  const step = { step: '[2/3] RUN npm ci', exitCode: 1, signs: new BuildSigns(), error: 'did not complete' }
+  const lines = ['exec /bin/sh: exec format error']
+  const plan = samplePlan({ artifact: own })
+  expect(buildFailure({ ...step, lines }, plan, settings, 'linux/arm64')).toMatchObject({
+    code: 'unsupported-runtime-target',
+    details: { platform: 'linux/arm64', lastLogs: lines },
+    recoveryHint: expect.stringContaining("build of the target to 'remote'"),
+  })
+  expect(buildFailure({ ...step, lines }, plan, settings).code).toBe('build-failed')
+  expect(buildFailure({ ...step, lines: ['no such file'] }, plan, settings, 'linux/arm64').code).toBe('build-failed')
+})

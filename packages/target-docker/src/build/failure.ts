@@ -26,6 +26,7 @@ export function buildFailure(
   { step, lines, signs, error, exitCode }: Failed,
   plan: Plan,
   { cli, siteImage }: Pick<Settings, 'cli' | 'siteImage'>,
+  platform: string | null = null,
 ): AppaloftError {
   const details = {
     ...(exitCode === null ? {} : { exitCode }),
@@ -41,6 +42,13 @@ export function buildFailure(
   if (/is not a docker command|unknown command.*buildx|unknown flag: --progress/i.test(error)) return notThere(cli)
   if (signs.diskFull || isDiskFull(error))
     return new AppaloftError('disk-full', { details: { ...details, engine: error.slice(0, 1000) } })
+  if (platform !== null && [...lines, error].some((line) => /exec format error/i.test(line)))
+    return new AppaloftError('unsupported-runtime-target', {
+      phase: 'execute',
+      message: `The engine that builds cannot run programs for ${platform}, which is what the machine that runs the release is.`,
+      recoveryHint: `Set the option build of the target to 'remote', or give the engine that builds an emulator for ${platform} (binfmt with QEMU).`,
+      details: { ...details, platform },
+    })
   const image = imageOf(step, error)
   if (exitCode === null && image !== null)
     return pullError(pullFaultOf(error), image, error, chosen(image, plan, siteImage))

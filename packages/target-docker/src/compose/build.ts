@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import process from 'node:process'
 import { AppaloftError, type BuildInput, type BuildResult, type LogLine, type Plan } from '@appaloft/core/spec'
-import { type BuildParts, builtBefore, checkSpace, proxyVariables, pullImage, sweep } from '../build/build.js'
+import type { Engine } from '../api/engine.js'
+import { kept as keptName, lookBefore, sweep } from '../build/before.js'
+import { type BuildParts, checkSpace, proxyVariables, pullImage } from '../build/build.js'
 import { type BuildxInput, buildx } from '../build/buildx.js'
 import { buildFailure } from '../build/failure.js'
 import { told } from '../build/told.js'
 import { json, safePath } from '../build/words.js'
 import { checkMark } from '../marks.js'
-import { label } from '../names.js'
+import { label, partsOf } from '../names.js'
 import { candidateOf, type ImageRecord, toArtifact } from './bundle.js'
 import { type Copy, contentDigest, place } from './files.js'
 import { invalid, notOffered, type Project, type Service } from './model.js'
@@ -29,7 +30,6 @@ export async function buildProject(
   const project = await resolve(parts, input, artifact)
   const candidate = candidateOf(project, artifact.targetServiceName)
   checkCandidate(candidate, project, input.plan)
-  await checkSpace(parts, input.signal)
   await sweep(parts, input.resourceId, input.signal)
   const running = await servicesOf(parts, input.resourceId, input.signal)
   const images: Record<string, ImageRecord> = {}
@@ -44,9 +44,11 @@ export async function buildProject(
     const own = { ...input, log: ({ stream, text }: LogLine) => input.log({ stream, text: `${name}: ${text}` }) }
     const kept = name === candidate ? [] : running.filter((one) => one.service === name)
     const same = service.build ? undefined : named.get(service.image ?? '')
-    const base = same ?? (await baseOf(parts, own, project, name, service, kept))
+    const baseAt = (only?: 'made') => baseOf(parts, own, project, name, service, kept, only)
+    const base = same ?? (await baseAt())
     if (service.build && service.image !== undefined) named.set(service.image, base)
-    const made = placed.copies.length === 0 ? base : await withFiles(parts, own, name, base.record, placed.copies)
+    const made =
+      placed.copies.length === 0 ? base : await withFiles(parts, own, name, base.record, placed.copies, baseAt)
     services[name] = placed.service
     images[name] = made.record
     cached &&= base.cached && made.cached
@@ -93,33 +95,55 @@ async function baseOf(
   name: string,
   { build, image, pull_policy: policy }: Service,
   kept: readonly Running[],
+  only: 'made' | undefined,
 ): Promise<Made> {
   try {
-    if (build) return await built(parts, input, await buildInput(input, project, name, build))
+    if (build) return await built(parts, input, await buildInput(input, project, name, build), only)
     if (image === undefined) throw invalid(`services.${name} has neither image nor build.`, `services.${name}`)
-    const present = policy === 'always' || input.noCache ? null : await keptImage(parts, kept, image, input)
+    const present = policy === 'always' || input.noCache ? null : await keptImage(parts, kept, image, input, only)
     if (present !== null) return present
-    const { artifact, cached } = await pullImage(parts, input, image)
+    const { artifact, cached } = await pullImage(parts, input, image, only)
     return { record: artifact as unknown as ImageRecord, cached }
   } catch (error) {
     throw naming(name, error)
   }
 }
 
-/** What stays in place has its image until the file names another: a database is not replaced because its tag moved. */
+/**
+ * What stays in place has its image until the file names another: a database is not replaced because its tag moved. Where the image is to be made another of, and
+ * only runs elsewhere, its digest is pulled again.
+ */
 async function keptImage(
-  { engine, names }: BuildParts,
+  parts: BuildParts,
   kept: readonly Running[],
   reference: string,
-  { resourceId, signal }: BuildInput,
+  input: BuildInput,
+  only: 'made' | undefined,
 ): Promise<Made | null> {
+  const { engine, names, maker } = parts
+  const { resourceId, signal } = input
   const [found] = kept.filter((one) => one.reference === reference)
-  const image = found === undefined ? null : await engine.image(found.image, { signal })
-  if (found === undefined || image === null) return null
-  const { repo, tag, name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
-  await engine.tag(image.Id, repo, tag, { signal })
+  if (found === undefined) return null
   const digest = found.digest === '' ? {} : { digest: found.digest }
-  return { record: { image: image.Id, name, reference, ...digest }, cached: true }
+  if (only === undefined || !maker.elsewhere) {
+    const image = await engine.image(found.image, { signal })
+    if (image !== null) return { record: await keptRecord(engine, image.Id, (name) => name), cached: true }
+  }
+  const here = maker.elsewhere ? await maker.engine.image(found.image, { signal }) : null
+  if (here !== null) return { record: await keptRecord(maker.engine, here.Id, maker.name), cached: true }
+  if (!maker.elsewhere || found.digest === '') return null
+  const pulled = await pullImage(parts, input, found.digest, only).catch(() => null)
+  signal.throwIfAborted()
+  return pulled === null
+    ? null
+    : { record: { ...(pulled.artifact as unknown as ImageRecord), reference }, cached: true }
+
+  async function keptRecord(where: Engine, id: string, called: (name: string) => string): Promise<ImageRecord> {
+    const { name } = names.image(resourceId, `i-${id.replace(/^sha256:/, '').slice(0, 24)}`)
+    const { repo, tag } = partsOf(called(name))
+    await where.tag(id, repo, tag, { signal })
+    return { image: id, name, reference, ...digest }
+  }
 }
 
 type Wanted = Pick<BuildxInput, 'context' | 'dockerfile' | 'target' | 'args' | 'secrets'> & {
@@ -181,56 +205,63 @@ async function buildInput(
   return { context, dockerfile, target: build.target, args: build.args, secrets, noCache: build.no_cache, inputs }
 }
 
-/** The image of a service with files of the source in it. */
+/** The image of a service with files of the source in it. @param baseAt the base again, surely where images are made */
 async function withFiles(
   parts: BuildParts,
   input: BuildInput,
   service: string,
   base: ImageRecord,
   copies: readonly Copy[],
+  baseAt: (only: 'made') => Promise<Made>,
 ): Promise<Made> {
+  const { maker } = parts
   const source = input.sourceDirectory ?? ''
   const literal = (path: string) => path.replaceAll(/[*?[\]\\]/g, '\\$&')
-  const text = [`FROM ${base.name}`, ...copies.map(({ from, to }) => `COPY ${json([literal(from), to])}`), ''].join(
-    '\n',
-  )
-  const made = await built(parts, input, {
+  const textOn = ({ name }: ImageRecord) =>
+    [`FROM ${name}`, ...copies.map(({ from, to }) => `COPY ${json([literal(from), to])}`), ''].join('\n')
+  const contents = await Promise.all(copies.map(({ from }) => contentDigest(join(source, from))))
+  const wantedOn = (record: ImageRecord) => ({
     context: source,
-    dockerfile: { text, ignore: '' },
+    dockerfile: { text: textOn({ ...record, name: maker.name(record.name) }), ignore: '' },
     args: {},
     secrets: {},
-    inputs: [base.image, text, await Promise.all(copies.map(({ from }) => contentDigest(join(source, from))))],
-  }).catch((error: unknown) => {
-    throw naming(service, error)
+    inputs: [record.image, textOn(record), contents],
   })
-  // What it is made of goes with it.
-  return { ...made, record: { ...made.record, base } }
+  try {
+    let record = base
+    if (maker.elsewhere && (await maker.engine.image(maker.name(base.name), input)) === null) {
+      const { found } = await lookBefore(parts, input, wantedOn(base).inputs)
+      if (found !== undefined) return { record: { ...found, base }, cached: true }
+      record = (await baseAt('made')).record
+    }
+    const made = await built(parts, input, wantedOn(record))
+    // What it is made of goes with it.
+    return { ...made, record: { ...made.record, base: record } }
+  } catch (error) {
+    throw naming(service, error)
+  }
 }
 
-/** Builds, or finds what the same inputs gave before. */
-async function built(parts: BuildParts, input: BuildInput, wanted: Wanted): Promise<Made> {
-  const { engine, names, settings, host } = parts
-  const { resourceId, signal, token, plan } = input
+/** Builds, or finds what the same inputs gave before. @param only on the engine that makes images */
+async function built(parts: BuildParts, input: BuildInput, wanted: Wanted, only?: 'made'): Promise<Made> {
+  const { names, settings, host, maker } = parts
+  const { resourceId, signal, plan } = input
   const { inputs: parted, ...asked } = wanted
-  const inputs = createHash('sha256').update(JSON.stringify(parted)).digest('hex')
   const noCache = input.noCache || wanted.noCache === true
-  const found = noCache ? undefined : await builtBefore(parts, resourceId, inputs, signal)
+  const { inputs, platform, found } = await lookBefore(parts, { ...input, noCache }, parted, only)
   if (found !== undefined) return { record: found, cached: true }
+  await checkSpace(maker, signal)
   const through = proxyVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   const result = await buildx({
-    ...{ engine, host, cli: settings.cli, env: process.env, signal, credentials: settings.credentials },
+    ...{ engine: maker.engine, host, cli: settings.cli, env: process.env, signal, credentials: settings.credentials },
     ...asked,
+    platform,
     args: { ...Object.fromEntries(through), ...wanted.args },
     labels: names.labels({ resourceId }, 'build', { [label.inputs]: inputs }),
     noCache,
     onEvent: told(input.log),
   })
   signal.throwIfAborted()
-  if ('failed' in result) throw buildFailure(result.failed, plan, settings)
-  await checkMark(engine, names, resourceId, token, signal)
-  const image = result.image
-  const word = `b-${inputs.slice(0, 24)}-${image.replace(/^sha256:/, '').slice(0, 12)}`
-  const { repo, tag, name } = names.image(resourceId, word)
-  await engine.tag(image, repo, tag, { signal })
-  return { record: { image, name }, cached: false }
+  if ('failed' in result) throw buildFailure(result.failed, plan, settings, platform)
+  return { record: await keptName(parts, input, inputs, result.image), cached: false }
 }

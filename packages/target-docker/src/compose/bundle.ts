@@ -4,7 +4,8 @@ import { z } from 'zod'
 import { invalid, type Project, projectSchema, type Service } from './model.js'
 import { digestsOf, secretsIn } from './secrets.js'
 
-const named = {
+/** What is kept of an image. */
+export const namedImage = {
   /** The image's id. */
   image: z.string(),
   /** Our name of it. */
@@ -12,13 +13,15 @@ const named = {
   /** `repository@sha256:…` where a registry has it. */
   digest: z.string().optional(),
   pulled: z.boolean().optional(),
+  /** The same of the engine that made it, where that is another one. */
+  pulledThere: z.boolean().optional(),
   /** As the file names it. */
   reference: z.string().optional(),
 }
 const imageSchema = z.object({
-  ...named,
+  ...namedImage,
   /** Without the files of the source. */
-  base: z.object(named).optional(),
+  base: z.object(namedImage).optional(),
 })
 export type ImageRecord = z.infer<typeof imageSchema>
 

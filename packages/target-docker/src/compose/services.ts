@@ -91,11 +91,14 @@ export async function shapeOf(
 
 const imageOfService = async (
   engine: Engine,
-  record: Bundle['images'][string],
+  { image, digest, name }: Bundle['images'][string],
   signal: AbortSignal,
-): Promise<Image | null> =>
-  (await engine.image(record.image, { signal })) ??
-  (record.digest === undefined ? null : await engine.image(record.digest, { signal }))
+): Promise<Image | null> => {
+  // Engines that keep images in another way call them by other ids.
+  let found = await engine.image(image, { signal })
+  for (const other of digest === undefined ? [name] : [digest, name]) found ??= await engine.image(other, { signal })
+  return found
+}
 
 /** Makes the container of a service, not yet started, with its files and networks. @returns its name */
 export async function makeService(stage: Stage, name: string, service: Service, index: number): Promise<string> {

@@ -79,8 +79,9 @@ async function askHelper(
   }
 }
 
-/** As the engine takes it: base64 with - and _, in a header. */
+/** As the engine takes it: base64 with - and _, filled up with =, without which it takes it for no login and says nothing. */
+export const encodedLogin = (content: object): string =>
+  Buffer.from(JSON.stringify(content)).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
+
 export const loginHeader = (login: Login | null, registry: string): Record<string, string> =>
-  login === null
-    ? {}
-    : { 'x-registry-auth': Buffer.from(JSON.stringify({ ...login, serveraddress: registry })).toString('base64url') }
+  login === null ? {} : { 'x-registry-auth': encodedLogin({ ...login, serveraddress: registry }) }

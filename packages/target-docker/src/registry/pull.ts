@@ -23,6 +23,8 @@ export interface PullPlace {
   env: Readonly<Record<string, string | undefined>>
   signal: AbortSignal
   log(line: LogLine): void
+  /** Of another kind than the engine, as `linux/arm64`. */
+  platform?: string | null
   /** Waited for before anything is fetched; refuses where that may not be. What is asked before changes nothing. */
   mayFetch(): Promise<void>
 }
@@ -41,7 +43,7 @@ export async function provide(place: PullPlace, text: string): Promise<Pulled> {
   if (isImageReferenceFault(reference)) throw new AppaloftError('image-reference-invalid', { message: reference.fault })
   const { engine, settings, signal } = place
   const { pull } = settings
-  const present = await engine.image(reference.canonical, { signal })
+  const present = fitting(place, await engine.image(reference.canonical, { signal }))
   const asks = pull === 'always' || (pull === 'newer' && reference.digest === undefined)
   if (present !== null && !asks) return { image: present, ...digestOf(present, reference), pulled: false }
   if (pull === 'never')
@@ -61,7 +63,7 @@ export async function provide(place: PullPlace, text: string): Promise<Pulled> {
 }
 
 /** Asks the registry for the digest, and pulls by it: what is recorded is what runs. */
-async function fetched(place: PullPlace, reference: ImageReference): Promise<Pulled> {
+export async function fetched(place: PullPlace, reference: ImageReference): Promise<Pulled> {
   const { engine, signal, log } = place
   const { canonical, registry } = reference
   const login = await loginFor(registry, { hook: place.settings.credentials, env: place.env, host: place.host, signal })
@@ -74,7 +76,7 @@ async function fetched(place: PullPlace, reference: ImageReference): Promise<Pul
       })
     ).Descriptor.digest
   const name = `${registry}/${reference.repository}@${digest}`
-  const there = await engine.image(name, { signal })
+  const there = fitting(place, await engine.image(name, { signal }))
   if (there !== null) return { image: there, digest: name, pulled: false }
   await place.mayFetch()
   const part = { id: name, name: `pull ${name}` }
@@ -84,7 +86,7 @@ async function fetched(place: PullPlace, reference: ImageReference): Promise<Pul
   const began = performance.now()
   const took = () => ({ milliseconds: Math.round(performance.now() - began) })
   try {
-    await pulling(engine, name, headers, reference, signal, (percent) =>
+    await pulling(place, name, headers, reference, (percent) =>
       tell(`Pulling ${name}: ${percent} %`, { status: 'running', percent }),
     )
   } catch (error) {
@@ -98,18 +100,25 @@ async function fetched(place: PullPlace, reference: ImageReference): Promise<Pul
   return { image, digest: name, pulled: true }
 }
 
+/** What is there for another platform is not what is asked for. */
+function fitting({ platform }: PullPlace, image: Image | null): Image | null {
+  const other = platform != null && image !== null && platform !== `${image.Os}/${image.Architecture}`
+  return other ? null : image
+}
+
 async function pulling(
-  engine: Engine,
+  { engine, signal, platform }: PullPlace,
   name: string,
   headers: Record<string, string>,
   reference: ImageReference,
-  signal: AbortSignal,
   onPercent: (percent: number) => void,
 ): Promise<void> {
   const amounts = new Amounts()
-  const stream = await engine.pull(name, headers, { signal }).catch(async (error: unknown) => {
-    throw await told(error, reference, null, signal)
-  })
+  const stream = await engine
+    .pull(name, headers, { signal, platform: platform ?? undefined })
+    .catch(async (error: unknown) => {
+      throw await told(error, reference, null, signal)
+    })
   let rest = ''
   let failed: string | null = null
   for await (const chunk of stream) {

@@ -72,6 +72,13 @@ export const failureCodes = {
     'Check the reference, the credentials and the registry.',
     { field: 'source', retriable: true },
   ),
+  'image-push-failed': entry(
+    'image-pull',
+    'execute',
+    'The image could not be pushed to the registry that brings it to the machine.',
+    'Check the option build.registry of the target, the rights of its credentials and the registry’s room.',
+    { retriable: true },
+  ),
   'image-not-found': entry(
     'image-pull',
     'execute',
