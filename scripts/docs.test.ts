@@ -20,6 +20,7 @@ it.each([
   ['docs/guides/docker.md', 'examples/docker/index.ts'],
   ['docs/guides/caddy.md', 'examples/caddy/index.ts'],
   ['docs/guides/ssh.md', 'examples/ssh/index.ts'],
+  ['docs/guides/rollouts.md', 'examples/embed/rollout.ts'],
   ['docs/guides/http.md', 'examples/http/index.ts'],
   ['docs/guides/simulation.md', 'examples/simulation/index.ts'],
 ])('%s shows %s as it is', (page, example) => {

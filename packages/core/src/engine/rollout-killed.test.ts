@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Fleet } from '../../test/fleet.js'
 import { type Killed, killed } from '../../test/rollout-killed.js'
 
 // Every boundary, also of those who recover, is in rollout.soak.test.ts.
@@ -25,3 +26,20 @@ it.each(runs)('killed %s: all or none', { timeout: 120_000 }, async (_, run, eve
   for (const boundary of moments) ends.add((await killed(run, { when: 'after', boundary })).how)
   if (run.brokenOn === undefined) expect([...ends].sort()).toEqual(['all', 'none'])
 })
+
+it.each([true, false])(
+  'found broken after every target was promoted, all go back: %s',
+  { timeout: 60_000 },
+  async (former) => {
+    const options = { promote: 'together', batch: 3 } as const
+    const { boundaries } = await killed({ options, former }, null)
+    const promoted = boundaries.findLastIndex((one) => one.includes('traffic-promoted')) + 1
+    // It sickens on the machine that is recovered last, when the others are at their end.
+    const meanwhile = (fleet: Fleet) => {
+      const app = [...fleet.world('c').apps.values()].at(-1)
+      if (app !== undefined) app.script.status = 500
+    }
+    const { how } = await killed({ options, former, meanwhile }, { when: 'after', boundary: promoted })
+    expect(how).toBe('none')
+  },
+)
