@@ -1,15 +1,18 @@
 import { join } from 'node:path'
 import { createAppaloft } from '@appaloft/core'
+import type { ResourceDefinition } from '@appaloft/core/spec'
 import { dockerfile } from '@appaloft/planner-dockerfile'
 import { image } from '@appaloft/planner-image'
 import { node } from '@appaloft/planner-node'
+import { type CaddyProxyOptions, caddy } from '@appaloft/proxy-caddy'
 import { sqlite } from '@appaloft/store-sqlite'
+import { type CaddyOnMachineOptions, caddyContainer } from '@appaloft/target-docker'
 import { type SshHostOptions, type SshOptions, ssh, sshHost } from '@appaloft/target-ssh'
 
-/** Builds the folder on a machine's Docker Engine, and serves it there at a port. Answers its URL. */
+/** Builds the folder on a machine's Docker Engine, and serves it there, at a port or at hostnames. Answers its URL. */
 export async function serveOnMachine(
   path: string,
-  hostPort: number,
+  where: Pick<ResourceDefinition, 'network' | 'access'>,
   stateDir: string,
   options: SshOptions,
 ): Promise<string> {
@@ -21,8 +24,7 @@ export async function serveOnMachine(
   })
   try {
     const source = { kind: 'local-folder' as const, path }
-    const network = { exposure: 'direct-port' as const, hostPort }
-    const attempt = await appaloft.deployments.create({ resource: { id: 'res_shop', source, network } })
+    const attempt = await appaloft.deployments.create({ resource: { id: 'res_shop', source, ...where } })
     const { accessUrls, failure } = await attempt.done
     if (failure) throw new Error(`${failure.code}: ${failure.message} ${failure.recoveryHint}`)
     return accessUrls[0] ?? ''
@@ -30,6 +32,16 @@ export async function serveOnMachine(
     await appaloft.close()
   }
 }
+
+/** For hostnames: a Caddy of our own on the machine, which is started there when it is first needed. */
+export const withCaddy = (
+  options: SshOptions,
+  listen: Pick<CaddyProxyOptions, 'http' | 'https' | 'tls'> = {},
+  container: Omit<CaddyOnMachineOptions, 'machine'> = {},
+): SshOptions => ({
+  ...options,
+  proxy: (machine) => caddy({ ...listen, ...caddyContainer({ ...container, machine }).proxy }),
+})
 
 /** Copies a folder to a machine, and asks there how much room it takes. */
 export async function sizeOnMachine(folder: string, remote: string, options: SshHostOptions): Promise<string> {

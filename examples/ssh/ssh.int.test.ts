@@ -1,18 +1,23 @@
+import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { get, type IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { cli, nodeImage, removeScope, testScope } from '../../packages/target-docker/test/engine.js'
 import { engineSocket, haveEngine } from '../../packages/target-ssh/test/machine.js'
 import { haveSshd, type Sshd, startSshd, withoutSshd } from '../../packages/target-ssh/test/sshd.js'
 import { wireTo } from '../../packages/target-ssh/test/wire.js'
-import { serveOnMachine, sizeOnMachine } from './index.js'
+import { serveOnMachine, sizeOnMachine, withCaddy } from './index.js'
 
 const machine = async (): Promise<Sshd> => {
   const sshd = await startSshd()
   onTestFinished(() => sshd.close())
   return sshd
 }
+const serverOf = (word: string) =>
+  `import { createServer } from 'node:http'\ncreateServer((_, answer) => answer.end('${word}')).listen(process.env.PORT ?? 3000)\n`
 const freePort = () =>
   new Promise<number>((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -43,20 +48,28 @@ describe.skipIf(!haveSshd || !haveEngine)(`with an engine on a machine ${without
     await mkdir(app)
     const manifest = { name: 'shop', private: true, type: 'module', scripts: { start: 'node server.js' } }
     await writeFile(join(app, 'package.json'), JSON.stringify(manifest))
-    const hostPort = await freePort()
+    const [hostPort, port, socket] = [await freePort(), await freePort(), await engineSocket()]
     for (const [at, word] of ['open', 'closed'].entries()) {
-      const server = `import { createServer } from 'node:http'\ncreateServer((_, answer) => answer.end('${word}')).listen(process.env.PORT ?? 3000)\n`
-      await writeFile(join(app, 'server.js'), server)
-      const url = await serveOnMachine(app, hostPort, join(sshd.folder, 'state'), {
-        host: { ...sshd.options(), port: wire.port },
-        socket: await engineSocket(),
-        scope,
-        cli,
-        baseImage: () => nodeImage,
-      })
+      await writeFile(join(app, 'server.js'), serverOf(word))
+      const where = { network: { exposure: 'direct-port' as const, hostPort } }
+      const options = { host: { ...sshd.options(), port: wire.port }, socket, scope, cli, baseImage: () => nodeImage }
+      const url = await serveOnMachine(app, where, join(sshd.folder, 'state'), options)
       expect(url).toBe(`http://127.0.0.1:${hostPort}/`)
       expect(await (await fetch(url)).text()).toBe(word)
       expect(wire.made()).toBe(at + 1)
+    }
+    // The same behind a Caddy there, which the first deployment starts and the second one finds.
+    const options = { host: sshd.options(), socket, scope, cli, baseImage: () => nodeImage }
+    const root = join(sshd.folder, 'caddy')
+    const served = withCaddy(options, { http: `127.0.0.1:${port}`, tls: 'off' }, { root, scope, socket })
+    for (const word of ['here', 'there']) {
+      await writeFile(join(app, 'server.js'), serverOf(word))
+      const access = { hostnames: ['shop.localhost'], tls: 'off' as const }
+      const url = await serveOnMachine(app, { access }, join(sshd.folder, `laptop-${word}`), served)
+      expect(url).toBe(`http://shop.localhost:${port}/`)
+      const request = get({ host: '127.0.0.1', port, headers: { host: 'shop.localhost' }, agent: false })
+      const [answer] = (await once(request, 'response')) as [IncomingMessage]
+      expect(await text(answer)).toBe(word)
     }
   }, 120_000)
 })

@@ -21,12 +21,15 @@ export const freePort = (): Promise<number> =>
     })
   })
 
+export const commandPath = `${cli.includes('/') ? `${dirname(cli)}:` : ''}${process.env.PATH}`
+export const engineSocket = () => (process.env.DOCKER_HOST ?? '/var/run/docker.sock').replace('unix://', '')
+
 /** A machine with the engine of the tests, where everything of ours has a scope and a folder of its own. */
 export function machineOf(sshd: Sshd) {
   const scope = `ssh-${randomBytes(4).toString('hex')}`
   const caddyRoot = join(sshd.folder, 'caddy')
   const { destination, port, identityFile } = sshd.options()
-  const socket = (process.env.DOCKER_HOST ?? '/var/run/docker.sock').replace('unix://', '')
+  const socket = engineSocket()
   const known = { identityFile, configFile: '/dev/null', knownHosts: { keys: [sshd.hostKey] } }
   const ssh = { destination, port, ...known, scope, socket }
   return {
@@ -66,7 +69,7 @@ async function projectOn(ssh: object, root: string, folder: string) {
   return {
     ...{ id, folder, port, hostname, configure, ask },
     // The command finds `docker` on the PATH, as a user's does, and no engine of this machine.
-    env: { PATH: `${cli.includes('/') ? `${dirname(cli)}:` : ''}${process.env.PATH}`, DOCKER_HOST: 'unix:///nowhere' },
+    env: { PATH: commandPath, DOCKER_HOST: 'unix:///nowhere' },
     site: (text: string) => writeFileSync(join(folder, 'index.html'), `${text}\n`),
     /** The configuration says nothing of where it runs any more. */
     forget: (profiles: object = {}) => write(profiles),

@@ -9,14 +9,16 @@ export const lines = (...args: string[]): string[] =>
     .filter(Boolean)
     .sort()
 
-/** What is under a scope, marks of fences apart: these stay, to keep former holders out. */
+/** What is under a scope, marks of fences and leases apart: these stay, to keep former holders out. */
 export function ours(scope: string): string[] {
   const filter = ['--filter', `label=appaloft.scope=${scope}`]
   return [
     ...lines('ps', '--all', ...filter, '--format', '{{.Names}}'),
     ...lines('images', '--all', ...filter, '--format', '{{.ID}} {{.Repository}}'),
     ...lines('images', '--filter', `reference=appaloft/${scope}:*`, '--format', '{{.ID}} {{.Repository}}:{{.Tag}}'),
-    ...lines('volume', 'ls', ...filter, '--format', '{{.Name}}').filter((name) => !name.includes('.fence.after.')),
+    ...lines('volume', 'ls', ...filter, '--format', '{{.Name}}').filter(
+      (name) => !/\.(?:fence\.after|lease)\./.test(name),
+    ),
     ...lines('network', 'ls', ...filter, '--format', '{{.ID}} {{.Name}}'),
   ]
 }
