@@ -19,9 +19,13 @@ export interface Connection {
   readonly lost: AbortSignal
   /** Ends the command of this mark, or lets it not begin; `lost` where nobody is left to tell: the far side ends it by itself then. */
   stop(mark: string): Promise<'told' | 'never' | 'lost'>
+  /** Waits for a sign of life of the far side, or for the end. Never rejects. */
+  ping(): Promise<unknown>
   /** Ends what still runs on the far side, then the connection. Never rejects. */
   close(): Promise<void>
 }
+
+type Answer = 'told' | 'never' | 'pong'
 
 /** Milliseconds between two signs of life to the guard, which takes three of them missing for the end. */
 const beatMs = 5_000
@@ -47,7 +51,7 @@ export async function connect({ key, settings, socket, pinned, signal }: Connect
   const mark = newMark()
   const master = startProgram(settings.ssh, masterArguments(settings, socket, pinned, loginCommand))
   const over = new AbortController()
-  const answers = new Map<string, (answer: 'told' | 'never') => void>()
+  const answers = new Map<string, (answer: Answer) => void>()
   let closing = false
   let folder: string | null = null
   let printed = ''
@@ -63,7 +67,7 @@ export async function connect({ key, settings, socket, pinned, signal }: Connect
         folder = line.trim().slice('ready '.length)
         resolve()
       }
-      if (verb === 'told' || verb === 'never') answers.get(name)?.(verb)
+      if (verb === 'told' || verb === 'never' || verb === 'pong') answers.get(name)?.(verb)
     }
     master.child.stdout.on('data', (chunk: Buffer) => {
       printed += chunk.toString()
@@ -126,20 +130,28 @@ export async function connect({ key, settings, socket, pinned, signal }: Connect
   // The connection is as good as its guard: what runs without one would outlive it.
   master.child.stdout.once('end', () => master.kill())
 
+  const ask = (verb: 'stop' | 'ping', name: string) =>
+    new Promise<Answer | 'lost'>((resolve) => {
+      if (over.signal.aborted) return resolve('lost')
+      const lost = () => resolve('lost')
+      over.signal.addEventListener('abort', lost, { once: true })
+      answers.set(name, (answer) => {
+        answers.delete(name)
+        over.signal.removeEventListener('abort', lost)
+        resolve(answer)
+      })
+      master.child.stdin.write(`${verb} ${name}\n`)
+    })
+
   return {
     socket,
     folder: folder ?? '',
     lost: over.signal,
-    stop: (name) =>
-      new Promise((resolve) => {
-        if (over.signal.aborted) return resolve('lost')
-        over.signal.addEventListener('abort', () => resolve('lost'), { once: true })
-        answers.set(name, (answer) => {
-          answers.delete(name)
-          resolve(answer)
-        })
-        master.child.stdin.write(`stop ${name}\n`)
-      }),
+    stop: async (name) => {
+      const answer = await ask('stop', name)
+      return answer === 'pong' ? 'never' : answer
+    },
+    ping: () => ask('ping', newMark()),
     close: async () => {
       closing = true
       master.child.stdin.end()

@@ -11,6 +11,8 @@ const firstPauseMs = 100
 const longestPauseMs = 5_000
 /** Milliseconds for which a host that was there before is tried again before a call fails. */
 const reconnectMs = 20_000
+/** A busy sshd closes some connections before their login, and lets others in a moment later. */
+const firstTries = 3
 
 /** The one connection of a host: made when it is first needed, and anew when it was lost. */
 export class Link {
@@ -18,7 +20,9 @@ export class Link {
   #folder: Promise<string> | undefined
   #current: Connection | undefined
   #connecting: Promise<Connection> | undefined
-  #made = 0
+  /** How many connections there have been, and how often none came about. */
+  made = 0
+  failed = 0
   #pauseMs = 0
   #notBefore = 0
 
@@ -57,14 +61,17 @@ export class Link {
 
   async #connect(): Promise<Connection> {
     const until = performance.now() + reconnectMs
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         return await this.#attempt()
       } catch (error) {
         this.closed.throwIfAborted()
         // A first connection that fails is told at once: a setting may be wrong. One that was there comes back, or not.
-        const again = this.#made > 0 && AppaloftError.isInstance(error) && error.retriable
-        if (!again || performance.now() + this.#pauseMs > until) throw error
+        const cut = AppaloftError.isInstance(error) && error.details.reason === 'closed' && tries < firstTries
+        const again = cut || (this.made > 0 && AppaloftError.isInstance(error) && error.retriable)
+        if (again && performance.now() + this.#pauseMs <= until) continue
+        this.failed += 1
+        throw error
       }
     }
   }
@@ -75,9 +82,9 @@ export class Link {
     const { key, settings, closed: signal } = this
     try {
       const folder = await this.folder()
-      const socket = join(folder, `c${this.#made}`)
+      const socket = join(folder, `c${this.made}`)
       const connection = await connect({ key, settings, socket, pinned: await this.#pinned(folder), signal })
-      this.#made += 1
+      this.made += 1
       this.#pauseMs = 0
       connection.lost.addEventListener('abort', () => void rm(socket, { force: true }), { once: true })
       await this.renewed(connection)

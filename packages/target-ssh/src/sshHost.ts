@@ -3,6 +3,7 @@ import { AppaloftError, type Host } from '@appaloft/core/spec'
 import { Ahead } from './ahead.js'
 import type { Connection } from './connection.js'
 import { Forwards } from './forwards.js'
+import { type Lifeline, withLifeline } from './lifeline.js'
 import { Link } from './link.js'
 import { readOptions, type SshHostOptions } from './options.js'
 import { type Argv, type ExecOptions, NoChannel, runSession, type Session } from './session.js'
@@ -91,7 +92,21 @@ export function sshHost(options: SshHostOptions): Host {
     }
   }
 
-  return {
+  const line: Lifeline = {
+    get made() {
+      return link.made
+    },
+    get failed() {
+      return link.failed
+    },
+    alive: async (signal) => {
+      const connection = await link.get(signal)
+      // Within the seconds after which ssh gives up a server that is silent.
+      await connection.ping()
+      if (connection.lost.aborted) await link.get(signal)
+    },
+  }
+  const host: Host = {
     specVersion: 1,
     key,
     exec: (argv, given) => keep(exec(argv, given)),
@@ -121,6 +136,7 @@ export function sshHost(options: SshHostOptions): Host {
       await link.close()
     },
   }
+  return withLifeline(host, line)
 }
 
 function checkArguments(argv: Argv, { cwd = '', env = {} }: ExecOptions): void {

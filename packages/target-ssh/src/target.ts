@@ -1,6 +1,7 @@
 import type { Host, Proxy, Target } from '@appaloft/core/spec'
 import { type DockerOptions, docker } from '@appaloft/target-docker'
 import { forwardedSocket, usualSocket } from './docker-socket.js'
+import { lastingProxy, lastingTarget } from './lasting.js'
 import type { SshHostOptions } from './options.js'
 import { probeMachine } from './probe.js'
 import { Reaching } from './reaching.js'
@@ -48,8 +49,13 @@ export function ssh(options: SshOptions): Target {
   const host = isHost(given) ? given : sshHost(given)
   const reaching = new Reaching(host)
   const made = typeof proxy === 'function' ? proxy(host) : proxy
-  const inner = docker({ ...rest, key, proxy: made, host: () => forwardedSocket(host, socket) })
-  return {
+  const inner = docker({
+    ...rest,
+    key,
+    proxy: made === null ? null : lastingProxy(host, made),
+    host: () => forwardedSocket(host, socket),
+  })
+  return lastingTarget(host, {
     ...inner,
     address: address ?? nameOf(given),
 
@@ -73,5 +79,5 @@ export function ssh(options: SshOptions): Target {
       await inner.close?.()
       if (!isHost(given)) await host.close()
     },
-  }
+  })
 }

@@ -7,6 +7,9 @@ export interface Wire {
   made(): number
   /** How many bytes have passed, both ways together. */
   bytes(): number
+  /** Keeps what passes from now on, both ways. */
+  record(): void
+  recorded(): Buffer
   /** Cuts all of them, as a broken cable with a reset would. */
   cut(): void
   /** Cuts them as soon as so many bytes, both ways together, have passed from now on. */
@@ -22,6 +25,7 @@ export async function wireTo(port: number): Promise<Wire> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let made = 0
   let bytes = 0
+  let kept: Buffer[] | null = null
   let left = Number.POSITIVE_INFINITY
   let frozen = false
   const cut = () => {
@@ -38,6 +42,7 @@ export async function wireTo(port: number): Promise<Wire> {
     for (const [from, to] of [pair, [far, near]] as const) {
       from.on('data', (chunk: Buffer) => {
         bytes += chunk.length
+        kept?.push(chunk)
         left -= chunk.length
         if (left <= 0) cut()
         else to.write(chunk)
@@ -52,6 +57,10 @@ export async function wireTo(port: number): Promise<Wire> {
     port: (server.address() as AddressInfo).port,
     made: () => made,
     bytes: () => bytes,
+    record: () => {
+      kept = []
+    },
+    recorded: () => Buffer.concat(kept ?? []),
     cut,
     cutAfter: (bytes) => {
       left = bytes

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { AppaloftError, type Command, type CommandResult, type Plan, type ReleaseInput } from '@appaloft/core/spec'
-import { EngineError } from '../api/client.js'
-import type { Engine } from '../api/engine.js'
+import { EngineError, EngineUnreachable, failure } from '../api/client.js'
+import { type Engine, orNull } from '../api/engine.js'
 import { readFrames } from '../api/frames.js'
 import type { Image } from '../api/schemas.js'
 import { tarOf } from '../api/tar.js'
@@ -38,7 +39,10 @@ export async function startRelease(
 ): Promise<void> {
   const { engine, names } = parts
   const { plan } = input.release
-  const present = await instancesOf(engine, names, input, input.signal)
+  const all = await everythingOf(engine, names, input, input.signal)
+  const present = all.filter((one) => one.role === 'instance')
+  // Over, but its removal was lost on the way.
+  for (const { id, name } of all) if (isCommand(name)) await orNull(engine.remove(id, { signal: input.signal }))
   const wanted = Array.from({ length: own.replicas ?? plan.replicas }, (_, index) => index)
   const command = own.command ?? plan.commands.start?.command ?? null
   const { shaped } = own
@@ -169,7 +173,10 @@ async function startNamed({ engine, names }: Parts, input: ReleaseInput, name: s
   }
 }
 
-/** Runs the release command to its end, in a container of its own that is removed after it. */
+/**
+ * Runs the release command to its end, in a container of its own that is removed after it. Called again after a call that lost the
+ * engine, it follows what that one began: the command runs once.
+ */
 export async function runCommand(
   parts: Parts,
   input: ReleaseInput,
@@ -179,16 +186,19 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const { engine, names } = parts
   const { signal, log } = input
-  await removeCommands(parts, input)
   const last: string[] = []
+  let left = false
   try {
     const refused = (error: unknown) => {
       throw notStarted(error, input.release.plan, toFirst({ command, image }), 'runtime.releaseCommand')
     }
     const what = { image, command, role: 'command' as const, index: 0, published: new Map<number, number>(), shaped }
-    const started = await make(parts, input, what).catch(refused)
-    await mustHold(parts, input, started, what)
-    await startNamed(parts, input, started).catch(refused)
+    const begun = await begunCommand(parts, input)
+    const started = begun ?? (await make(parts, input, what).catch(refused))
+    if (begun === null) {
+      await mustHold(parts, input, started, what)
+      await startNamed(parts, input, started).catch(refused)
+    }
     const output = await engine.logs(started, { follow: true }, { signal })
     await readFrames(output, (line) => {
       last.push(line.text)
@@ -200,12 +210,37 @@ export async function runCommand(
     const bySignal = ended.exitCode > 128 && ended.exitCode < 160
     return { exitCode: ended.exitCode, signal: bySignal && ended.killed ? 'SIGKILL' : null, lastLogs: last }
   } catch (error) {
-    throw signal.aborted ? signal.reason : fromEngine(error, signal)
+    // It may run still, or again be asked for.
+    left = !signal.aborted && failure(error, signal) instanceof EngineUnreachable
+    throw signal.aborted ? signal.reason : fromEngine(failure(error, signal), signal)
   } finally {
-    // In any case, and before the call ends.
-    await removeCommands(parts, input).catch(() => undefined)
+    // In any other case, and before the call ends.
+    if (!left) await removeCommands(parts, input).catch(() => undefined)
   }
 }
+
+/**
+ * The container of a command that was begun by a call that did not come to its end. One that was never started is taken away: under another
+ * name first, so that a start of it that is still under way either came before that, or finds nothing.
+ */
+async function begunCommand(parts: Parts, input: ReleaseInput): Promise<string | null> {
+  const { engine, names } = parts
+  const { signal } = input
+  for (const { id, name, role } of await everythingOf(engine, names, input, signal)) {
+    if (role !== 'command') continue
+    if (isCommand(name)) {
+      await orNull(
+        engine.rename(id, names.container(input, `run-${randomBytes(4).toString('hex')}`, input.token), { signal }),
+      )
+      const container = await engine.container(id, { signal })
+      if (container !== null && container.State.Status !== 'created') return container.Name.slice(1)
+    }
+    await engine.remove(id, { signal })
+  }
+  return null
+}
+
+const isCommand = (name: string) => /\.run(?:-[0-9a-f]+)?\.t\d+$/.test(name)
 
 /** The stream of a log ends a moment before the end is written down, or with the engine. */
 async function endOf(

@@ -5,7 +5,7 @@ const folders = '/dev/shm "$XDG_RUNTIME_DIR" /tmp /var/tmp "$HOME"'
  * Runs as long as a connection: it hears on standard input which commands to stop, and ends all of them when the connection is lost, which it
  * notices by the end of its input or by silence. Commands register themselves in its folder, each by its name.
  *
- * In: `stop NAME`, `beat`. Out, each line after the mark: `ready FOLDER`, `told NAME`, `never NAME` (it has not begun, and will not).
+ * In: `stop NAME`, `ping NAME`, `beat`. Out, each line after the mark: `ready FOLDER`, `pong NAME`, `told NAME`, `never NAME` (it has not begun, and will not).
  * `silenceSeconds`: without any line for as long the connection counts as lost.
  */
 export const guardProgram = (mark: string, silenceSeconds: number): string => `
@@ -54,6 +54,7 @@ while read -r verb name; do
     c=$((c + 1))
     echo $c >"$d/beats"
     ;;
+  ping) echo ${mark} pong "$name" ;;
   stop)
     : >"$d/x.$name"
     if read -r q <"$d/s.$name"; then
