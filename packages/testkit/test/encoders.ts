@@ -5,7 +5,8 @@ function ownBase64(value: string, before: number, encoding: 'base64' | 'base64ur
   const encode = (neighbour: number) =>
     Buffer.concat([Buffer.alloc(before, neighbour), Buffer.from(value), Buffer.alloc(3, neighbour)]).toString(encoding)
   const [low, high] = [encode(0), encode(0xff)]
-  return [...low].filter((char, i) => char === high[i]).join('')
+  // What fills up the last group is no part of it.
+  return [...low].filter((char, i) => char === high[i] && char !== '=').join('')
 }
 
 const named: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
