@@ -7,6 +7,7 @@ import {
   type DeploymentRecord,
   judgeCommit,
   type Lease,
+  type NewEvent,
   nextToken,
   numberEvents,
   patchRecord,
@@ -63,6 +64,19 @@ export function createDeployment(
   if (sql.get('SELECT 1 FROM deployments WHERE id = ?', record.id) !== undefined) {
     throw storeErrors.deploymentExists(record.id)
   }
+  const stored = insertDeployment(sql, record, events, idempotencyKey)
+  const key = attemptLeaseKey(record.id)
+  const lease = grant(sql, { key, holder, token: nextToken(leaseOf(sql, key)?.token) })
+  return { created: true, deployment: JSON.parse(stored) as DeploymentRecord, lease }
+}
+
+/** With the next order, and its first events. @returns its text */
+export function insertDeployment(
+  sql: Sql,
+  record: Omit<DeploymentRecord, 'order' | 'version'>,
+  events: readonly NewEvent[],
+  idempotencyKey?: string,
+): string {
   const order = Number(sql.get(`UPDATE counters SET value = value + 1 WHERE name = 'order' RETURNING value`)?.[0])
   const stored = text({ ...record, order, version: 1 })
   sql.run(
@@ -77,9 +91,7 @@ export function createDeployment(
     stored,
   )
   appendEvents(sql, order, numberEvents(record.id, 0, events))
-  const key = attemptLeaseKey(record.id)
-  const lease = grant(sql, { key, holder, token: nextToken(leaseOf(sql, key)?.token) })
-  return { created: true, deployment: JSON.parse(stored) as DeploymentRecord, lease }
+  return stored
 }
 
 /** Everything of a commit, inside the caller's transaction. What it throws must end that. */

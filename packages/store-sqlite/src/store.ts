@@ -1,4 +1,5 @@
 import { type AcquireLease, type Store, storeErrors } from '@appaloft/core/spec'
+import { adopt } from './adopt.js'
 import { database } from './database.js'
 import { commit, createDeployment, getDeployment, listDeployments, versionOf } from './deployments.js'
 import { pruneEvents, readEvents } from './events.js'
@@ -60,6 +61,14 @@ export function sqlite(options: SqliteOptions = {}): Store {
         durable,
         changes: [input.deploymentId],
         missing: () => fail(storeErrors.noDeployment(input.deploymentId)),
+      }),
+
+    adopt: (input) =>
+      db.write((sql) => adopt(sql, input), {
+        changes: input.deployments.map(({ record }) => record.id),
+        ...(input.expected === null
+          ? {}
+          : { missing: () => fail(storeErrors.resourceChanged(input.resource.id, input.expected, null)) }),
       }),
 
     getRelease: (id) => db.read(nothing, (sql) => getRelease(sql, id)),

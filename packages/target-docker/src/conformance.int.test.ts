@@ -13,11 +13,16 @@ import { docker } from './index.js'
 const factory: TargetFactory = {
   samples: nodeSamples,
   patienceMs: 20_000,
-  create: () => machine({ proxy: fakeProxy() }),
+  create: () => machine({ proxy: fakeProxy(), records: true }),
 }
 
 // Its fence is one of names; what is promised of one that compares holds for it too.
-const abilities = [...targetAbilities(docker({ proxy: fakeProxy() })), 'fencing:compare', 'files', 'restarts']
+const abilities = [
+  ...targetAbilities(docker({ proxy: fakeProxy(), records: true })),
+  'fencing:compare',
+  'files',
+  'restarts',
+]
 const { run, skipped } = applicable(targetConformance, abilities)
 
 describe.skipIf(!haveEngine)(`the Docker target ${haveEngine ? '' : withoutEngine}`, () => {

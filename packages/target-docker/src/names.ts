@@ -12,7 +12,7 @@ const label = {
   deployment: 'appaloft.deployment',
   release: 'appaloft.release',
   /**
-   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`, and `lease` beside it; `proxy`: of no resource. Of a Compose project also `service`: one that
+   * `instance`: of a release; `command`: runs the release command; `build`: what was built; `volume`; `fence`, and `lease` beside it; `record`; `proxy`: of no resource. Of a Compose project also `service`: one that
    * stays from release to release; `network`; `name`: a network in which one release has the service's name.
    */
   role: 'appaloft.role',
@@ -33,6 +33,10 @@ const label = {
   /** `beat`, `asked` or `released`; and how many beats. */
   lease: 'appaloft.lease',
   beats: 'appaloft.beats',
+  /** Of a record: its name, its text, packed, and which of several is the newest under one token. */
+  record: 'appaloft.record',
+  text: 'appaloft.text',
+  order: 'appaloft.order',
   /** Of a proxy: the state folder that it belongs to, as a digest. */
   folder: 'appaloft.folder',
 } as const
@@ -46,6 +50,7 @@ export type Role =
   | 'volume'
   | 'fence'
   | 'lease'
+  | 'record'
   | 'service'
   | 'network'
   | 'name'
@@ -53,6 +58,11 @@ export type Role =
 
 export class Names {
   constructor(readonly scope: string) {}
+
+  /** Filters for everything of all resources. */
+  ofScope(role: Role): string[] {
+    return [`${label.scope}=${this.scope}`, `${label.role}=${role}`]
+  }
 
   /** Filters for everything of a resource. */
   ofResource(resourceId: string, role?: Role): string[] {
@@ -113,6 +123,10 @@ export class Names {
   /** What its holder, or who waits for it, says of the lease of a fence. */
   lease(resourceId: string, token: number, what: string): string {
     return `appaloft.${this.scope}.${resourceId}.lease.${token}.${what}`
+  }
+
+  record(resourceId: string, name: string, token: number, order: number): string {
+    return `appaloft.${this.scope}.${resourceId}.record.${name}.t${token}.${order}`
   }
 
   /** Of what was built of these inputs. A tag has 128 characters at most. */

@@ -47,6 +47,11 @@ export interface DockerOptions {
   ports?: { from: number; to: number }
   /** The size at which a release's log is rotated, in bytes, and how many of them are kept. Default 10 MiB, 3. */
   logs?: { bytes?: number; files?: number }
+  /**
+   * Does the engine keep what there is to know of the releases, as labels of empty volumes, so that whoever reaches it with an empty store finds them? Every
+   * store with this scope then knows the same resources. Default false; of `ssh()`, true.
+   */
+  records?: boolean
   /** Where the proxy keeps its things, and how its process is started where it has one, by the engine's state folder. */
   proxyContext?: (stateDir: string) => ProxyContext
 }
@@ -66,6 +71,7 @@ export interface Settings {
   ports: { from: number; to: number }
   logBytes: number
   logFiles: number
+  records: boolean
 }
 
 export const scopePattern = /^[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?$/

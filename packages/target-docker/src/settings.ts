@@ -53,5 +53,6 @@ export function settingsOf(options: DockerOptions): Settings {
     ports,
     logBytes: options.logs?.bytes ?? 10 * 1024 * 1024,
     logFiles: options.logs?.files ?? 3,
+    records: options.records ?? false,
   }
 }

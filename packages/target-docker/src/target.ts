@@ -27,6 +27,7 @@ import { checkMark, fenced, raiseMark, readMark } from './marks.js'
 import { Names, tokenOf } from './names.js'
 import type { DockerOptions } from './options.js'
 import { probe } from './probe.js'
+import { targetRecords } from './records.js'
 import { capabilitiesOf, settingsOf } from './settings.js'
 
 /** Runs releases as containers of a Docker Engine, through its API; BuildKit builds them. Nothing is kept but on the engine. */
@@ -105,6 +106,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     key: options.key ?? 'docker',
     capabilities,
     proxy,
+    ...(settings.records ? { records: targetRecords(safely, names) } : {}),
 
     async open({ stateDir }) {
       await proxy?.open?.(options.proxyContext?.(stateDir) ?? { stateDir: join(stateDir, 'docker') })

@@ -1,4 +1,4 @@
-import type { Host, Proxy, Target } from '@appaloft/core/spec'
+import type { Host, Proxy, Target, TargetRecords } from '@appaloft/core/spec'
 import { lasting } from './lifeline.js'
 
 /** The same proxy, whose methods outlast a connection: all are idempotent. */
@@ -22,14 +22,25 @@ export function lastingProxy(host: Host, proxy: Proxy): Proxy {
   }
 }
 
+function lastingRecords(host: Host, records: TargetRecords): TargetRecords {
+  return {
+    list: (resourceId, call) => lasting(host, call?.signal, () => records.list(resourceId, call)),
+    put: (resourceId, name, text, token, call) =>
+      lasting(host, call?.signal, () => records.put(resourceId, name, text, token, call)),
+    remove: (resourceId, name, token, call) =>
+      lasting(host, call?.signal, () => records.remove(resourceId, name, token, call)),
+  }
+}
+
 /**
  * The same target, whose methods outlast a connection: all are idempotent but `exec`, whose command may have run. The release command is
  * looked for first, and followed where it runs or has run; its output begins anew then, and what was told of it is told once.
  */
 export function lastingTarget(host: Host, target: Target): Target {
-  const { lease, promoted, restore } = target
+  const { lease, promoted, restore, records } = target
   return {
     ...target,
+    ...(records === undefined ? {} : { records: lastingRecords(host, records) }),
     mark: (resourceId, call) => lasting(host, call?.signal, () => target.mark(resourceId, call)),
     fence: (resourceId, token, call) => lasting(host, call.signal, () => target.fence(resourceId, token, call)),
     ...(lease === undefined

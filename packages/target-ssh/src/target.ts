@@ -50,6 +50,7 @@ export function ssh(options: SshOptions): Target {
   const reaching = new Reaching(host)
   const made = typeof proxy === 'function' ? proxy(host) : proxy
   const inner = docker({
+    records: true,
     ...rest,
     key,
     proxy: made === null ? null : lastingProxy(host, made),

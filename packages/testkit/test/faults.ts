@@ -19,8 +19,8 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/run.ts': [
         [
-          '  await checkAccess(attempt, release)\n  await drain(attempt, release)\n',
-          '  await drain(attempt, release)\n  await checkAccess(attempt, release)\n',
+          '  await checkAccess(attempt, release)\n  await attempt.hooks.served?.(attempt)\n  const [, untold] = await Promise.all([drain(attempt, release), tellEnd(attempt, release)])\n',
+          '  const [, untold] = await Promise.all([drain(attempt, release), tellEnd(attempt, release)])\n  await checkAccess(attempt, release)\n  await attempt.hooks.served?.(attempt)\n',
         ],
       ],
     },
@@ -95,7 +95,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   'the candidate is not removed': {
     edits: {
       'engine/phases/rollback.ts': [
-        ['    await target.remove(attempt.ref, attempt.token)\n', ''],
+        ['target.remove(attempt.ref, attempt.token), untell', 'untell'],
         [
           '    if (one.deploymentId === attempt.id)\n',
           '    if (one.deploymentId === attempt.id) continue\n    if (false as boolean)\n',
@@ -133,7 +133,10 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/acquire.ts': [
         ['    if (other.order > record.order) throw supersededBy(other.id)\n', ''],
-        ['    if (newest !== null && newest.order > record.order) throw supersededBy(newest.id)\n', ''],
+        [
+          '    if (newest !== null && !newest.adopted && newest.order > record.order) throw supersededBy(newest.id)\n',
+          '',
+        ],
       ],
     },
   },

@@ -25,7 +25,7 @@ function lines(report: ReconcileReport): string[] {
     ...report.ended.map(({ deploymentId, status }) => `${deploymentId} ended ${status}`),
     ...report.removed.map(({ deploymentId, releaseId }) => `removed what ${deploymentId} left of ${releaseId}`),
     ...report.routed.map((resourceId) => `routes of ${resourceId} put right`),
-    ...report.problems.map(({ resourceId, code, message }) => `${resourceId}: ${code}: ${clean(message)}`),
+    ...report.problems.map(({ resourceId, code, message }) => `${resourceId ?? 'target'}: ${code}: ${clean(message)}`),
   ]
   return found.length === 0 ? ['Everything is as recorded.'] : found
 }

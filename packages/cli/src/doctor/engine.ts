@@ -34,7 +34,11 @@ export async function checkRecords(engine: Appaloft): Promise<Finding[]> {
     const { problems } = await engine.reconcile()
     if (problems.length === 0) return [passed('records', 'what runs agrees with the records')]
     return problems.map(({ resourceId, code, message }) =>
-      failed(`records.${resourceId}`, `${code}: ${message}`, 'Mend the cause, then run appaloft reconcile.'),
+      failed(
+        `records.${resourceId ?? 'target'}`,
+        `${code}: ${message}`,
+        'Mend the cause, then run appaloft reconcile.',
+      ),
     )
   } catch (error) {
     return [failed('records', messageOf(error), 'Mend the cause, then run appaloft reconcile.')]

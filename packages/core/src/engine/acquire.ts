@@ -3,6 +3,7 @@ import { AppaloftError, hasCode } from '../spec/errors.js'
 import { type Lease, resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
+import { adoptUnderLease } from './adopting.js'
 import { type Attempt, supersededBy } from './attempt.js'
 import { holderGone, type Marks, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
 import { existingResource } from './lookup.js'
@@ -29,7 +30,7 @@ export async function acquireResource(attempt: Attempt): Promise<Acquired> {
     const other = lease?.holder ? await store.getDeployment(lease.holder.deploymentId) : null
     const live = (await store.getResource(record.resourceId))?.live[target.key]
     const newest = live === undefined ? null : await store.getDeployment(live.deploymentId)
-    if (newest !== null && newest.order > record.order) throw supersededBy(newest.id)
+    if (newest !== null && !newest.adopted && newest.order > record.order) throw supersededBy(newest.id)
     const take = (change?: Change) => takeFreeMachine(attempt, lease, waiting, change)
     const free = lease === null || lease.holder === null || (other === null && holderGone(runtime, lease))
     if (free || other?.id === attempt.id || (other !== null && isTerminal(other.status))) {
@@ -127,10 +128,14 @@ export async function raiseOwnFences(attempt: Attempt, marks: Marks): Promise<vo
 }
 
 /** Under its leases: the release that an attempt takes the place of. Null: nothing is live, or what is was made with another store. */
-export async function found({ runtime, record, target, afterForeign }: Attempt) {
+export async function found(attempt: Attempt) {
+  const { runtime, record, target } = attempt
+  if (attempt.afterForeign) attempt.afterForeign = !(await adoptUnderLease(attempt))
   const { live } = await existingResource(runtime.store, record.resourceId)
   const previous = live[target.key] ?? null
-  return { previous: previous !== null && previous.deploymentId !== record.id && !afterForeign ? previous : null }
+  return {
+    previous: previous !== null && previous.deploymentId !== record.id && !attempt.afterForeign ? previous : null,
+  }
 }
 
 interface Waiting {

@@ -37,10 +37,12 @@ export async function align(
   if ((await wasOn(store, resourceId, key)) === null) return
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
-  if (!hasDrift(await drift(runtime, target, resourceId))) return
+  const found = await drift(runtime, target, resourceId)
+  if (!hasDrift(found)) return
   const machine = (await target.lease?.read(resourceId)) ?? null
-  // What an engine with another store does there, or did since, is not in this store's records.
-  if (machine !== null && (await isForeign(runtime, target, resourceId, machine))) return
+  // What an engine with another store does there, or did since, is not in this store's records; unless the machine told of it.
+  const foreign = machine !== null && (await isForeign(runtime, target, resourceId, machine))
+  if (foreign && (target.records === undefined || (await isStrange(store, found.table)))) return
   await maintain(runtime, target, resourceId, lease, async ({ token }) => {
     // Seen again under the lease: nobody changes it any more.
     await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), token, report)
@@ -68,6 +70,11 @@ async function drift({ store }: Runtime, target: Target, resourceId: string): Pr
       ? table?.live != null || table?.staged != null
       : routed && (table?.staged != null || !(await leadsTo(target, table, live, release)))
   return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
+}
+
+/** Does something take the traffic of which nothing is known here? */
+async function isStrange(store: Store, table: RouteTable | null): Promise<boolean> {
+  return table?.live != null && (await store.getDeployment(table.live.deploymentId)) === null
 }
 
 /** Two targets may have one proxy: what it serves of the other's is no concern of this one. */

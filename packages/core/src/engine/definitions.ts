@@ -59,9 +59,10 @@ export async function openVariables(
     }
     const context = { resourceId, name: variable.name, version: variable.version }
     const sealed = await runtime.store.getSealed(context)
-    if (sealed === null) {
+    if (sealed?.digest !== variable.digest) {
+      const why = sealed === null ? 'is no longer kept' : 'has another value here, or was sealed with another key'
       throw new AppaloftError('secret-unavailable', {
-        message: `Version ${variable.version} of the secret ${variable.name} is no longer kept.`,
+        message: `Version ${variable.version} of the secret ${variable.name} ${why}.`,
         details: context,
       })
     }

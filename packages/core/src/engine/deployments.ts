@@ -2,6 +2,7 @@ import type { CreateOptions, DeploymentHandle, Deployments } from '../spec/api.j
 import { AppaloftError } from '../spec/errors.js'
 import type { ResourceDefinition } from '../spec/profiles.js'
 import { type DeployRequest, requestSchema } from '../spec/request.js'
+import { adoptLatest } from './adopting.js'
 import type { Engine } from './appaloft.js'
 import { begin } from './begin.js'
 import { requestCancel } from './cancel.js'
@@ -108,9 +109,10 @@ export function createDeployments(engine: Engine): Deployments {
     async rollback(id, options = {}) {
       await engine.ready()
       const given = id.startsWith('dep_') ? await found(id) : null
+      const target = targetOf(runtime, given?.target ?? options.target)
+      await adoptLatest(runtime, target, given?.resourceId ?? id)
       const resource = await existingResource(store, given?.resourceId ?? id)
       refuseStale(resource, options.stateVersion)
-      const target = targetOf(runtime, given?.target ?? options.target)
       const release = await releaseToRestore(runtime, resource, target, options.to)
       return begin(engine, target, await restoring(runtime, resource, release, options.secrets), options)
     },

@@ -13,7 +13,7 @@ export const isDeployment = (owner: string): boolean => owner.startsWith('dep_')
 
 /**
  * Did an engine with another store raise the fence? Of those with this one, its own lease tells all. An attempt that held a machine has the
- * token in its record; what this store took over from another has none.
+ * token in its record; what ran with another store is known as such, where the machine told of it.
  */
 export async function isForeign(
   { store }: Runtime,
@@ -22,7 +22,10 @@ export async function isForeign(
   { owner }: MachineLease,
 ): Promise<boolean> {
   const named = owner.split('+')
-  for (const id of named.filter(isDeployment)) if ((await store.getDeployment(id))?.token != null) return false
+  for (const id of named.filter(isDeployment)) {
+    const known = await store.getDeployment(id)
+    if (known !== null && known.token !== null && !known.adopted) return false
+  }
   const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
   return lease?.holder == null || !named.includes(lease.holder.deploymentId)
 }
@@ -31,7 +34,7 @@ export async function isForeign(
 export async function workerName({ store }: Runtime, target: Target, resourceId: string, id: string): Promise<string> {
   if (target.lease === undefined) return id
   const attempts = await store.listDeployments({ resourceId, target: target.key, limit: 20 })
-  const held = attempts.find(({ token }) => token !== null)
+  const held = attempts.find(({ token, adopted }) => token !== null && !adopted)
   return held === undefined ? id : `${id}+${held.id}`
 }
 

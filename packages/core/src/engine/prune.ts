@@ -1,7 +1,9 @@
 import type { PruneOptions, PruneReport } from '../spec/api.js'
 import { type LeaseRef, resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
+import type { ReleaseRecord } from '../spec/release.js'
 import type { Target } from '../spec/target.js'
+import { readAll } from './adopt.js'
 import { holderGone } from './fences.js'
 import { patiently } from './leases.js'
 import { forgetSecrets, sweepCopies } from './leftovers.js'
@@ -48,6 +50,7 @@ async function forgetReleases(
     const { kept, beyond } = await sorted()
     const used = new Set((await target.list(resourceId)).map((one) => one.releaseId))
     const retained = [...kept, ...beyond.filter((one) => used.has(one.id))]
+    await forgetRecords(target, resourceId, token, retained)
     for (const one of beyond) {
       if (used.has(one.id)) {
         report.kept.push({ releaseId: one.id, reason: 'it is running' })
@@ -60,6 +63,18 @@ async function forgetReleases(
   }
   if (!busy && (await maintain(runtime, target, resourceId, lease, work))) return
   for (const one of found) report.kept.push({ releaseId: one.id, reason: 'an attempt of its resource is running' })
+}
+
+/** No machine names what can no longer be started. */
+async function forgetRecords(
+  target: Target,
+  resourceId: string,
+  token: number,
+  retained: readonly ReleaseRecord[],
+): Promise<void> {
+  const { kept } = readAll((await target.records?.list(resourceId)) ?? [], target)
+  const gone = kept.filter(({ release }) => !retained.some(({ id }) => id === release.id))
+  await Promise.all(gone.map(({ deployment }) => target.records?.remove(resourceId, deployment.id, token)))
 }
 
 /** The history of attempts long ended; who follows one from before gets a `gap`. */

@@ -1,6 +1,7 @@
 import type { ReconcileReport } from '../spec/api.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal } from '../spec/phases.js'
+import { adoptAll } from './adopting.js'
 import { align } from './align.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { untilKnown } from './fences.js'
@@ -21,6 +22,7 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
     const { code, message } = toAppaloftError(error)
     report.problems.push({ resourceId, code, message })
   }
+  const unknown = await adoptAll(runtime, report, options)
   const active = (await store.listDeployments({ statuses: activeStatuses, limit: 1000 })).reverse()
   for (const { id, resourceId, target } of active) {
     if (!runtime.targets.has(target)) continue
@@ -35,6 +37,7 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
   for (const resource of await store.listResources()) {
     for (const key of runtime.targets.keys()) {
       options.signal?.throwIfAborted()
+      if (unknown.has(resourceLeaseKey(resource.id, key))) continue
       try {
         await untilKnown(runtime, resourceLeaseKey(resource.id, key), options)
         await patiently(runtime, () => align(runtime, resource.id, key, report))

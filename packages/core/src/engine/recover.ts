@@ -52,9 +52,11 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     const present = await store.getDeployment(deploymentId)
     if (present === null || isTerminal(present.status)) throw new AppaloftError('lease-lost')
     attempt.record = present
+    const overtaker = holds === true ? await overtakerOf(attempt) : undefined
     if (holds === 'overtaken') {
       if (!(await endOvertaken(attempt, by))) throw new AppaloftError('lease-lost')
-    } else if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
+    } else if (overtaker !== undefined) await endLeftBehind(attempt, overtaker, by)
+    else if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
     else if (present.token !== null && !holds) throw new AppaloftError('lease-lost')
     else await end(attempt, by)
     // Whose place it had taken may have stopped what is live.
@@ -96,6 +98,14 @@ async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
 async function isOvertaken({ runtime, target, record }: Attempt, machine: MachineLease | null): Promise<boolean> {
   if (machine === null || !(await isForeign(runtime, target, record.resourceId, machine))) return false
   return machine.held || machine.token >= (record.token ?? 0)
+}
+
+/** With another store, somebody promoted a release after this attempt had taken its token: what serves is that one's, and nothing of it is undone. */
+async function overtakerOf({ runtime, target, record }: Attempt): Promise<string | undefined> {
+  const { store } = runtime
+  const live = (await store.getResource(record.resourceId))?.live[target.key]
+  const newer = live === undefined ? null : await store.getDeployment(live.deploymentId)
+  return newer?.adopted && (newer.token ?? 0) > (record.token ?? 0) ? newer.id : undefined
 }
 
 /** Who took its place has ended without a word about it. */

@@ -91,10 +91,10 @@ async function secretReasons(
     const { name, version } = variable
     const sealed = await store.getSealed({ resourceId: resource.id, name, version })
     const today = resource.definition.environment?.[name]
-    if (sealed === null)
+    if (sealed?.digest !== variable.digest)
       reasons.push({
         code: 'secret-unavailable',
-        message: `Version ${version} of the secret ${name} is no longer kept; { secrets: 'current' } takes today's.`,
+        message: `Version ${version} of the secret ${name} ${sealed === null ? 'is no longer kept' : 'has another value here'}; { secrets: 'current' } takes today's.`,
       })
     else if (today !== undefined && 'secret' in today && today.version !== version)
       reasons.push({

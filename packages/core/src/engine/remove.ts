@@ -121,6 +121,8 @@ async function takeAway(
     await target.discard(release, token, { retained: [], ...(volumes ? { volumes } : {}) })
     await runtime.store.removeRelease(release.id)
   }
+  const lying = (await target.records?.list(id)) ?? []
+  await Promise.all(lying.map(({ name }) => target.records?.remove(id, name, token)))
 }
 
 /** Nothing of it runs any more; its routes stay, without an upstream, so that it keeps its port. */

@@ -1,5 +1,6 @@
 import type { Resources } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
+import { adoptLatest } from './adopting.js'
 import type { Engine } from './appaloft.js'
 import { begin } from './begin.js'
 import { define } from './definitions.js'
@@ -34,6 +35,7 @@ export function createResources(engine: Engine): Resources {
     },
     async status(id, options = {}) {
       await engine.ready()
+      await adoptLatest(runtime, targetOf(runtime, options.target), id)
       return resourceStatus(runtime, await existing(id), options.target)
     },
     async redeploy(id, options = {}) {

@@ -5,6 +5,7 @@ import type { Attempt } from './attempt.js'
 import { isLost } from './errors.js'
 import { patiently } from './leases.js'
 import { forgetSecrets, sweepCopies } from './leftovers.js'
+import { tellKept } from './telling.js'
 
 /** Retained releases by their last promotion, newest first. */
 export const byPromotion = (releases: readonly ReleaseRecord[]): ReleaseRecord[] =>
@@ -17,12 +18,18 @@ export async function retain(attempt: Attempt): Promise<void> {
   try {
     const all = await store.listReleases({ resourceId: record.resourceId, target: target.key })
     const kept = byPromotion(all.filter((one) => one.state === 'retained')).slice(0, runtime.retention)
-    const running = new Set((await target.list(record.resourceId)).map((one) => one.releaseId))
+    const [things, lying = []] = await Promise.all([
+      target.list(record.resourceId),
+      target.records?.list(record.resourceId),
+    ])
+    const running = new Set(things.map((one) => one.releaseId))
     const beyond = all.filter((one) => !kept.includes(one) && !running.has(one.id) && one.id !== record.releaseId)
-    if (beyond.length === 0) return
+    if (beyond.length === 0) return await tellKept(attempt, lying, all)
     // The intent first: what is gone in part is nothing to go back to.
     await attempt.commit({ releases: beyond.map((one) => ({ ...one, state: 'discarded' })) })
     const retained = all.filter((one) => !beyond.includes(one))
+    // No machine names what can no longer be started.
+    await tellKept(attempt, lying, retained)
     for (const one of beyond) {
       await target.discard(one, attempt.token, { retained })
       await patiently(runtime, () => store.removeRelease(one.id))

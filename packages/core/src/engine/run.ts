@@ -3,6 +3,7 @@ import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import type { Phase } from '../spec/phases.js'
 import type { Plan } from '../spec/plan.js'
+import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import { acquireResource, found, raiseOwnFences } from './acquire.js'
 import type { Attempt } from './attempt.js'
@@ -20,6 +21,7 @@ import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
 import { retain } from './retention.js'
 import { proxyOf, usesProxy } from './routes.js'
+import { tellEnd } from './telling.js'
 
 /** Runs an attempt to its end: the record tells. Rejects only where the end could not be recorded for long. */
 export async function run(attempt: Attempt): Promise<DeploymentRecord> {
@@ -102,7 +104,8 @@ async function sourceOf(attempt: Attempt, plan: Plan, opened: OpenedSource | nul
 export async function finishPromoted(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   await checkAccess(attempt, release)
   await attempt.hooks.served?.(attempt)
-  await drain(attempt, release)
+  const [, untold] = await Promise.all([drain(attempt, release), tellEnd(attempt, release)])
+  if (untold !== null) await attempt.warn(reason('record-not-written', { phase: 'verify', message: untold.message }))
   await retain(attempt)
   if (usesProxy(release.plan)) {
     const proxy = proxyOf(attempt.target)

@@ -36,7 +36,8 @@ function laptop(
 ): Laptop {
   const store = options.store ?? memoryStore()
   const again = (more: Partial<AppaloftOptions> = {}) => {
-    const sound = fakeTarget({ world: scene.world })
+    // A machine that keeps leases and no records: with both, engines know what the others did.
+    const sound = fakeTarget({ world: scene.world, records: false })
     const target = { ...sound, ...change(sound) }
     return scene.engine({ store, targets: [target], clock: hurried(times), ...options, ...more })
   }

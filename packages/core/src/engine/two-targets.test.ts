@@ -21,7 +21,8 @@ const both = () => {
   return scene.engine({
     targets: [
       fakeTarget({ key: 'first', world: scene.world, proxy }),
-      fakeTarget({ key: 'second', world: other, proxy }),
+      // One that keeps no records: else it would be asked for those of other stores.
+      fakeTarget({ key: 'second', world: other, proxy, records: false }),
     ],
   })
 }

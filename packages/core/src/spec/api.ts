@@ -191,6 +191,13 @@ export interface Deployments {
   diagnostics(id: string, options?: { signal?: AbortSignal }): Promise<Diagnostics>
 }
 
+export interface Problem {
+  /** Null: it is one of a target as a whole. */
+  resourceId: string | null
+  code: string
+  message: string
+}
+
 export interface ReconcileReport {
   /** Attempts that were brought to their end, with the status they got. */
   ended: { deploymentId: string; status: Status }[]
@@ -199,7 +206,7 @@ export interface ReconcileReport {
   /** Resources whose routes were made equal to the last promotion. */
   routed: string[]
   /** What could not be done, with why; the next call tries again. */
-  problems: { resourceId: string; code: string; message: string }[]
+  problems: Problem[]
 }
 
 export interface PruneOptions {

@@ -106,6 +106,8 @@ export const deploymentRecordSchema = strictObject(() => ({
   finishedAt: z.string().optional(),
   supersededBy: z.string().optional(),
   recoveredBy: z.string().optional(),
+  /** It ran with another store: the machine told of it. */
+  adopted: z.literal(true).optional(),
 }))
 export type DeploymentRecord = z.infer<typeof deploymentRecordSchema>
 

@@ -21,5 +21,7 @@ export const releaseRecordSchema = strictObject(() => ({
   promotedAt: z.string().optional(),
   /** The order of the store at its last promotion: the newest is live, the next is what `rollback` goes back to. */
   promotedOrder: z.number().int().optional(),
+  /** It lies with the records of its machine, too. */
+  recorded: z.literal(true).optional(),
 }))
 export type ReleaseRecord = z.infer<typeof releaseRecordSchema>

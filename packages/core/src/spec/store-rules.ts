@@ -5,7 +5,7 @@ import type { Lease, LeaseRef } from './lease.js'
 import { isTerminal, mayFollow } from './phases.js'
 import type { ResourceRecord } from './resource.js'
 import type { SealedSecret, SecretContext } from './secrets.js'
-import type { Commit, DeploymentPatch } from './store.js'
+import type { Adopt, Commit, DeploymentPatch } from './store.js'
 
 // The rules that are the same in every store, pure, for those who write one: how they keep records differs, what they refuse does not.
 
@@ -64,6 +64,20 @@ export function withLive(
   else next[deployment.target] = { deploymentId: live.deploymentId, releaseId: live.releaseId }
   return { ...resource, live: next, stateVersion: resource.stateVersion + 1 }
 }
+
+/** Only what has ended is adopted: nobody here would bring the rest to its end. */
+export function judgeAdoption({ deployments }: Pick<Adopt, 'deployments'>): void {
+  const open = deployments.find(({ record }) => !isTerminal(record.status))?.record
+  if (open === undefined) return
+  throw new AppaloftError('illegal-transition', {
+    message: `The deployment ${open.id} has not ended (${open.status}).`,
+    details: { deploymentId: open.id, from: open.status, to: open.status },
+  })
+}
+
+/** `promotedOrder` of each of so many promotions, oldest first: the newest has the last order that was given. */
+export const promotedOrders = (count: number, lastOrder: number): number[] =>
+  Array.from({ length: count }, (_, at) => lastOrder - count + 1 + at)
 
 /** Is the lease still as the caller read it? A token belongs to one holder, so that holders need not be compared. */
 export function isClaimable(present: Lease | undefined, expect: Lease | null, expectBeats?: number): boolean {

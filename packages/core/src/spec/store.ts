@@ -64,6 +64,24 @@ export interface AcquireLease {
   with?: { deploymentId: string; expectVersion: number; set: DeploymentPatch; events?: readonly NewEvent[] }
 }
 
+/** What a machine knows of a resource and this store does not, as one transaction. */
+export interface Adopt {
+  /** The resource as it is to be, with what is live. */
+  resource: Omit<ResourceRecord, 'stateVersion'>
+  /** Compare-and-set on `stateVersion`, as of `putResource`. */
+  expected: number | null
+  /** Ended ones. Those that are known stay as they are; the others get their order in the order given, and no lease. */
+  deployments: readonly { record: Omit<DeploymentRecord, 'order' | 'version'>; events: readonly NewEvent[] }[]
+  /** Those that are known stay as they are. */
+  releases: readonly ReleaseRecord[]
+  /** Ids of retained releases by their last promotion, the newest last: each gets a `promotedOrder` above the former's, none above the last order given. */
+  promotions: readonly string[]
+  /** Ids of releases that are no longer there. */
+  gone?: readonly string[]
+  /** As of `putSealed`: a version that exists stays, and another value under it is `conflict`. */
+  sealed: readonly SealedSecret[]
+}
+
 export interface EventsRead {
   events: DeploymentEvent[]
   /** Events up to this sequence were pruned; 0: none. */
@@ -129,6 +147,12 @@ export interface Store {
   /** Newest first. */
   listDeployments(query?: DeploymentQuery): Promise<DeploymentRecord[]>
   commit(input: Commit): Promise<{ deployment: DeploymentRecord; events: DeploymentEvent[] }>
+
+  /**
+   * Brings in what other stores did, all or nothing: `conflict` for the resource or a sealed secret, `illegal-transition` for a deployment that has not
+   * ended. Made again, it changes nothing but the resource's `stateVersion`.
+   */
+  adopt(input: Adopt): Promise<ResourceRecord>
 
   getRelease(id: string): Promise<ReleaseRecord | null>
   /** Newest first by creation. */

@@ -7,6 +7,7 @@ import type { Address, CallOptions, FenceOptions, Proxy } from './proxy.js'
 import type { Reason } from './reasons.js'
 import type { ReleaseRecord } from './release.js'
 import type { TargetLease } from './target-lease.js'
+import type { TargetRecords } from './target-records.js'
 
 export interface TargetCapabilities {
   artifactKinds: readonly ArtifactKind[]
@@ -159,6 +160,8 @@ export interface Target {
   readonly address?: string
   /** Null: this target offers no exposure `proxy`. */
   readonly proxy: Proxy | null
+  /** Where the machine keeps what there is to know of its releases, for engines with another store. Absent: that is in the store alone. */
+  readonly records?: TargetRecords
   /** Told once by the engine before any other call but `describe`. Cheap: starts nothing, creates nothing. */
   open?(context: { stateDir: string }): Promise<void>
   /** Pure and synchronous: neither the machine nor the proxy is asked. */

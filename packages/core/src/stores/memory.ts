@@ -1,7 +1,14 @@
 import { attemptLeaseKey, type LeaseRef } from '../spec/lease.js'
 import type { SecretContext } from '../spec/secrets.js'
 import type { Store } from '../spec/store.js'
-import { isClaimable, nextToken, numberEvents, storeErrors } from '../spec/store-rules.js'
+import {
+  isClaimable,
+  judgeAdoption,
+  nextToken,
+  numberEvents,
+  promotedOrders,
+  storeErrors,
+} from '../spec/store-rules.js'
 import { createWakeups } from '../spec/wakeups.js'
 import { type Change, copy, copyOrNull, emptyState, heldBy, prepareChange, type State } from './memory-state.js'
 
@@ -118,6 +125,38 @@ export function memoryStore(): Store {
       change.apply()
       bell.ring([input.deploymentId])
       return { deployment: copy(change.record), events: copy(change.events) }
+    },
+
+    async adopt({ resource, expected, deployments, releases, promotions, gone = [], sealed }) {
+      const present = state.resources.get(resource.id)?.stateVersion ?? null
+      if (present !== expected) throw storeErrors.resourceChanged(resource.id, expected, present)
+      judgeAdoption({ deployments })
+      for (const secret of sealed) {
+        const known = state.sealed.get(sealedKey(secret))
+        if (known !== undefined && known.digest !== secret.digest) throw storeErrors.secretExists(secret)
+      }
+      const fresh = deployments.filter(({ record }) => !state.deployments.has(record.id))
+      for (const { record, events } of fresh) {
+        state.lastOrder += 1
+        state.deployments.set(record.id, {
+          record: copy({ ...record, order: state.lastOrder, version: 1 }),
+          events: copy(numberEvents(record.id, 0, events)),
+          prunedThrough: 0,
+          last: events.length,
+        })
+      }
+      for (const secret of sealed)
+        if (!state.sealed.has(sealedKey(secret))) state.sealed.set(sealedKey(secret), copy(secret))
+      for (const id of gone) state.releases.delete(id)
+      for (const release of releases) if (!state.releases.has(release.id)) state.releases.set(release.id, copy(release))
+      const known = promotions.flatMap((id) => state.releases.get(id) ?? [])
+      const orders = promotedOrders(known.length, state.lastOrder)
+      for (const [at, release] of known.entries())
+        state.releases.set(release.id, { ...release, promotedOrder: orders[at]! })
+      const next = copy({ ...resource, stateVersion: (expected ?? 0) + 1 })
+      state.resources.set(resource.id, next)
+      bell.ring(fresh.map(({ record }) => record.id))
+      return copy(next)
     },
 
     async getRelease(id) {

@@ -183,6 +183,47 @@ const broken: Record<string, (s: Store) => Partial<Store>> = {
     },
   }),
 
+  // takes what it finds for its own orders
+  'store.adopt.all': (s) => ({ adopt: (input) => s.adopt({ ...input, promotions: [...input.promotions].reverse() }) }),
+  'store.adopt.order': (s) => ({
+    // believes that who deployed last is newest
+    listDeployments: async (query) => (await s.listDeployments(query)).sort((a, b) => (a.id < b.id ? 1 : -1)),
+  }),
+  'store.adopt.known': (s) => ({
+    // replaces
+    adopt: async (input) => {
+      for (const { id } of input.releases) await s.removeRelease(id)
+      return s.adopt(input)
+    },
+  }),
+  'store.adopt.gone': (s) => ({ adopt: ({ gone: _gone, ...input }) => s.adopt(input) }),
+  'store.adopt.again': (s) => ({
+    // makes room for what it brings
+    adopt: async (input) => {
+      await s.removeResource(input.resource.id, { deployments: true })
+      return s.adopt({ ...input, expected: null })
+    },
+  }),
+  'store.adopt.refused': (s) => ({
+    // one thing after the other
+    adopt: async (input) => {
+      for (const secret of input.sealed) await s.putSealed(secret)
+      const first = await s.adopt({ ...input, deployments: input.deployments.slice(0, 1) })
+      return s.adopt({ ...input, expected: first.stateVersion })
+    },
+  }),
+  'store.adopt.race': (s) => ({
+    // looks, then writes over whatever came between
+    adopt: async (input) => {
+      const seen = (await s.getResource(input.resource.id))?.stateVersion ?? null
+      if (seen !== input.expected) throw new AppaloftError('conflict')
+      return insist(async () =>
+        s.adopt({ ...input, expected: (await s.getResource(input.resource.id))?.stateVersion ?? null }),
+      )
+    },
+  }),
+  'store.adopt.wakes': (s) => ({ subscribe: () => () => {}, adopt: s.adopt }),
+
   'store.events.sequence': (s) => ({
     // counts in the caller: two at once get the same number
     commit: async (input) => {

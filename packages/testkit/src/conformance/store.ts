@@ -1,3 +1,4 @@
+import { adoptCases } from './store/adopt.js'
 import { commitCases } from './store/commit.js'
 import { createCases } from './store/create.js'
 import { eventCases } from './store/events.js'
@@ -18,5 +19,6 @@ export const storeConformance: ConformanceCase<StoreSubject>[] = [
   ...eventCases,
   ...leaseCases,
   ...recordCases,
+  ...adoptCases,
   ...sharingCases,
 ]

@@ -1,4 +1,4 @@
-import { AppaloftError, type Target } from '@appaloft/core/spec'
+import { AppaloftError, type Target, type TargetRecords } from '@appaloft/core/spec'
 import { describe, expect, it } from 'vitest'
 import { FakeWorld, fakeTarget } from '../fakes/index.js'
 import { applicable } from './suite.js'
@@ -202,7 +202,36 @@ const broken: Record<string, (t: Target, world: FakeWorld) => Partial<Target>> =
       release: async (id) => t.lease!.release(id, world.targetMarks.read(id)),
     },
   }),
+  // writes beside what was there
+  'target.records.put': (t) => {
+    let count = 0
+    return withRecords(t, (r) => ({ put: (id, name, ...rest) => r.put(id, `${name}_${++count}`, ...rest) }))
+  },
+  'target.records.name': (t) =>
+    withRecords(t, (r) => ({ put: (id, name, ...rest) => r.put(id, name.replace(/[^a-z]/g, '_') || '_', ...rest) })),
+  // all that begin so
+  'target.records.remove': (t) =>
+    withRecords(t, (r) => ({
+      remove: async (id, name, token) => {
+        for (const one of await r.list(id)) if (one.name.startsWith(name)) await r.remove(id, one.name, token)
+      },
+    })),
+  // does not compare where it writes
+  'target.records.fence': (t, world) =>
+    withRecords(t, (r) => ({
+      put: async (id, name, text) => r.put(id, name, text, Math.max(1, world.targetMarks.read(id))),
+    })),
+  // takes them for volumes of the resource
+  'target.records.apart': (t, world) => ({
+    discard: async (release, token, options) => {
+      await t.discard(release, token, options)
+      if (options.volumes === true) world.records.delete(release.resourceId)
+    },
+  }),
 }
+
+const withRecords = (t: Target, change: (r: TargetRecords) => Partial<TargetRecords>): Partial<Target> =>
+  t.records === undefined ? {} : { records: { ...t.records, ...change(t.records) } }
 
 const factory = (change: (t: Target, world: FakeWorld) => Partial<Target>): TargetFactory => ({
   samples: fakeSamples,

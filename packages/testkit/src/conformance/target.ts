@@ -5,6 +5,7 @@ import { describingCases } from './target/describing.js'
 import { endingCases } from './target/ending.js'
 import { fencingCases } from './target/fencing.js'
 import { leasingCases } from './target/leasing.js'
+import { recordCases } from './target/records.js'
 import { runningCases } from './target/running.js'
 import type { TargetFactory } from './target/stage.js'
 
@@ -24,4 +25,5 @@ export const targetConformance: readonly ConformanceCase<TargetFactory>[] = [
   ...commandCases,
   ...fencingCases,
   ...leasingCases,
+  ...recordCases,
 ]

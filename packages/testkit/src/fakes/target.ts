@@ -22,6 +22,7 @@ import {
 import { FakeApp } from './app.js'
 import { fakeProxy } from './proxy.js'
 import { type FakeScript, parseScript, printedLines } from './script.js'
+import { fakeRecords } from './target-records.js'
 import { FakeWorld } from './world.js'
 
 export interface FakeTargetOptions {
@@ -32,6 +33,8 @@ export interface FakeTargetOptions {
   /** Default: a `fakeProxy` on the same world. Null: none, and exposure `proxy` is not offered. */
   proxy?: Proxy | null
   capabilities?: Partial<TargetCapabilities>
+  /** Does the world keep records of the releases? Default true. */
+  records?: boolean
   /** How the application of a release behaves, over what its start command says. */
   behaviour?(input: ReleaseInput): Partial<FakeScript>
 }
@@ -86,6 +89,7 @@ export function fakeTarget(options: FakeTargetOptions = {}): FakeTarget {
     capabilities,
     proxy,
     world,
+    ...(options.records === false ? {} : { records: fakeRecords(world) }),
 
     describe: (plan, previous): TargetDescription => ({
       steps,

@@ -28,6 +28,8 @@ export class FakeWorld {
   readonly tables = new Map<string, RouteTable>()
   /** Names of volumes that were written, by resource. */
   readonly volumes = new Map<string, Set<string>>()
+  /** Texts by resource and name. */
+  readonly records = new Map<string, Map<string, string>>()
   /** Every call so far, oldest first. */
   readonly calls: FakeCall[] = []
   builds = 0

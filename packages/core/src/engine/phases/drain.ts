@@ -13,10 +13,17 @@ import { previousRef, releaseInput } from './execute.js'
  */
 export async function drain(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   const { target, runtime } = attempt
-  const { resourceId, order } = attempt.record
+  const { resourceId } = attempt.record
+  const order = await promotionOrder(attempt)
   await attempt.commit({
     set: { drain: 'running', journal: { step: 'drain', state: 'intended', data: {} } },
-    releases: [{ ...release, state: 'retained', promotedAt: runtime.now(), promotedOrder: order }],
+    releases: [
+      {
+        ...release,
+        ...{ state: 'retained', promotedAt: runtime.now(), promotedOrder: order },
+        ...(target.records === undefined ? {} : { recorded: true }),
+      },
+    ],
     events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'drain' })],
   })
   let done = true
@@ -36,6 +43,15 @@ export async function drain(attempt: Attempt, release: ReleaseRecord): Promise<v
     set: { drain: done ? 'done' : 'failed', journal: { step: 'drain', state: done ? 'done' : 'failed', data: {} } },
     events: [attempt.event({ type: done ? 'step-succeeded' : 'step-failed', phase: 'verify', step: 'drain' })],
   })
+}
+
+/** Above every former one's: what another store did meanwhile has come since the attempt was created. */
+async function promotionOrder({ runtime, target, record }: Attempt): Promise<number> {
+  if (target.records === undefined) return record.order
+  const { resourceId, releaseId, order } = record
+  const all = await runtime.store.listReleases({ resourceId, target: target.key })
+  const others = all.filter(({ id }) => id !== releaseId)
+  return Math.max(order, ...others.map(({ promotedOrder = 0 }) => promotedOrder + 1))
 }
 
 /** A cancel comes too late here; a lost lease does not. */

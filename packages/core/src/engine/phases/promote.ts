@@ -1,6 +1,7 @@
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
 import { proxyOf, runningUpstreamOf, tableOf, usesProxy, verifyToken } from '../routes.js'
+import { tellIntent } from '../telling.js'
 
 /** Live traffic moves in one atomic change of the proxy; the record follows it. */
 export async function promote(attempt: Attempt, release: ReleaseRecord): Promise<void> {
@@ -18,8 +19,11 @@ export async function promote(attempt: Attempt, release: ReleaseRecord): Promise
   })
   signal.throwIfAborted()
   attempt.settled = true // from here on a cancel is refused: already promoted
-  if (reached !== null) {
-    const live = await reached
+  const [reach, told] = await Promise.allSettled([reached, tellIntent(attempt, release)])
+  if (told.status === 'rejected') throw told.reason
+  if (reach.status === 'rejected') throw reach.reason
+  const live = reach.value
+  if (live !== null) {
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
     await proxyOf(target).apply(
       attempt.record.resourceId,

@@ -10,6 +10,7 @@ import { raiseFences } from '../fences.js'
 import { requestsEnd } from '../in-flight.js'
 import { endOpenStep } from '../open-ends.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
+import { untell } from '../telling.js'
 import { drainThings, unlessLost } from './drain.js'
 import { previousRef } from './execute.js'
 import { runtimeLogs } from './observed.js'
@@ -159,7 +160,7 @@ async function removeCandidate(attempt: Attempt, former: Former | null): Promise
     const seconds = record.plan?.network.drainSeconds ?? 0
     await requestsEnd(runtime, target, attempt.ref, seconds * 1000, () => unlessLost(attempt))
     await target.proxy?.cut?.(resourceId, attempt.id, attempt.token)
-    await target.remove(attempt.ref, attempt.token)
+    await Promise.all([target.remove(attempt.ref, attempt.token), untell(attempt)])
   }
   // Also what a former attempt left draining when this one took its place.
   const strangers: OwnedThing[] = []

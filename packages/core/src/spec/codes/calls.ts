@@ -35,6 +35,12 @@ export const callCodes = {
     'A secret cannot be opened.',
     'Use the state folder that sealed it, or set APPALOFT_SECRET_KEY to the same key.',
   ),
+  'record-unreadable': entry(
+    'state',
+    undefined,
+    'A record of a release on the machine cannot be read.',
+    'Use the version that wrote it, or a newer one. Where it is damaged, deploy the resource again from the machine that knows the release.',
+  ),
   'source-not-allowed': entry(
     'input',
     undefined,

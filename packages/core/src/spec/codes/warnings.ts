@@ -163,5 +163,11 @@ export const warningCodes = {
     'The old release could not be drained or stopped cleanly.',
     'Run reconcile; it stops what nobody owns.',
   ),
+  'record-not-written': entry(
+    'runtime-backend',
+    'verify',
+    'The machine was not told how the deployment ended.',
+    'Nothing, where this store stays: the next deployment tells it. Other engines do not know of the release until then.',
+  ),
   'retention-failed': entry('runtime-backend', 'verify', 'Old releases could not be removed.', 'Run prune.'),
 } as const satisfies Record<string, CodeEntry>

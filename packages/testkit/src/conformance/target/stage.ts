@@ -47,6 +47,7 @@ export const targetAbilities = (target: Target): string[] => [
   `network:${target.capabilities.network}`,
   `fencing:${target.capabilities.fencing}`,
   ...(target.lease === undefined ? [] : ['lease']),
+  ...(target.records === undefined ? [] : ['records']),
 ]
 
 /** What one case works with: a machine, sample applications, and everything that it must clean up. */

@@ -89,6 +89,8 @@ export function simulatedStore(process: SimulatedProcess): Store {
       })
     },
 
+    adopt: (input) => call('adopt', input.resource.id, () => store.adopt(input)),
+
     getRelease: (id) => call('getRelease', id, () => store.getRelease(id)),
     listReleases: (query) => call('listReleases', query.resourceId, () => store.listReleases(query)),
     removeRelease: (id) =>

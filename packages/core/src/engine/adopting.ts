@@ -1,0 +1,175 @@
+import type { Problem, ReconcileReport } from '../spec/api.js'
+import { hasCode } from '../spec/errors.js'
+import { resourceLeaseKey } from '../spec/lease.js'
+import type { Plan } from '../spec/plan.js'
+import type { RunningRef, Target } from '../spec/target.js'
+import { adopt, type Found, isBusy, problemOf, readAll } from './adopt.js'
+import type { Attempt } from './attempt.js'
+import { toAppaloftError } from './errors.js'
+import { foreignHolder } from './machine.js'
+import { isEnded, type Kept } from './records.js'
+import { usesProxy } from './routes.js'
+import type { Runtime } from './runtime.js'
+
+interface Options {
+  signal?: AbortSignal
+  /** What may still be at work is brought to its end, too: the fence keeps it out. */
+  thorough?: boolean
+}
+
+/**
+ * What the machines tell, of every resource that no attempt of this store is at work on. A machine that does not answer hinders nobody.
+ *
+ * @returns resources and targets of which something is not known here: what is there is not to be mended
+ */
+export async function adoptAll(
+  runtime: Runtime,
+  report: Pick<ReconcileReport, 'ended' | 'problems'>,
+  options: Options,
+): Promise<Set<string>> {
+  const { signal } = options
+  const unknown = new Set<string>()
+  const all = [...runtime.targets.values()].map(async (target) => {
+    try {
+      const lying = (await target.records?.list(undefined, signal ? { signal } : {})) ?? []
+      for (const id of new Set(lying.map(({ resourceId }) => resourceId))) {
+        const own = lying.filter(({ resourceId }) => resourceId === id)
+        const problems = await adoptOne(runtime, target, id, readAll(own, target), report, options)
+        if (problems.some(({ code }) => code !== 'secret-unavailable')) unknown.add(resourceLeaseKey(id, target.key))
+        report.problems.push(...problems)
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      report.problems.push(problemOf(null, error))
+    }
+  })
+  await Promise.all(all)
+  return unknown
+}
+
+/** Before something is decided by what is live: other stores may have been there since. What the machine does not tell now is as it was. */
+export async function adoptLatest(runtime: Runtime, target: Target, id: string): Promise<void> {
+  if (target.records === undefined || (await isBusy(runtime, id, target.key))) return
+  try {
+    await adopt(runtime, target, id, readAll(await target.records.list(id), target))
+  } catch (error) {
+    if (toAppaloftError(error).code === 'internal-error') throw error
+  }
+}
+
+async function adoptOne(
+  runtime: Runtime,
+  target: Target,
+  id: string,
+  found: Found,
+  report: Pick<ReconcileReport, 'ended'>,
+  options: Options,
+): Promise<Problem[]> {
+  const problems = [...found.problems]
+  try {
+    if (await isBusy(runtime, id, target.key)) return problems
+    problems.push(...(await adopt(runtime, target, id, found)))
+    for (const one of await openOf(runtime, found)) {
+      const { deployment } = one
+      if (!(await isFree(runtime, target, id, options))) problems.push(inProgress(one))
+      else {
+        const status = await takeUp(runtime, target, found, one)
+        if (status !== null) report.ended.push({ deploymentId: deployment.id, status })
+      }
+    }
+  } catch (error) {
+    problems.push(problemOf(id, error))
+  }
+  return problems
+}
+
+/** Does nobody hold the machine for another store? With `thorough`, a holder is watched until it is known. */
+async function isFree(runtime: Runtime, target: Target, id: string, { thorough = false, signal }: Options) {
+  for (let first: number | undefined; ; ) {
+    const machine = (await target.lease?.read(id)) ?? null
+    const holder = await foreignHolder(runtime, target, id, machine)
+    // A target without leases tells nothing of who is at work: the fence keeps out whoever still is.
+    if (holder === null) return target.lease !== undefined || thorough
+    first ??= holder.beats
+    if (!thorough || holder.beats !== first) return false
+    await runtime.pause(500, signal)
+  }
+}
+
+const inProgress = ({ deployment: { id, resourceId, target } }: Kept): Problem => ({
+  resourceId,
+  code: 'deployment-in-progress',
+  message: `${id} is at work on ${target} with another store, or died there while it took the traffic: reconcile ends it.`,
+})
+
+/** Attempts of other stores that had begun to take the traffic, and of which the machine knows no end. */
+async function openOf({ store }: Runtime, { kept }: Found): Promise<Kept[]> {
+  const open: Kept[] = []
+  for (const one of kept) if (!isEnded(one) && (await store.getDeployment(one.deployment.id)) === null) open.push(one)
+  return open
+}
+
+/** It becomes one of this store's without a living holder, and ends as every such does. */
+async function takeUp(runtime: Runtime, target: Target, found: Found, open: Kept) {
+  const { store, engineId } = runtime
+  const { order: _order, version: _version, ...record } = open.deployment
+  const { id, createdAt, resourceId, trigger } = record
+  await adopt(runtime, target, resourceId, found, [open])
+  const accepted = {
+    type: 'deployment-accepted' as const,
+    at: createdAt,
+    data: { resourceId, trigger, target: target.key },
+  }
+  try {
+    const { lease } = await store.createDeployment({ record, holder: runtime.holder(id), events: [accepted] })
+    if (lease !== null) await store.releaseLease(lease)
+  } catch (error) {
+    // Another engine with this store was faster.
+    if (!hasCode(error, 'conflict')) throw error
+  }
+  return runtime.recover(id, engineId)
+}
+
+/**
+ * An attempt has the lease of its resource: what others did there since is adopted, and what they left open judged by what is served.
+ *
+ * @returns is what is live there known here by now?
+ */
+export async function adoptUnderLease(attempt: Attempt): Promise<boolean> {
+  const { runtime, target, record, signal } = attempt
+  const { resourceId } = record
+  if (target.records === undefined) return false
+  const found = readAll(await target.records.list(resourceId, { signal }), target)
+  for (const one of await openOf(runtime, found)) await judge(attempt, found, one)
+  for (const { code, message } of [...found.problems, ...(await adopt(runtime, target, resourceId, found))])
+    attempt.defer({ events: [attempt.event({ type: 'warning', level: 'warn', message, data: { code } })] })
+  const live = (await runtime.store.getResource(resourceId))?.live[target.key]
+  const release = live === undefined ? null : await runtime.store.getRelease(live.releaseId)
+  return live === undefined || release === null
+    ? found.problems.length === 0
+    : isServed(target, { resourceId, ...live }, release.plan)
+}
+
+async function judge({ runtime, target, resourceLease, id }: Attempt, found: Found, open: Kept): Promise<void> {
+  const { deployment } = open
+  const token = resourceLease?.token ?? 0
+  const ref = { resourceId: deployment.resourceId, deploymentId: deployment.id, releaseId: open.release.id }
+  if (!(await isServed(target, ref, open.release.plan))) {
+    await target.records?.remove(deployment.resourceId, deployment.id, token)
+    return
+  }
+  const end = { status: 'succeeded', promotion: 'recorded', drain: 'taken-over' } as const
+  const ended: Kept = {
+    ...open,
+    deployment: { ...deployment, ...end, finishedAt: runtime.now(), recoveredBy: id },
+    release: { ...open.release, state: 'retained', promotedAt: runtime.now() },
+  }
+  await target.records?.put(deployment.resourceId, deployment.id, JSON.stringify(ended), token)
+  found.kept.splice(found.kept.indexOf(open), 1, ended)
+}
+
+async function isServed(target: Target, ref: RunningRef, plan: Plan): Promise<boolean> {
+  if (target.proxy !== null && usesProxy(plan))
+    return (await target.proxy.observe(ref.resourceId)).table?.live?.deploymentId === ref.deploymentId
+  return (await target.inspect(ref)).state === 'running'
+}
