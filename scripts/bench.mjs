@@ -12,8 +12,20 @@ import { planning } from './bench/planning.mjs'
 import { releases } from './bench/releases.mjs'
 import { sshBench } from './bench/ssh.mjs'
 import { store } from './bench/store.mjs'
+import { uploadBench } from './bench/upload.mjs'
 
-const benches = { releases, docker, ssh: sshBench, failures, imports, store, engine, observation, planning }
+const benches = {
+  releases,
+  docker,
+  ssh: sshBench,
+  upload: uploadBench,
+  failures,
+  imports,
+  store,
+  engine,
+  observation,
+  planning,
+}
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '15' },

@@ -31,8 +31,8 @@ const isHost = (host: SshHostOptions | Host): host is Host => 'exec' in host
 
 /**
  * The Docker Engine of another machine, over SSH: the Docker target, with the machine's engine and the ports of its releases forwarded.
- * Builds run there; the `docker` command with buildx is needed here, and sends what is built. The context of a build goes through the
- * connection, and no registry is needed.
+ * Builds run there, unless `build` says otherwise; the `docker` command with buildx is needed here, and sends what is built. The context of a
+ * build goes through the connection, and no registry is needed.
  *
  *     createAppaloft({ targets: [ssh({ host: { destination: 'deploy@web1' } })], … })
  */

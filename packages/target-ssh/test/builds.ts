@@ -52,6 +52,8 @@ export interface Scene {
   answer(made: Made): Promise<string>
   /** On the far machine. */
   far(...args: string[]): string
+  /** Resolves once the machine is reached again after a cut. */
+  settled(): Promise<void>
   /** Names of images under the scope, on the far machine and here. */
   names(): { far: string[]; here: string[] }
   close(): Promise<void>
@@ -120,6 +122,9 @@ export async function buildScene(machine: FarMachine, options: Partial<SshOption
         },
         { timeout: 20_000, interval: 100 },
       )
+    },
+    async settled() {
+      await vi.waitFor(() => target.mark('res_web'), { timeout: 30_000, interval: 200 })
     },
     names: () => {
       const list = ['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}']

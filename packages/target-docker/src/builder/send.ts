@@ -112,12 +112,18 @@ async function loaded(
       yield chunk
     }
   }
-  const said = await to.load(Readable.from(counted(), { objectMode: false }), { signal })
+  const sent = Readable.from(counted(), { objectMode: false })
   let id = image.Id
-  for await (const line of jsonLines(said)) {
-    const { stream, error } = saidSchema.safeParse(line).data ?? { stream: '' }
-    if (error !== undefined) throw new EngineError(500, error)
-    id = /Loaded image ID: (sha256:[0-9a-f]{64})/.exec(stream)?.[1] ?? id
+  try {
+    for await (const line of jsonLines(await to.load(sent, { signal }))) {
+      const { stream, error } = saidSchema.safeParse(line).data ?? { stream: '' }
+      if (error !== undefined) throw new EngineError(500, error)
+      id = /Loaded image ID: (sha256:[0-9a-f]{64})/.exec(stream)?.[1] ?? id
+    }
+  } finally {
+    // It may have refused before it had read all of it.
+    sent.destroy()
+    packed.destroy()
   }
   signal.throwIfAborted()
   if ((await to.image(id, { signal })) === null)

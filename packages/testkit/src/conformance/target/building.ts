@@ -47,7 +47,7 @@ export const buildingCases: readonly ConformanceCase<TargetFactory>[] = [
         [1, first],
         [2, second],
       ] as const) {
-        const input = stage.releaseInput(number, plan, built)
+        const input = await stage.uploaded(number, plan, built)
         await stage.target.start(input)
         assert.equal((await stage.answers(input)).body, 'hello')
       }

@@ -11,7 +11,7 @@ export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
       process.env.APPALOFT_TEST_CANARY = 'leaked'
       const app = stage.samples.server('hello')
       const { lines, log } = collected()
-      const input = stage.releaseInput(1, stage.plan(app), await stage.build(app), {
+      const input = await stage.uploaded(1, stage.plan(app), await stage.build(app), {
         environment: { GIVEN: 'yes' },
         log,
       })
@@ -42,7 +42,7 @@ export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
     requires: ['workspace'],
     run: staged(async (stage) => {
       const app = stage.samples.server('hello')
-      const input = stage.releaseInput(1, stage.plan(app), await stage.build(app))
+      const input = await stage.uploaded(1, stage.plan(app), await stage.build(app))
       const many = Array.from({ length: 60 }, (_, at) => `n${at + 1}`)
       const result = await stage.target.run(input, stage.samples.command(4, ...many))
       assert.equal(result.exitCode, 4)
@@ -58,7 +58,7 @@ export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
       const aborting = new AbortController()
       const reason = new Error('no longer wanted')
       const { lines, log } = collected()
-      const input = stage.releaseInput(1, stage.plan(app), await stage.build(app), { signal: aborting.signal, log })
+      const input = await stage.uploaded(1, stage.plan(app), await stage.build(app), { signal: aborting.signal, log })
       const ended = assert.rejects(
         () => stage.target.run(input, stage.samples.hanging()),
         (error) => error === reason,

@@ -142,7 +142,19 @@ export class Stage {
     }
   }
 
-  /** Builds and starts it. */
+  /** The same, on the machine that is to run it. */
+  async uploaded(
+    number: number,
+    plan: Plan,
+    built: BuildResult,
+    overrides: Partial<ReleaseInput> = {},
+  ): Promise<ReleaseInput> {
+    const input = this.releaseInput(number, plan, built, overrides)
+    await this.target.upload(input)
+    return input
+  }
+
+  /** Builds, uploads and starts it. */
   async deploy(
     app: SampleApp,
     options: { number?: number; plan?: Partial<Plan>; input?: Partial<ReleaseInput> } = {},
@@ -151,7 +163,7 @@ export class Stage {
     const plan = this.plan(app, options.plan)
     const token = options.input?.token ?? 1
     const built = await this.build(app, { plan, ...this.ref(number, plan.resourceId), token })
-    const input = this.releaseInput(number, plan, built, options.input)
+    const input = await this.uploaded(number, plan, built, options.input)
     await this.target.start(input)
     return input
   }
