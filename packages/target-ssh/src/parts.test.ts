@@ -182,9 +182,13 @@ describe('slots', () => {
     await Promise.resolve()
     expect(order).toEqual([])
     second()
+    // It is the next one's already, who has not heard of it yet.
+    expect(slots.tryTake()).toBeNull()
     ;(await third)()
     ;(await fourth)()
     expect(order).toEqual(['third', 'fourth'])
     expect(slots.used).toBe(0)
+    expect(slots.tryTake()).not.toBeNull()
+    expect(slots.tryTake()).toBeNull()
   })
 })

@@ -12,23 +12,27 @@ export class Slots {
   /** Answers what gives the place back. */
   async take(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted()
-    if (this.#used >= this.most) await this.#turn(signal)
-    return this.#taken()
+    if (this.#used < this.most) this.#used += 1
+    else await this.#turn(signal)
+    return this.#giving()
   }
 
   /** Null: there is none that nobody waits for. */
   tryTake(): (() => void) | null {
-    return this.#used >= this.most ? null : this.#taken()
+    if (this.#used >= this.most || this.#waiting.length > 0) return null
+    this.#used += 1
+    return this.#giving()
   }
 
-  #taken(): () => void {
-    this.#used += 1
+  #giving(): () => void {
     let given = false
     return () => {
       if (given) return
       given = true
-      this.#used -= 1
-      if (this.#used < this.most) this.#waiting.shift()?.()
+      // Handed over at once: nobody may come between.
+      const next = this.#used <= this.most ? this.#waiting.shift() : undefined
+      if (next === undefined) this.#used -= 1
+      else next()
     }
   }
 
