@@ -15,7 +15,7 @@ export class Elsewhere {
     const name = JSON.stringify(remote)
     const known = this.#ways.get(name)
     if (known !== undefined) return await known
-    const made = this.machine.forward(remote).then(({ address }) => address)
+    const made = this.machine.forward(remote, { ahead: true }).then(({ address }) => address)
     this.#ways.set(name, made)
     made.catch(() => this.#ways.delete(name))
     return await made

@@ -53,6 +53,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
   const files = settings.machine === null ? localFiles : machineFiles(settings.machine)
   const ours = new OurPart(settings, elsewhere)
   let context: ProxyContext | null = null
+  /** Resources of which something was seen. */
+  const touched = new Set<string>()
   const queues = new Map<string, Promise<unknown>>()
 
   const rootOf = (): string => {
@@ -214,6 +216,12 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async observe(resourceId, callOptions) {
+      // Caddy is not asked, nor started, where nothing of the resource is.
+      if (!touched.has(resourceId)) {
+        const first = await look(resourceId)
+        if (markOf(first).token === 0 && first.generations.length === 0) return { table: null, token: 0, inFlight: [] }
+        touched.add(resourceId)
+      }
       const began = Date.now()
       const asked = lookAndRead(resourceId, callOptions)
       const counted = ours.inFlight(callOptions)

@@ -49,36 +49,49 @@ export async function raiseMark(
   token: number,
   { expected, owner, signal }: FenceOptions,
 ): Promise<void> {
-  const [present] = await claims(engine, names, resourceId, signal)
-  const mark = present?.token ?? 0
-  if (mark === token && present?.owner === owner) return await takeContainers(engine, names, resourceId, token, signal)
-  if (mark !== expected || token <= expected) throw fenced(token, mark)
+  if (token <= expected) return await refuseUnlessRaised(engine, names, resourceId, { token, owner }, signal)
   const name = names.fence(resourceId, expected)
   const labels = names.labels({ resourceId }, 'fence', { [label.token]: String(token), [label.owner]: owner })
   const made = await engine.createVolume({ Name: name, Labels: labels }, { signal })
   if (made.Labels[label.token] !== String(token) || made.Labels[label.owner] !== owner) throw fenced(token)
-  // Claimed after a mark that was already passed and swept: the higher claim says so.
-  const volumes = await engine.volumes(names.ofResource(resourceId), { signal })
-  const all = claimsAmong(volumes)
-  if (all[0]?.name !== name) {
+  const [volumes, containers] = await Promise.all([
+    engine.volumes(names.ofResource(resourceId), { signal }),
+    engine.containers(names.ofResource(resourceId), { signal }),
+  ])
+  // Claimed after a mark that was already passed and swept, or that never was: the others say so. Without any, what it came after is swept.
+  const [before, ...others] = claimsAmong(volumes).filter((one) => one.name !== name)
+  const mine = before?.token === token && before.owner === owner
+  if (mine || (before !== undefined && before.token !== expected)) {
     await engine.removeVolume(name, { signal })
-    throw fenced(token, all[0]?.token)
+    if (!mine) throw fenced(token, before?.token)
   }
   // From here on the claim alone is the mark.
-  const left = [...all.slice(1), ...signsAmong(volumes).filter((one) => one.token < token)]
+  const signs = signsAmong(volumes).filter((one) => one.token < token)
+  const left = [...(mine || before === undefined ? [] : [before]), ...others, ...signs]
   const former = left.map((one) => engine.removeVolume(one.name, { signal }).catch(() => undefined))
-  await Promise.all([takeContainers(engine, names, resourceId, token, signal), ...former])
+  await Promise.all([takeContainers(engine, containers, token, signal), ...former])
+}
+
+/** It would not rise: only who calls again for what was raised before passes. */
+async function refuseUnlessRaised(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  { token, owner }: Pick<Claim, 'token' | 'owner'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const [present] = await claims(engine, names, resourceId, signal)
+  if (present?.token !== token || present.owner !== owner) throw fenced(token, present?.token ?? 0)
+  await takeContainers(engine, await engine.containers(names.ofResource(resourceId), { signal }), token, signal)
 }
 
 /** From here on a former holder finds nothing under the names that it knows. */
 async function takeContainers(
   engine: Engine,
-  names: Names,
-  resourceId: string,
+  containers: Awaited<ReturnType<Engine['containers']>>,
   token: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const containers = await engine.containers(names.ofResource(resourceId), { signal })
   const taken = containers
     .map(({ Names: [slashed = ''] }) => slashed.slice(1))
     .filter((name) => tokenOf(name) < token)

@@ -12,6 +12,8 @@ export interface DockerOptions {
    * the engine is another machine's, whose disk and processes cannot be looked at from here.
    */
   host?: string | (() => Promise<string>)
+  /** Asked where the engine does not answer: the error that tells why. Null: nothing is known beside that. */
+  unanswered?: () => Promise<Error | null>
   /** The name of a Docker context, where `host` is not given. */
   context?: string
   /**

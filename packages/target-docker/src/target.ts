@@ -3,16 +3,18 @@ import process from 'node:process'
 import { localHost } from '@appaloft/core/host'
 import { AppaloftError, type CallOptions, type Target } from '@appaloft/core/spec'
 import { findEngine } from './api/address.js'
-import { EngineError } from './api/client.js'
+import { EngineError, EngineUnreachable } from './api/client.js'
 import { Engine, orNull } from './api/engine.js'
+import type { Image } from './api/schemas.js'
 import { build, imageOf } from './build/build.js'
 import { Makers } from './builder/maker.js'
 import { upload } from './builder/upload.js'
 import { buildProject } from './compose/build.js'
 import { isProject } from './compose/bundle.js'
+import { nameNetworks } from './compose/networks.js'
 import { promotedProject } from './compose/promoted.js'
 import { runInProject, startProject } from './compose/start.js'
-import { removeNames, removeProject, restoreProject, wakeServices } from './compose/sweep.js'
+import { projectThings, removeNames, removeProject, restoreProject, wakeServices } from './compose/sweep.js'
 import { exec } from './containers/exec.js'
 import { everythingOf, type Found, instancesOf } from './containers/find.js'
 import { inspect, list, reach } from './containers/inspect.js'
@@ -40,6 +42,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const listeners = new Listeners()
   const makers = new Makers(settings.build, options.key ?? 'docker')
   let engine: Promise<Engine> | undefined
+  /** What was seen for attempts that are about to start their release. */
+  const prepared = new Map<string, { image: Image; seen: Found[] }>()
 
   const find = (): Promise<Engine> => {
     engine ??= findEngine(options, process.env).then((address) => new Engine(address))
@@ -49,18 +53,20 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     })
     return engine
   }
+  const told = async (error: unknown): Promise<unknown> =>
+    error instanceof EngineUnreachable ? ((await options.unanswered?.()) ?? error) : error
   /** Errors that leave this object are the SDK's. */
   const safely = async <T>(call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> => {
     try {
       call.signal?.throwIfAborted()
       return await act(await find())
     } catch (error) {
-      throw fromEngine(error, call.signal)
+      throw fromEngine(await told(error), call.signal)
     }
   }
   /**
-   * Containers under the names that they have for a holder of this token; then the mark is compared. Whoever raises it afterwards renames
-   * them, so that what is done under these names finds nothing.
+   * Containers under the names that they have for a holder of this token, where the mark allows it. Who raises it meanwhile or afterwards
+   * renames them, so that a name is of a newer holder, or what is done under it finds nothing.
    */
   const held = async (
     found: Promise<Found[]>,
@@ -69,8 +75,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     token: number,
     call: CallOptions,
   ) => {
-    const containers = await found
-    await checkMark(engine, names, ref.resourceId, token, call.signal)
+    const [containers] = await Promise.all([found, checkMark(engine, names, ref.resourceId, token, call.signal)])
     for (const { name } of containers) if (tokenOf(name) > token) throw fenced(token, tokenOf(name))
     return containers
   }
@@ -130,13 +135,23 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     upload: (input) =>
-      safely(input, async (engine) =>
-        upload({ engine, names, settings, host, maker: await makers.for(engine) }, input),
-      ),
+      safely(input, async (engine) => {
+        const parts = { engine, names, settings, host, maker: await makers.for(engine) }
+        const [image, seen] = await Promise.all([
+          // The start tells why there is none.
+          imageOf(parts, input.release, input.signal).catch(() => null),
+          everythingOf(engine, names, input, input.signal),
+          upload(parts, input),
+        ])
+        if (prepared.size > 100) prepared.clear()
+        if (image !== null) prepared.set(input.deploymentId, { image, seen })
+      }),
 
     run: (input, command) =>
       safely(input, async (engine) => {
         const parts = { engine, names, settings }
+        // What was seen before it is no longer all.
+        prepared.delete(input.deploymentId)
         await checkMark(engine, names, input.resourceId, input.token, input.signal)
         const image = await imageOf(parts, input.release, input.signal)
         return await (isProject(input.release) ? runInProject : runCommand)(parts, input, image, command)
@@ -145,12 +160,18 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     start: (input) =>
       safely(input, async (engine) => {
         const parts = { engine, names, settings }
-        // Neither changes anything, and the mark is compared before what does.
-        const [image] = await Promise.all([
-          imageOf(parts, input.release, input.signal),
-          checkMark(engine, names, input.resourceId, input.token, input.signal),
-        ])
-        await (isProject(input.release) ? startProject : startRelease)(parts, input, image)
+        const known = isProject(input.release) ? undefined : prepared.get(input.deploymentId)
+        prepared.delete(input.deploymentId)
+        // None of it changes anything, and the mark is compared again before what was made is started.
+        const [image, seen] = known
+          ? [known.image, known.seen]
+          : await Promise.all([
+              imageOf(parts, input.release, input.signal),
+              everythingOf(engine, names, input, input.signal),
+              checkMark(engine, names, input.resourceId, input.token, input.signal),
+            ])
+        if (isProject(input.release)) await startProject(parts, input, image)
+        else await startRelease(parts, input, image, { seen })
       }),
 
     exec: (ref, command, call = {}) => safely(call, (engine) => exec(engine, names, ref, command, call)),
@@ -161,7 +182,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       try {
         yield* logs(await find(), names, ref, call)
       } catch (error) {
-        if (call.signal?.aborted !== true) throw fromEngine(error, call.signal)
+        if (call.signal?.aborted !== true) throw fromEngine(await told(error), call.signal)
       }
     },
 
@@ -184,6 +205,9 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     remove: (ref, token, call = {}) =>
       safely(call, async (engine) => {
+        const named = nameNetworks({ engine, names }, ref.resourceId, call.signal)
+        // Waited for below.
+        named.catch(() => undefined)
         const found = await held(everythingOf(engine, names, ref, call.signal), engine, ref, token, call)
         await stop(
           engine,
@@ -193,7 +217,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
           call,
         )
         for (const { name } of found) await unlessFenced(engine, ref, token, call, removed(engine, name, call))
-        await removeNames({ engine, names }, ref, call.signal)
+        await removeNames({ engine, names }, ref, call.signal, named)
       }),
 
     discard: (release, token, call) =>
@@ -208,6 +232,11 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     promoted: (input, previous) =>
       safely(input, async (engine) => {
+        const project = isProject(input.release)
+          ? null
+          : projectThings({ engine, names }, input.resourceId, input.signal)
+        // Waited for below.
+        project?.catch(() => undefined)
         const found = await held(instancesOf(engine, names, input, input.signal), engine, input, input.token, input)
         // From now on it comes back after a crash, and with the engine.
         for (const { name } of found)
@@ -218,9 +247,9 @@ export function dockerTarget(options: DockerOptions = {}): Target {
             input,
             engine.update(name, { RestartPolicy: { Name: 'unless-stopped' } }, { signal: input.signal }),
           )
-        if (isProject(input.release)) await promotedProject({ engine, names, settings }, input, previous)
+        if (project === null) await promotedProject({ engine, names, settings }, input, previous)
         // The resource was a project before.
-        else await removeProject({ engine, names }, input.resourceId, input.signal)
+        else await removeProject({ engine, names }, input.resourceId, input.signal, project)
       }),
 
     restore: (candidate, previous, token, call = {}) =>

@@ -3,7 +3,7 @@ import { AppaloftError, type Host } from '@appaloft/core/spec'
 export const usualSocket = '/var/run/docker.sock'
 const env = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' }
 /** Where it is not seen, a folder on the way may be closed for this user: 5, as where it may not be used. */
-const script = `
+export const socketScript = `
 if [ ! -e "$1" ]; then
   d=\${1%/*}
   while [ -n "$d" ] && [ ! -e "$d" ]; do d=\${d%/*}; done
@@ -16,10 +16,8 @@ fi
 
 export type SocketFault = { message: string; fix: string }
 
-/** Why the socket of the Docker Engine cannot be used on the machine; null: it can, or nobody listens there, which only asking tells. */
-export async function socketFault(host: Host, socket: string, signal?: AbortSignal): Promise<SocketFault | null> {
-  const options = { env, timeoutMs: 30_000, ...(signal === undefined ? {} : { signal }) }
-  const { exitCode } = await host.exec(['sh', '-c', script, 'sh', socket], options)
+/** Why the socket of the Docker Engine cannot be used on the machine, by the script's exit code; null: it can, or nobody listens there, which only asking tells. */
+export function socketFault(host: Host, socket: string, exitCode: number | null): SocketFault | null {
   if (exitCode === 3)
     return {
       message: `${host.key} has no ${socket}.`,
@@ -35,16 +33,21 @@ export async function socketFault(host: Host, socket: string, signal?: AbortSign
   return null
 }
 
-/** As an address that the Docker target takes. */
+/** As an address that the Docker target takes. Whether it can be used is told by using it. */
 export async function forwardedSocket(host: Host, socket: string): Promise<string> {
-  const fault = await socketFault(host, socket)
-  if (fault !== null)
-    throw new AppaloftError('runtime-backend-unavailable', {
-      message: fault.message,
-      recoveryHint: fault.fix,
-      details: { host: host.key, reason: 'docker-access' },
-      retriable: false,
-    })
-  const { address } = await host.forward({ kind: 'unix', path: socket })
+  const { address } = await host.forward({ kind: 'unix', path: socket }, { ahead: true })
   return address.kind === 'unix' ? `unix://${address.path}` : `tcp://${address.host}:${address.port}`
+}
+
+/** Where the engine did not answer: why, if the machine can tell. */
+export async function whyUnusable(host: Host, socket: string): Promise<AppaloftError | null> {
+  const { exitCode } = await host.exec(['sh', '-c', socketScript, 'sh', socket], { env, timeoutMs: 30_000 })
+  const fault = socketFault(host, socket, exitCode)
+  if (fault === null) return null
+  return new AppaloftError('runtime-backend-unavailable', {
+    message: fault.message,
+    recoveryHint: fault.fix,
+    details: { host: host.key, reason: 'docker-access' },
+    retriable: false,
+  })
 }

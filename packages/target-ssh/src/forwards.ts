@@ -7,10 +7,14 @@ import type { Connection } from './connection.js'
 import { diagnosed } from './diagnosis.js'
 import type { Settings } from './options.js'
 import { startProgram } from './program.js'
+import { type Doorway, doorway } from './ready.js'
 
 interface Forward {
   path: string
+  /** Where ssh listens: at `path` itself, or behind a door of ours. */
+  behind: string
   spec: string
+  door: Doorway | null
 }
 
 /** Milliseconds for the master to answer. */
@@ -30,16 +34,18 @@ export class Forwards {
     return this.#all.size
   }
 
-  async open(connection: Connection, folder: string, remote: ForwardTarget): Promise<Forward> {
+  async open(connection: Connection, folder: string, remote: ForwardTarget, ahead: boolean): Promise<Forward> {
     this.#made += 1
     const path = join(folder, `f${this.#made}`)
-    const spec = forwardSpec(path, remote)
+    const behind = ahead ? `${path}b` : path
+    const spec = forwardSpec(behind, remote)
     if (spec === null)
       throw new AppaloftError('invalid-input', {
         message: `${JSON.stringify(remote)} cannot be forwarded: a socket needs an absolute path, a port a host and a number.`,
       })
-    const forward = { path, spec }
+    const forward: Forward = { path, behind, spec, door: null }
     await this.#tell(connection, 'forward', forward)
+    if (ahead) forward.door = await doorway(path, behind)
     this.#all.add(forward)
     return forward
   }
@@ -47,7 +53,7 @@ export class Forwards {
   /** All of them on a connection that took the place of another, at the same addresses. */
   async renew(connection: Connection): Promise<void> {
     for (const forward of this.#all) {
-      await rm(forward.path, { force: true })
+      await rm(forward.behind, { force: true })
       await this.#tell(connection, 'forward', forward)
     }
   }
@@ -55,8 +61,13 @@ export class Forwards {
   /** Idempotent. */
   async close(connection: Connection | null, forward: Forward): Promise<void> {
     if (!this.#all.delete(forward)) return
+    await forward.door?.close()
     if (connection !== null) await this.#tell(connection, 'cancel', forward).catch(() => undefined)
-    await rm(forward.path, { force: true })
+    for (const path of [forward.path, forward.behind]) await rm(path, { force: true })
+  }
+
+  async closeDoors(): Promise<void> {
+    await Promise.all([...this.#all].map(({ door }) => door?.close()))
   }
 
   async #tell(connection: Connection, verb: 'forward' | 'cancel', { spec }: Forward): Promise<void> {

@@ -1,6 +1,6 @@
 import { AppaloftError, type CallOptions, type Host, type ProbeReport } from '@appaloft/core/spec'
 import { engineFacts } from '@appaloft/target-docker'
-import { forwardedSocket, socketFault } from './docker-socket.js'
+import { forwardedSocket, socketFault, socketScript } from './docker-socket.js'
 import { portChecks } from './ports.js'
 
 type Check = ProbeReport['checks'][number]
@@ -17,6 +17,8 @@ echo "time $(date +%s)"
 df -Pk / | while read -r _ _ _ free _; do echo "disk $free"; done
 while read -r name kib _; do case $name in MemAvailable:) echo "memory $kib" ;; esac; done </proc/meminfo
 uname -srm | { read -r line; echo "system $line"; }
+(${socketScript})
+echo "socket $?"
 `
 
 /** Is the machine reachable, does it let this user in and at Docker, and has it what releases need? Reads only. */
@@ -33,7 +35,7 @@ export async function probeMachine(
   const began = Date.now()
   let told: Map<string, string[]>
   try {
-    const { stdout } = await host.exec(['sh', '-c', script], options)
+    const { stdout } = await host.exec(['sh', '-c', script, 'sh', socket], options)
     told = new Map()
     for (const line of stdout.split('\n')) {
       const [, name = '', value = ''] = /^(\w+) (.*)$/.exec(line) ?? []
@@ -45,7 +47,7 @@ export async function probeMachine(
     return [{ id: 'machine', status: 'failed', message: error.message, fix: error.recoveryHint }]
   }
   const middle = (began + Date.now()) / 2
-  const access = await socketFault(host, socket, signal)
+  const access = socketFault(host, socket, Number(told.get('socket')?.[0]))
   // What only the engine can tell; that it does not answer is told by the checks of the target for Docker.
   const facts =
     access === null

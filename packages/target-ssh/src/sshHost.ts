@@ -59,7 +59,7 @@ export function sshHost(options: SshHostOptions): Host {
     link.closed.throwIfAborted()
     checkArguments(argv, given)
     for (let tries = 1; ; tries += 1) {
-      const waiting = tries === 1 ? ahead.take() : null
+      const waiting = ahead.take()
       const free = waiting?.free ?? (await slots.take(given.signal))
       let session: Session | undefined
       let connection: Connection | undefined
@@ -76,9 +76,9 @@ export function sshHost(options: SshHostOptions): Host {
         return await session.result
       } catch (error) {
         if (!(error instanceof NoChannel)) throw error
-        if (waiting !== null) continue
-        if (slots.used > 1) slots.lower()
+        if (slots.used > 1 && waiting === null) slots.lower()
         else if (tries >= channelTries) throw noChannel(key)
+        if (waiting !== null) continue
       } finally {
         const used = connection
         if (session === undefined) free()
@@ -110,9 +110,9 @@ export function sshHost(options: SshHostOptions): Host {
     specVersion: 1,
     key,
     exec: (argv, given) => keep(exec(argv, given)),
-    async forward(remote, { signal } = {}) {
+    async forward(remote, { signal, ahead: opensAhead = false } = {}) {
       const connection = await link.get(signal)
-      const forward = await forwards.open(connection, await link.folder(), remote)
+      const forward = await forwards.open(connection, await link.folder(), remote, opensAhead)
       const close = async () => {
         const now = link.closed.aborted ? null : await link.get().catch(() => null)
         await forwards.close(now, forward)
@@ -133,6 +133,7 @@ export function sshHost(options: SshHostOptions): Host {
       link.refuse()
       ahead.close()
       await Promise.allSettled([...running])
+      await forwards.closeDoors()
       await link.close()
     },
   }

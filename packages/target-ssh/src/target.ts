@@ -1,13 +1,13 @@
 import type { Host, Proxy, Target } from '@appaloft/core/spec'
 import { type DockerOptions, docker } from '@appaloft/target-docker'
-import { forwardedSocket, usualSocket } from './docker-socket.js'
+import { forwardedSocket, usualSocket, whyUnusable } from './docker-socket.js'
 import { lastingProxy, lastingTarget } from './lasting.js'
 import type { SshHostOptions } from './options.js'
 import { probeMachine } from './probe.js'
 import { Reaching } from './reaching.js'
 import { sshHost } from './sshHost.js'
 
-export interface SshOptions extends Omit<DockerOptions, 'host' | 'context' | 'proxy'> {
+export interface SshOptions extends Omit<DockerOptions, 'host' | 'unanswered' | 'context' | 'proxy'> {
   /** The machine: how to connect to it, or a host that is there already, which then is not closed with the target. */
   host: SshHostOptions | Host
   /** What routes to the releases, on that machine too; as a function, made of it. Default: none, and exposure `proxy` is not offered. */
@@ -55,6 +55,7 @@ export function ssh(options: SshOptions): Target {
     key,
     proxy: made === null ? null : lastingProxy(host, made),
     host: () => forwardedSocket(host, socket),
+    unanswered: () => whyUnusable(host, socket),
   })
   return lastingTarget(host, {
     ...inner,

@@ -5,7 +5,7 @@ import { isTerminal } from '../spec/phases.js'
 import type { RouteTable } from '../spec/proxy.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Store } from '../spec/store.js'
-import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
+import type { OwnedThing, Reach, RunningRef, Target } from '../spec/target.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
 import { isForeign } from './machine.js'
@@ -55,20 +55,25 @@ async function drift({ store }: Runtime, target: Target, resourceId: string): Pr
   const ref = (await store.getResource(resourceId))?.live[target.key]
   const live = ref === undefined ? null : { resourceId, ...ref }
   const release = live === null ? null : await store.getRelease(live.releaseId)
+  const routed = target.proxy !== null && (release === null || usesProxy(release.plan))
+  const [things, seen, reached] = await Promise.all([
+    target.list(resourceId),
+    routed ? target.proxy.observe(resourceId).then(({ table }) => table) : null,
+    routed && live !== null ? target.reach(live, release?.plan.network.internalPort ?? 80) : null,
+  ])
   const strangers: OwnedThing[] = []
-  for (const one of await target.list(resourceId)) {
+  for (const one of things) {
     if (one.deploymentId === live?.deploymentId) continue
     const owner = await store.getDeployment(one.deploymentId)
     if (owner === null || isTerminal(owner.status)) strangers.push(one)
   }
-  const state = live === null ? null : (await target.inspect(live)).state
-  const routed = target.proxy !== null && (release === null || usesProxy(release.plan))
-  const seen = routed ? (await target.proxy.observe(resourceId)).table : null
+  const here = things.find((one) => one.deploymentId === live?.deploymentId && one.releaseId === live.releaseId)
+  const state = live === null ? null : (here?.state ?? 'absent')
   const table = live === null && (await isOfAnother(store, seen, target.key)) ? null : seen
   const misrouted =
     live === null
       ? table?.live != null || table?.staged != null
-      : routed && (table?.staged != null || !(await leadsTo(target, table, live, release)))
+      : routed && (table?.staged != null || !leadsTo(table, live, reached))
   return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
 }
 
@@ -85,14 +90,9 @@ async function isOfAnother(store: Store, table: RouteTable | null, key: string):
 }
 
 /** By the addresses that it has now: what was started again may answer elsewhere. */
-async function leadsTo(
-  target: Target,
-  table: RouteTable | null,
-  live: RunningRef,
-  release: ReleaseRecord | null,
-): Promise<boolean> {
+function leadsTo(table: RouteTable | null, live: RunningRef, reached: Reach | null): boolean {
   if (table?.live?.deploymentId !== live.deploymentId) return false
-  const { upstream } = await target.reach(live, release?.plan.network.internalPort ?? 80)
+  const upstream = reached?.upstream ?? []
   return upstream.length === 0 || canonicalJson(upstream) === canonicalJson(table.live.addresses)
 }
 

@@ -11,10 +11,13 @@ export interface Host {
    * A name without a slash is looked for in the `PATH` of `env`, and where that has none as the host does for its user.
    */
   exec(argv: readonly [string, ...string[]], options?: HostExecOptions): Promise<HostExecResult>
-  /** Makes a remote port or socket reachable from here. On the local host it answers with the address itself. */
+  /**
+   * Makes a remote port or socket reachable from here. On the local host it answers with the address itself. `ahead`: a connection may be
+   * opened before somebody needs it, which saves time on a long way; who listens there must bear one on which nothing comes for a while.
+   */
   forward(
     remote: ForwardTarget,
-    options?: { signal?: AbortSignal },
+    options?: { signal?: AbortSignal; ahead?: boolean },
   ): Promise<{ address: ForwardTarget; close(): Promise<void> }>
   /**
    * Copies a local file or folder, so that it lies at `remotePath` itself; folders above are made. Permission bits come along, links

@@ -15,7 +15,7 @@ export const containerSummarySchema = z.object({
   Image: z.string().default(''),
   /** None before the container runs. */
   Ports: z
-    .array(z.object({ PublicPort: z.number().optional() }))
+    .array(z.object({ PrivatePort: z.number().default(0), PublicPort: z.number().optional() }))
     .nullish()
     .transform((value) => value ?? []),
   HostConfig: z.object({ NetworkMode: z.string().default('') }).default({ NetworkMode: '' }),

@@ -106,11 +106,12 @@ export async function pullImage(
   }
   const platform = puts.engine === engine ? null : await maker.platform(signal)
   const place = { engine: puts.engine, settings, host, env: process.env, signal, log, platform, mayFetch }
-  const { image, digest, pulled } = await provide(place, reference)
-  await checkMark(engine, names, resourceId, token, signal)
+  const check = () => checkMark(engine, names, resourceId, token, signal)
+  const [{ image, digest, pulled }] = await Promise.all([provide(place, reference), check()])
+  if (pulled) await check()
   // A name of ours keeps it, when the registry's tag moves on to another.
   const { name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
-  await named(puts, image.Id, name, signal)
+  if (!image.RepoTags.includes(name)) await named(puts, image.Id, name, signal)
   return {
     artifact: {
       ...{ image: image.Id, name, reference },

@@ -11,14 +11,20 @@ import { untilReady } from './waiting.js'
 
 type Place = Pick<Parts, 'engine' | 'names'>
 
-/** The services of a project with its networks; its volumes stay. Does nothing where there are none. */
-export async function removeProject(place: Place, resourceId: string, signal?: AbortSignal): Promise<void> {
+/** The services of a project with its networks; its volumes stay. Does nothing where there are none. @param found by `projectThings` */
+export async function removeProject(
+  place: Place,
+  resourceId: string,
+  signal?: AbortSignal,
+  found = projectThings(place, resourceId, signal),
+): Promise<void> {
   const { engine } = place
-  for (const one of await servicesOf(place, resourceId, signal)) {
+  const [services, named, networks] = await found
+  if (services.length + named.length + networks.length === 0) return
+  for (const one of services) {
     if (runs(one)) await orNull(engine.stop(one.name, undefined, { signal }))
     await orNull(engine.remove(one.name, { signal }))
   }
-  const named = await nameNetworks(place, resourceId, signal)
   await removeNetworks(
     engine,
     named.map(({ id }) => id),
@@ -27,6 +33,14 @@ export async function removeProject(place: Place, resourceId: string, signal?: A
   )
   await removeProjectNetworks(place, resourceId, signal)
 }
+
+/** Of a project, whatever of it is there: only looked for. */
+export const projectThings = (place: Place, resourceId: string, signal?: AbortSignal) =>
+  Promise.all([
+    servicesOf(place, resourceId, signal),
+    nameNetworks(place, resourceId, signal),
+    place.engine.networks(place.names.ofResource(resourceId, 'network'), { signal }),
+  ])
 
 /** Those with containers stay: a service that no longer has one of them may still be in it. */
 export async function removeProjectNetworks(place: Place, resourceId: string, signal?: AbortSignal): Promise<void> {
@@ -53,9 +67,14 @@ async function usedNetworks({ engine, names }: Place, resourceId: string, signal
   return used
 }
 
-/** The networks in which a release that is gone had the name. */
-export async function removeNames(place: Place, ref: RunningRef, signal?: AbortSignal): Promise<void> {
-  const own = (await nameNetworks(place, ref.resourceId, signal)).filter((one) => one.deploymentId === ref.deploymentId)
+/** The networks in which a release that is gone had the name. @param found as they were while it was there */
+export async function removeNames(
+  place: Place,
+  ref: RunningRef,
+  signal?: AbortSignal,
+  found = nameNetworks(place, ref.resourceId, signal),
+): Promise<void> {
+  const own = (await found).filter((one) => one.deploymentId === ref.deploymentId)
   if (own.length === 0) return
   const members = (await servicesOf(place, ref.resourceId, signal)).map(({ id }) => id)
   await removeNetworks(

@@ -11,19 +11,24 @@ export interface Found {
   role: string
   index: number
   ref: RunningRef
+  /** Where ports of it are published, while it runs: of each its number inside and that of the machine. */
+  ports: readonly { inside: number; outside: number }[]
 }
 
 async function listed(engine: Engine, labels: string[], signal: AbortSignal | undefined): Promise<Found[]> {
   const containers = await engine.containers(labels, { signal })
   return containers
-    .flatMap(({ Id: id, Names: [name = ''], State: state, Labels: labels }) => {
+    .flatMap(({ Id: id, Names: [name = ''], State: state, Labels: labels, Ports: published }) => {
       const resourceId = labels[label.resource]
       const deploymentId = labels[label.deployment]
       const releaseId = labels[label.release]
       if (resourceId === undefined || deploymentId === undefined || releaseId === undefined) return []
       const ref = { resourceId, deploymentId, releaseId }
       const index = Number(labels[label.index] ?? 0)
-      return [{ id, name: name.slice(1), state, role: labels[label.role] ?? '', index, ref }]
+      const ports = published.flatMap(({ PrivatePort: inside, PublicPort: outside }) =>
+        outside === undefined ? [] : [{ inside, outside }],
+      )
+      return [{ id, name: name.slice(1), state, role: labels[label.role] ?? '', index, ref, ports }]
     })
     .sort((a, b) => a.index - b.index)
 }

@@ -54,10 +54,17 @@ async function lookAt(
   ref: RunningRef,
   signal: AbortSignal | undefined,
 ): Promise<Seen[]> {
+  // Those that were there before, most likely, and looked for all the same.
+  const likely = new Map(listeners.known(ref).map((id) => [id, engine.container(id, { signal })]))
+  for (const one of likely.values()) one.catch(() => undefined)
   const found = await instancesOf(engine, names, ref, signal)
+  listeners.know(
+    ref,
+    found.map(({ id }) => id),
+  )
   const looked = await Promise.all(
     found.map(async ({ id }): Promise<Seen | null> => {
-      const container = await engine.container(id, { signal })
+      const container = await (likely.get(id) ?? engine.container(id, { signal }))
       if (container === null) return null
       const { Pid: pid, StartedAt: startedAt, Status: status } = container.State
       const age = Date.now() - Date.parse(startedAt)
@@ -113,7 +120,13 @@ export async function reach(
 ): Promise<Reach> {
   const addresses: Reach['probe'] = []
   const found = await instancesOf(engine, names, ref, signal)
-  for (const container of await Promise.all(found.map(({ id }) => engine.container(id, { signal })))) {
+  const told = found.map(({ state, ports }) =>
+    state === 'running' ? ports.find(({ inside }) => inside === port)?.outside : undefined,
+  )
+  const looked = found.map(({ id }, at) => (told[at] === undefined ? engine.container(id, { signal }) : null))
+  for (const [at, container] of (await Promise.all(looked)).entries()) {
+    const outside = told[at]
+    if (outside !== undefined) addresses.push({ kind: 'tcp', host: machineOf(engine), port: outside })
     if (container === null || stateOf(container.State.Status) === 'exited') continue
     const bindings = Object.entries(container.HostConfig.PortBindings)
     const [, given] = bindings.find(([name]) => Number.parseInt(name, 10) === port) ?? bindings[0] ?? []

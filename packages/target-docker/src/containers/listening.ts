@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { RunningRef } from '@appaloft/core/spec'
 import type { Engine } from '../api/engine.js'
 
 /** Where the processes of a container listen. */
@@ -19,6 +20,17 @@ const insideAtMost = 64 * 1024
  */
 export class Listeners {
   readonly #asked = new Map<string, { at: number; found: Listening | null }>()
+  readonly #known = new Map<string, readonly string[]>()
+
+  /** The containers that a release had when it was looked at last: a hint alone. */
+  known({ deploymentId, releaseId }: RunningRef): readonly string[] {
+    return this.#known.get(`${deploymentId}/${releaseId}`) ?? []
+  }
+
+  know({ deploymentId, releaseId }: RunningRef, ids: readonly string[]): void {
+    if (this.#known.size > 500) this.#known.clear()
+    this.#known.set(`${deploymentId}/${releaseId}`, ids)
+  }
 
   async of(
     engine: Engine,

@@ -35,11 +35,11 @@ export async function startRelease(
   parts: Parts,
   input: ReleaseInput,
   image: Image,
-  own: { command?: Command | null; replicas?: number; shaped?: Shaped } = {},
+  own: { command?: Command | null; replicas?: number; shaped?: Shaped; seen?: readonly Found[] } = {},
 ): Promise<void> {
   const { engine, names } = parts
   const { plan } = input.release
-  const all = await everythingOf(engine, names, input, input.signal)
+  const all = own.seen ?? (await everythingOf(engine, names, input, input.signal))
   const present = all.filter((one) => one.role === 'instance')
   // Over, but its removal was lost on the way.
   for (const { id, name } of all) if (isCommand(name)) await orNull(engine.remove(id, { signal: input.signal }))
@@ -72,6 +72,10 @@ async function startOne(parts: Parts, input: ReleaseInput, what: Omit<Making, 'p
     const name = await make(parts, input, { ...what, published }).catch((error: unknown) => {
       throw notStarted(error, plan, toFirst(what))
     })
+    // Looked for in what runs: to look into one that does not is to mount its files each time. That is less than a long way.
+    const far = parts.engine.address.elsewhere === true
+    const early = far ? mustHold(parts, input, name, what) : null
+    early?.catch(() => undefined)
     try {
       await startNamed(parts, input, name)
     } catch (error) {
@@ -80,8 +84,7 @@ async function startOne(parts: Parts, input: ReleaseInput, what: Omit<Making, 'p
       await parts.engine.remove(name, { signal: input.signal })
       continue
     }
-    // Looked for in what runs: to look into one that does not is to mount its files each time.
-    return await mustHold(parts, input, name, what)
+    return await (early ?? mustHold(parts, input, name, what))
   }
 }
 
@@ -150,7 +153,10 @@ async function mustHold(
       : []
     : path.split(':').map((folder) => `${folder}/${first}`)
   if (places.length === 0) return
-  for (const place of places) if (await engine.holds(name, place, { signal })) return
+  if (engine.address.elsewhere === true) {
+    const all = await Promise.all(places.map((place) => engine.holds(name, place, { signal })))
+    if (all.includes(true)) return
+  } else for (const place of places) if (await engine.holds(name, place, { signal })) return
   // Nothing is found either where a newer holder has renamed it.
   await checkMark(engine, names, resourceId, token, signal)
   const field = role === 'command' ? 'runtime.releaseCommand' : 'runtime.startCommand'

@@ -43,8 +43,12 @@ export async function provide(place: PullPlace, text: string): Promise<Pulled> {
   if (isImageReferenceFault(reference)) throw new AppaloftError('image-reference-invalid', { message: reference.fault })
   const { engine, settings, signal } = place
   const { pull } = settings
-  const present = fitting(place, await engine.image(reference.canonical, { signal }))
   const asks = pull === 'always' || (pull === 'newer' && reference.digest === undefined)
+  const looked = engine.image(reference.canonical, { signal }).then((image) => fitting(place, image))
+  const asked = asks ? fetched(place, reference, looked) : null
+  // Waited for below.
+  asked?.catch(() => undefined)
+  const present = await looked
   if (present !== null && !asks) return { image: present, ...digestOf(present, reference), pulled: false }
   if (pull === 'never')
     throw new AppaloftError('image-not-found', {
@@ -52,7 +56,7 @@ export async function provide(place: PullPlace, text: string): Promise<Pulled> {
       details: { image: text },
     })
   try {
-    return await fetched(place, reference)
+    return await (asked ?? fetched(place, reference, looked))
   } catch (error) {
     signal.throwIfAborted()
     if (present === null || pull === 'always' || !AppaloftError.isInstance(error) || error.code === 'disk-full')
@@ -63,7 +67,11 @@ export async function provide(place: PullPlace, text: string): Promise<Pulled> {
 }
 
 /** Asks the registry for the digest, and pulls by it: what is recorded is what runs. */
-export async function fetched(place: PullPlace, reference: ImageReference): Promise<Pulled> {
+export async function fetched(
+  place: PullPlace,
+  reference: ImageReference,
+  looked: Promise<Image | null> = Promise.resolve(null),
+): Promise<Pulled> {
   const { engine, signal, log } = place
   const { canonical, registry } = reference
   const login = await loginFor(registry, { hook: place.settings.credentials, env: place.env, host: place.host, signal })
@@ -76,7 +84,9 @@ export async function fetched(place: PullPlace, reference: ImageReference): Prom
       })
     ).Descriptor.digest
   const name = `${registry}/${reference.repository}@${digest}`
-  const there = fitting(place, await engine.image(name, { signal }))
+  const present = await looked
+  const same = present !== null && digestOf(present, reference).digest?.endsWith(`@${digest}`) === true
+  const there = same ? present : fitting(place, await engine.image(name, { signal }))
   if (there !== null) return { image: there, digest: name, pulled: false }
   await place.mayFetch()
   const part = { id: name, name: `pull ${name}` }
