@@ -2,6 +2,7 @@ import { AppaloftError, type Host } from '@appaloft/core/spec'
 import { expect, it } from 'vitest'
 import { lasting, withLifeline } from './lifeline.js'
 
+const gone = new Error('it does not answer')
 const cut = () => new AppaloftError('runtime-backend-unavailable')
 
 /** A host whose connections are lost when the test says so. */
@@ -9,11 +10,12 @@ function machine({ returns = true } = {}) {
   const line = {
     made: 1,
     failed: 0,
+    failure: gone,
     asked: 0,
     lost: false,
     alive: async () => {
       line.asked += 1
-      if (line.lost && !returns) throw cut()
+      if (line.lost && !returns) throw gone
       if (line.lost) line.made += 1
       line.lost = false
     },
@@ -69,16 +71,15 @@ it.each([
   expect(line.asked).toBe(0)
 })
 
-it('a machine that does not come back is not waited for twice', async () => {
+it('a machine that does not come back is told as such, and not waited for twice', async () => {
   const { host, line } = machine({ returns: false })
   line.lost = true
-  const error = cut()
-  await expect(lasting(host, undefined, () => Promise.reject(error))).rejects.toBe(error)
+  await expect(lasting(host, undefined, () => Promise.reject(cut()))).rejects.toBe(gone)
   const waited = () => {
     line.failed += 1
-    return Promise.reject(error)
+    return Promise.reject(cut())
   }
-  await expect(lasting(host, undefined, waited)).rejects.toBe(error)
+  await expect(lasting(host, undefined, waited)).rejects.toBe(gone)
   expect(line.asked).toBe(1)
 })
 

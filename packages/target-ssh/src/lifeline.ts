@@ -5,6 +5,8 @@ export interface Lifeline {
   /** How many connections there have been, and how often none came about. */
   readonly made: number
   readonly failed: number
+  /** Why the last one did not. */
+  readonly failure: unknown
   /** Makes sure that there is a connection that lives, by a new one where need be. Rejects where none comes about. */
   alive(signal?: AbortSignal): Promise<void>
 }
@@ -35,9 +37,15 @@ export async function lasting<T>(host: Host, signal: AbortSignal | undefined, wo
       return await work()
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (aborted() || tries === mostTries || never.has(code) || line.failed > failed) throw error
+      if (aborted() || tries === mostTries || never.has(code)) throw error
+      // What nobody listens at is a socket of ours: that says less than why nobody does.
+      if (line.failed > failed) throw line.failure
       // The far side may be gone without a word, and a failure the first sign of it.
-      await line.alive(signal).catch(() => undefined)
+      const gone = await line.alive(signal).then(
+        () => null,
+        (reason: unknown) => ({ reason }),
+      )
+      if (gone !== null && !aborted()) throw gone.reason
       // One that the work made itself took nobody's place.
       if (aborted() || line.made === Math.max(made, 1)) throw error
     }

@@ -23,6 +23,7 @@ export class Link {
   /** How many connections there have been, and how often none came about. */
   made = 0
   failed = 0
+  failure: unknown
   #pauseMs = 0
   #notBefore = 0
 
@@ -71,6 +72,7 @@ export class Link {
         const again = cut || (this.made > 0 && AppaloftError.isInstance(error) && error.retriable)
         if (again && performance.now() + this.#pauseMs <= until) continue
         this.failed += 1
+        this.failure = error
         throw error
       }
     }

@@ -99,6 +99,9 @@ export function sshHost(options: SshHostOptions): Host {
     get failed() {
       return link.failed
     },
+    get failure() {
+      return link.failure
+    },
     alive: async (signal) => {
       const connection = await link.get(signal)
       // Within the seconds after which ssh gives up a server that is silent.
