@@ -4,11 +4,17 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Appaloft, createAppaloft, type Deployment, type ResourceDefinition } from '@appaloft/core'
+import {
+  type Appaloft,
+  createAppaloft,
+  type Deployment,
+  type DeploymentEvent,
+  type ResourceDefinition,
+} from '@appaloft/core'
 import { dockerfile } from '@appaloft/planner-dockerfile'
 import { caddy } from '@appaloft/proxy-caddy'
 import { sqlite } from '@appaloft/store-sqlite'
-import { type SshOptions, ssh } from '@appaloft/target-ssh'
+import { type SshHostOptions, type SshOptions, ssh } from '@appaloft/target-ssh'
 import { expect } from 'vitest'
 import { startCaddy, type TestCaddy } from '../../../proxy-caddy/test/caddy.js'
 import { cli, nodeImage, removeScope, testScope } from '../../../target-docker/test/engine.js'
@@ -22,6 +28,10 @@ const resourceId = 'res_web'
 export interface Attempted {
   deployment: Deployment
   text: string
+}
+
+export interface Watched extends Pick<SshHostOptions, 'connectTimeoutSeconds'> {
+  onEvent?(event: DeploymentEvent): void
 }
 
 /**
@@ -104,13 +114,15 @@ export class MachineScene {
   }
 
   /** @param during told when the attempt begins. */
-  async deploy(text: string, during?: () => void): Promise<Attempted> {
+  async deploy(text: string, during?: () => void, more: Watched = {}): Promise<Attempted> {
     const resource = await this.resource(text)
-    const engine = this.engine()
+    const { onEvent, ...host } = more
+    const engine = this.engine({ host: { ...this.sshd.options(), port: this.wire.port, ...host } })
     try {
       const [passed, began] = [this.wire.bytes(), performance.now()]
       during?.()
-      const deployment = await (await engine.deployments.create({ resource })).done
+      const deployment = await (await engine.deployments.create({ resource }, onEvent === undefined ? {} : { onEvent }))
+        .done
       if (during === undefined)
         this.usual = { bytes: this.wire.bytes() - passed, milliseconds: performance.now() - began }
       return { deployment, text }
