@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Proxy } from '@appaloft/core/spec'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { probeCaddy } from './probe.js'
 import { caddy } from './proxy.js'
 
@@ -8,6 +11,21 @@ const functionsOf = (proxy: Proxy) =>
     .filter(([, value]) => typeof value === 'function')
     .map(([name]) => name)
     .sort()
+
+describe('a Caddy that does not run', () => {
+  it('is not started to say that nothing is there, also where a mark is', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'appaloft-idle-'))
+    onTestFinished(() => rm(root, { recursive: true, force: true }))
+    let started = 0
+    const start = async () => {
+      started += 1
+    }
+    const proxy = caddy({ admin: 'unix//nowhere/admin.sock', root, start })
+    await proxy.fence('res_a', 1, { expected: 0, owner: 'dep_a' })
+    expect(await proxy.observe('res_a')).toEqual({ table: null, token: 1, inFlight: [] })
+    expect(started).toBe(0)
+  })
+})
 
 describe('a proxy whose places only the machine can tell', () => {
   const late = (root: () => Promise<string>, more = {}) => caddy({ admin: 'unix//nowhere/admin.sock', root, ...more })

@@ -40,6 +40,10 @@ export class OurPart {
     return this.#running(() => this.#api.configuration(options), options)
   }
 
+  /** The same of one that runs; null: it does not, and is not started. */
+  peek = (options: CallOptions = {}) => unlessStopped(this.#api.configuration(options))
+  inFlightIfRunning = (options: CallOptions = {}) => unlessStopped(this.#api.inFlight(options))
+
   inFlight(options?: CallOptions): Promise<Map<string, number>> {
     return this.#running(() => this.#api.inFlight(options), options)
   }
@@ -94,3 +98,9 @@ export class OurPart {
     }
   }
 }
+
+const unlessStopped = <T>(asked: Promise<T>): Promise<T | null> =>
+  asked.catch((error: unknown) => {
+    if (error instanceof NotRunning) return null
+    throw error
+  })

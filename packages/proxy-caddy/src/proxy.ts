@@ -108,7 +108,10 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
 
   /** A generation that is configured was there before it was: where it is not seen, it came after the look. */
   const lookAndRead = async (resourceId: string, callOptions?: CallOptions) => {
-    const [seen, read] = await Promise.all([look(resourceId), ours.read(callOptions)])
+    const [seen, running] = await Promise.all([look(resourceId), ours.peek(callOptions)])
+    // Caddy need not run, nor be started, to say that nothing of a resource is there.
+    if (running === null && seen.generations.length === 0) return { read: null, seen }
+    const read = running ?? (await ours.read(callOptions))
     const [entry] = entriesOf(read, resourceId)
     const known = entry === undefined || seen.generations.some(({ name }) => name === entry.generation)
     return { read, seen: known ? seen : await look(resourceId) }
@@ -158,7 +161,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
         const { group } = settings
-        const { seen, read } = await lookAndRead(resourceId, callOptions)
+        const { seen, read: running } = await lookAndRead(resourceId, callOptions)
+        const read = running ?? (await ours.read(callOptions))
         const mark = allowed(resourceId, token, seen)
         const entries = entriesOf(read, resourceId)
         const current = entries[0]?.generation ?? null
@@ -224,19 +228,19 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       }
       const began = Date.now()
       const asked = lookAndRead(resourceId, callOptions)
-      const counted = ours.inFlight(callOptions)
+      const counted = ours.inFlightIfRunning(callOptions)
       // Waited for below.
       counted.catch(() => undefined)
       const { seen, read } = await asked
       const { token } = markOf(seen)
-      const state = servedOf(resourceId, read, seen)
+      const state = read === null ? null : servedOf(resourceId, read, seen)
       if (state === null) return { table: null, token, inFlight: [] }
       const { table, former } = state
       const sets = [
         ...[table?.live, table?.staged].flatMap((set) => (set ? [{ set, replaced: false }] : [])),
         ...former.map((set) => ({ set, replaced: true })),
       ]
-      let inFlight = countInFlight(sets, await counted)
+      let inFlight = countInFlight(sets, (await counted) ?? (await ours.inFlight(callOptions)))
       const [last] = former
       const age = began - state.at
       if (last !== undefined && age < settleMs && !inFlight.some((one) => one.deploymentId === last.deploymentId)) {
