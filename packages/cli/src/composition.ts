@@ -88,7 +88,8 @@ export async function compose(settings: { stateDir: string; composition: Composi
   const composed = finish([...(await processTargets()), ...parts.map(({ target }) => target)])
   const engine = withDefaultTarget(composed.engine, {
     store,
-    asked: machines.asked ?? composition.target,
+    asked: machines.asked[0] ?? composition.target,
+    machines: machines.asked,
     keys: composed.targets.map(({ key }) => key),
     begins: async (target) => {
       await docker.begins(target)
@@ -99,7 +100,7 @@ export async function compose(settings: { stateDir: string; composition: Composi
     await engine.close(how)
     for (const part of parts) await part.close()
   }
-  return { ...composed, engine: { ...engine, close }, parts }
+  return { ...composed, engine: { ...engine, close }, parts, machines: machines.asked }
 }
 
 /** Targets of one kind, and what is done before an attempt on one of them is made. */
@@ -128,7 +129,7 @@ async function machineSide(
   composition: CompositionConfig,
   stateDir: string,
   store: Store,
-): Promise<Side & { asked: string | undefined }> {
+): Promise<Side & { asked: string[] }> {
   const [records, { machineChoices, machineKey }] = await Promise.all([
     import('./targets/remembered-machines.js'),
     import('./targets/machines.js'),
@@ -143,7 +144,7 @@ async function machineSide(
     ...(await Promise.all(asked.map((one) => records.machineInForce(one, remembered, store)))),
     ...others,
   ]
-  if (choices.length === 0) return { parts: [], begins: async () => {}, asked: undefined }
+  if (choices.length === 0) return { parts: [], begins: async () => {}, asked: [] }
   const { composeSsh } = await import('./targets/ssh.js')
   return {
     parts: await Promise.all(choices.map((choice) => composeSsh(choice, composition))),
@@ -151,7 +152,7 @@ async function machineSide(
       const choice = asked.find((one) => keyOf(one) === target)
       if (choice !== undefined) await records.rememberMachine(stateDir, choice, store)
     },
-    asked: keys[0],
+    asked: keys,
   }
 }
 

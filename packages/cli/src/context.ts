@@ -24,6 +24,8 @@ export interface Composed {
   stateDir: string
   /** Those targets that run containers, where the command itself composes them. */
   parts?: readonly TargetPart[]
+  /** Keys of the machines behind SSH that are asked for, in their order. */
+  machines?: readonly string[]
 }
 
 /** What the command line needs of its surroundings. Tests give their own. */

@@ -105,6 +105,8 @@ export interface WorldOptions {
   >
   store?: Store
   targets?: readonly Target[]
+  /** Keys of those behind SSH that are asked for. */
+  machines?: readonly string[]
   detach?: (job: Job) => Promise<DetachAnswer>
   machine?: Partial<Machine>
 }
@@ -152,7 +154,8 @@ export function world(options: WorldOptions = {}): World {
     io,
     compose: async ({ stateDir }) => {
       result.composed.push({ stateDir })
-      return { engine, store, targets: options.targets ?? [], stateDir }
+      const { targets = [], machines = [] } = options
+      return { engine, store, targets, stateDir, machines }
     },
     detach: async (job) => {
       result.jobs.push(job)

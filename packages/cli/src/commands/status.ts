@@ -21,11 +21,14 @@ async function show(ctx: Context, name: string | undefined, flags: { target?: st
     if (resources.length === 0)
       ctx.say('Nothing was deployed from this folder. appaloft resources list shows the rest.')
     let drifted = false
-    for (const { id } of resources) {
-      const found = await engine.resources.status(id, flags.target === undefined ? {} : { target: flags.target })
-      drifted ||= found.drift.length > 0
-      ctx.json({ kind: 'status', status: found })
-      if (!ctx.globals.json) for (const line of statusLines(found, ctx.style)) ctx.result(line)
+    for (const { id, live } of resources) {
+      const several = Object.keys(live).length > 1 ? Object.keys(live) : [undefined]
+      for (const target of flags.target === undefined ? several : [flags.target]) {
+        const found = await engine.resources.status(id, target === undefined ? {} : { target })
+        drifted ||= found.drift.length > 0
+        ctx.json({ kind: 'status', status: found })
+        if (!ctx.globals.json) for (const line of statusLines(found, ctx.style)) ctx.result(line)
+      }
     }
     return drifted ? exitCodes.failure : exitCodes.success
   })

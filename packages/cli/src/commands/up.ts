@@ -1,4 +1,4 @@
-import type { DeployRequest } from '@appaloft/core/spec'
+import type { DeployRequest, RolloutRequest } from '@appaloft/core/spec'
 import { runAttempt } from '../attempt.js'
 import type { Context } from '../context.js'
 import { stateDirOf, withEngine } from '../engine.js'
@@ -6,10 +6,11 @@ import { CliError, exitCodeOf, usageError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
 import { loadProject, type Project, selectResources } from '../project/project.js'
+import { addRolloutFlags, type RolloutFlags, rolloutOptions, runRollout } from '../rollout.js'
 import { addTargetFlags, givenTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
-interface UpFlags extends ProfileFlags, TargetFlags {
+interface UpFlags extends ProfileFlags, TargetFlags, RolloutFlags {
   resource?: string
   ref?: string
   force?: boolean
@@ -27,7 +28,7 @@ export const up: Register = (program, run) => {
     )
     .argument('[path]')
     .option('--resource <id>', 'the resource to deploy, by id or by its name in the configuration', text)
-  addTargetFlags(command, 'deploy to')
+  addRolloutFlags(addTargetFlags(command, 'deploy to'))
     .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
     .option('--detach', 'print the deployment’s id and let it run in a process of its own')
     .option('--force', 'without any cache')
@@ -38,7 +39,12 @@ export const up: Register = (program, run) => {
 
 async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): Promise<ExitCode> {
   const project = await loadProject({ path, ref: flags.ref, config: ctx.globals.config }, ctx.io)
-  return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store }) => {
+  return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store, machines = [] }) => {
+    const several = machines.length > 1
+    const together = rolloutOptions(flags, machines)
+    for (const flag of ['detach', 'fingerprint', 'idempotencyKey'] as const)
+      if (several && flags[flag] !== undefined)
+        throw usageError(`--${dashed(flag)} goes with one machine, and ${machines.length} are named.`)
     const definitions = await selectResources(project, flags, ctx.io, (id) => store.getResource(id))
     if (definitions.length > 1 && (flags.fingerprint ?? flags.idempotencyKey) !== undefined) {
       throw usageError('--fingerprint and --idempotency-key go with one resource: choose it with --resource.')
@@ -54,7 +60,9 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
       }
       const code = flags.detach
         ? await detach(ctx, project, flags, request)
-        : await runAttempt(ctx, engine, (options) => engine.deployments.create(request, options))
+        : several
+          ? await runRollout(ctx, engine, rolloutOf(request), together)
+          : await runAttempt(ctx, engine, (options) => engine.deployments.create(request, options))
       if (code !== exitCodes.success) return code
       // This one was promoted before the signal came; the next one is not begun.
       if (ctx.io.signals.stopped !== undefined) break
@@ -62,6 +70,9 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
     return exitCodes.success
   })
 }
+
+const dashed = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const rolloutOf = ({ resource, force }: DeployRequest): RolloutRequest => ({ resource, ...(force ? { force } : {}) })
 
 async function detach(ctx: Context, project: Project, flags: TargetFlags, request: DeployRequest): Promise<ExitCode> {
   const targets = givenTargetFlags(flags)

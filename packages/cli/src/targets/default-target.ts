@@ -7,6 +7,8 @@ export interface Defaults {
   store: Store
   /** What configuration or flag asks for. */
   asked: string | undefined
+  /** The machines that are asked for; several get a rollout. */
+  machines?: readonly string[]
   /** The targets of the engine. `ssh` means the machine that is asked for, or the only one. */
   keys: readonly string[]
   /** Called before an attempt on a target is made. */
@@ -17,7 +19,8 @@ export interface Defaults {
  * The engine with a target for calls that name none: what is asked for, else where the resource is live or was deployed last, else local
  * processes. Calls on what runs ask where it is live first.
  */
-export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins }: Defaults): Appaloft {
+export function withDefaultTarget(engine: Appaloft, defaults: Defaults): Appaloft {
+  const { store, asked, keys, begins } = defaults
   const fallback = keys.includes('process') ? 'process' : keys[0]
   const machines = keys.filter(isMachineKey)
   const machine = asked !== undefined && isMachineKey(asked) ? asked : machines.length === 1 ? machines[0] : undefined
@@ -36,9 +39,14 @@ export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins
   const named = (target: string | undefined) => (target === undefined ? {} : { target })
   const starting = async (id: string | undefined, target: string | undefined) => {
     if (target === undefined) return
-    const elsewhere = id === undefined ? undefined : (await liveOn(id)).find((one) => one !== target)
-    if (elsewhere !== undefined) throw elsewhereError(id!, elsewhere, target)
-    await begins(target)
+    await startingOn(id, [target])
+  }
+  /** Where it is live on several, each may go its own way; another place altogether would be a second one. */
+  const startingOn = async (id: string | undefined, targets: readonly string[]) => {
+    const live = id === undefined ? [] : await liveOn(id)
+    if (live[0] !== undefined && !targets.some((one) => live.includes(one)))
+      throw elsewhereError(id!, live[0], targets.join(', '))
+    for (const one of targets) await begins(one)
   }
 
   const { deployments, resources } = engine
@@ -54,6 +62,12 @@ export function withDefaultTarget(engine: Appaloft, { store, asked, keys, begins
         const target = await ofNext(idOf(request), request.target ?? undefined)
         await starting(idOf(request), target)
         return deployments.create({ ...request, ...named(target) }, options)
+      },
+      async rollout(request, options = {}) {
+        const { machines = [] } = defaults
+        const targets = options.targets?.map((one) => meant(one) ?? one) ?? [...machines]
+        await startingOn(idOf(request), targets)
+        return deployments.rollout(request, { ...options, targets })
       },
       async rollback(id, options = {}) {
         if (id.startsWith('dep_')) return deployments.rollback(id, { ...options, ...named(meant(options.target)) })

@@ -190,3 +190,28 @@ describe('the target ssh', () => {
     expect(w.jobs[0]).toMatchObject({ targets: { host: ['deploy@web1'], acceptNewHostKey: true } })
   })
 })
+
+describe('a rollout', () => {
+  const rollingOut = (store: Store) => {
+    const calls: unknown[] = []
+    const begun: string[] = []
+    const rollout = async (_: unknown, options?: { targets?: string[] }) => void calls.push(options?.targets)
+    const engine = withDefaultTarget({ deployments: { rollout }, resources: {} } as unknown as Appaloft, {
+      ...{ store, asked: 'ssh:a', machines: ['ssh:a', 'ssh:b'], keys: ['process', 'ssh:a', 'ssh:b'] },
+      begins: async (target) => void begun.push(target),
+    })
+    return { engine, calls, begun }
+  }
+
+  it('goes to the machines that are asked for, and remembers each', async () => {
+    const { engine, calls, begun } = rollingOut(await live('ssh:b'))
+    await engine.deployments.rollout({ resource: 'res_a' })
+    expect({ calls, begun }).toEqual({ calls: [['ssh:a', 'ssh:b']], begun: ['ssh:a', 'ssh:b'] })
+  })
+
+  it('is refused where something live would compete with it', async () => {
+    const { engine, calls } = rollingOut(await live('process'))
+    await expect(engine.deployments.rollout({ resource: 'res_a' })).rejects.toThrow(/live on process/)
+    expect(calls).toEqual([])
+  })
+})

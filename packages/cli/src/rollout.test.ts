@@ -1,0 +1,130 @@
+import { memoryStore } from '@appaloft/core'
+import type { Rollout, RolloutOptions, RolloutRequest, RolloutTarget, Store } from '@appaloft/core/spec'
+import { describe, expect, it } from 'vitest'
+import { aDeployment, deploymentId, events, releaseId, world } from '../test/support.js'
+
+const keys = ['ssh:a', 'ssh:b']
+const target = (key: string, parts: Partial<RolloutTarget> = {}): RolloutTarget => ({
+  ...{ target: key, deploymentId, status: 'succeeded', code: null, rollback: null },
+  ...parts,
+})
+const all: Rollout = {
+  ...{ id: 'rol_1', resourceId: 'res_web', status: 'succeeded', failure: null },
+  targets: keys.map((key) => target(key)),
+}
+const failed: Rollout = {
+  ...all,
+  status: 'failed',
+  targets: [
+    target('ssh:a', {
+      status: 'failed',
+      code: 'health-timeout',
+      rollback: { outcome: 'restored', deploymentId: null },
+    }),
+    target('ssh:b', { deploymentId: null, status: 'not-begun' }),
+  ],
+  failure: {
+    target: 'ssh:a',
+    deploymentId: null,
+    code: 'health-timeout',
+    message: 'It is not well.',
+    recoveryHint: 'Heal it.',
+  },
+}
+
+/** A command line that two machines are asked for on, and what their rollouts were asked. */
+function several(outcome: Rollout, store: Store = memoryStore()) {
+  const calls: [RolloutRequest, RolloutOptions][] = []
+  const w = world({
+    machines: keys,
+    store,
+    engine: {
+      deployments: {
+        show: async () => aDeployment({ accessUrls: ['http://web.example/'] }),
+        async rollout(request, options = {}) {
+          calls.push([request, options])
+          for (const event of events({ type: 'deployment-accepted' })) options.onEvent?.(event)
+          const deployments = keys.map((key) => ({ target: key, deploymentId }))
+          return { id: 'rol_1', deployments, done: Promise.resolve(outcome) }
+        },
+      },
+    },
+  })
+  return { w, calls }
+}
+
+async function liveOn(...on: string[]): Promise<Store> {
+  const store = memoryStore()
+  const definition = { id: 'res_web', source: { kind: 'local-folder' as const, path: '/a' } }
+  const live = Object.fromEntries(on.map((key) => [key, { deploymentId, releaseId }]))
+  await store.putResource({ id: 'res_web', definition, live, createdAt: '', updatedAt: '' }, null)
+  return store
+}
+
+describe('several machines', () => {
+  it('get one release, one after the other, each named', async () => {
+    const { w, calls } = several(all)
+    expect(await w.run('up', '--host', 'a', '--host', 'b')).toBe(0)
+    expect(calls[0]?.[1]).toMatchObject({ targets: keys })
+    expect(calls[0]?.[1]).not.toHaveProperty('promote')
+    expect(w.stdout.text).toMatch(/^rol_1\nssh:a .*accepted/)
+    expect(w.stdout.text).toMatch(/is live on all\n {2}ssh:a +succeeded.*\n {2}ssh:b +succeeded/)
+    expect(w.stdout.text).toContain('http://web.example/')
+  })
+
+  it('get it in batches, or together', async () => {
+    const { w, calls } = several(all)
+    expect(await w.run('up', '--host', 'a', '--host', 'b', '--batch', '1,4', '--together', '--force')).toBe(0)
+    expect(calls[0]).toMatchObject([{ force: true }, { batch: { first: 1, rest: 4 }, promote: 'together' }])
+    await w.run('up', '--host', 'a', '--host', 'b', '--batch', '2')
+    expect(calls[1]?.[1]).toMatchObject({ batch: 2 })
+  })
+
+  it('tell which of them failed, why, and which were not begun', async () => {
+    const { w } = several(failed)
+    expect(await w.run('up', '--host', 'a', '--host', 'b')).toBe(1)
+    expect(w.stdout.text).toMatch(/ssh:a +failed +health-timeout, rollback: restored/)
+    expect(w.stdout.text).toMatch(/ssh:b +not-begun/)
+    expect(w.stdout.text).toContain('health-timeout  It is not well.  Heal it.')
+  })
+
+  it('are JSON lines for programs', async () => {
+    const { w } = several(failed)
+    expect(await w.run('up', '--host', 'a', '--host', 'b', '--json')).toBe(1)
+    expect(w.documents()).toMatchObject([
+      { kind: 'event' },
+      { kind: 'result', rollout: { id: 'rol_1', status: 'failed' } },
+    ])
+  })
+
+  it.each([
+    [['--batch', '0'], 'not a number of machines'],
+    [['--batch', '1,2,3'], 'not a number of machines'],
+    [['--detach'], '--detach goes with one machine'],
+    [['--idempotency-key', 'x'], '--idempotency-key goes with one machine'],
+  ])('refuse %j', async (flags, text) => {
+    const { w, calls } = several(all)
+    expect(await w.run('up', '--host', 'a', '--host', 'b', ...flags)).toBe(2)
+    expect(w.stderr.text).toContain(text)
+    expect(calls).toEqual([])
+  })
+
+  it('go back and are deployed again as one, without being named', async () => {
+    const { w, calls } = several(all, await liveOn(...keys))
+    expect(await w.run('deployments', 'rollback', 'web', '--together')).toBe(0)
+    expect(await w.run('redeploy', 'web')).toBe(0)
+    expect(calls).toMatchObject([
+      [
+        { resource: 'res_web', rollback: {} },
+        { targets: keys, promote: 'together' },
+      ],
+      [{ resource: 'res_web' }, { targets: keys }],
+    ])
+  })
+
+  it('are no flags for one machine', async () => {
+    const w = world({ machines: ['ssh:a'] })
+    expect(await w.run('up', '--host', 'a', '--together')).toBe(2)
+    expect(w.stderr.text).toContain('Name each of them with --host')
+  })
+})

@@ -1,0 +1,123 @@
+import type {
+  Appaloft,
+  DeploymentEvent,
+  Rollout,
+  RolloutHandle,
+  RolloutOptions,
+  RolloutRequest,
+} from '@appaloft/core/spec'
+import type { Command } from 'commander'
+import { exitCodeOfDeployment } from './attempt.js'
+import type { Context } from './context.js'
+import { usageError } from './errors.js'
+import { type ExitCode, exitCodes } from './exit-codes.js'
+import { exitCodeOfSignal, type StopSignal } from './io/signals.js'
+import { eventLine } from './output/event-line.js'
+import { failureLines } from './output/facts.js'
+import type { Style } from './output/style.js'
+import { clean, pad, table } from './output/text.js'
+import { text } from './project/flags.js'
+
+export interface RolloutFlags {
+  batch?: string
+  together?: boolean
+}
+
+/** Adds the flags that say how several machines follow each other. */
+export const addRolloutFlags = (command: Command): Command =>
+  command
+    .option('--batch <count>', 'of several machines, so many at a time (default 1); 1,4: one alone, then four', text)
+    .option('--together', 'of several machines, promote all when all are verified, or none')
+
+/** How several targets follow each other. Refused where there is one. */
+export function rolloutOptions({ batch, together }: RolloutFlags, targets: readonly string[]): Partial<RolloutOptions> {
+  if (targets.length < 2 && (batch !== undefined || together))
+    throw usageError(`--${together ? 'together' : 'batch'} is for several machines.`, 'Name each of them with --host.')
+  const counts = batch?.split(',').map(Number) ?? []
+  const [first = 1, rest] = counts
+  if (counts.length > 2 || counts.some((count) => !Number.isInteger(count) || count < 1))
+    throw usageError(`--batch ${batch} is not a number of machines.`, 'Give one, as in --batch 2, or two: --batch 1,4.')
+  return {
+    targets: [...targets],
+    ...(batch !== undefined && { batch: rest === undefined ? first : { first, rest } }),
+    ...(together ? { promote: 'together' as const } : {}),
+  }
+}
+
+/** Starts a rollout and shows it to its end; the first SIGINT or SIGTERM cancels it. */
+export async function runRollout(
+  ctx: Context,
+  engine: Appaloft,
+  request: RolloutRequest,
+  options: Partial<RolloutOptions>,
+): Promise<ExitCode> {
+  const abort = new AbortController()
+  let stopped: StopSignal | undefined
+  const release = ctx.io.signals.hold((signal) => {
+    stopped = signal
+    ctx.say('canceling: what runs is stopped and undone (once more ends this process at once)')
+    abort.abort()
+  })
+  const width = Math.max(...(options.targets ?? ['']).map((target) => target.length))
+  let handle: RolloutHandle | undefined
+  const early: DeploymentEvent[] = []
+  const show = (event: DeploymentEvent) => {
+    ctx.json({ kind: 'event', event })
+    if (ctx.globals.json || ctx.globals.quiet) return
+    const target = handle?.deployments.find(({ deploymentId }) => deploymentId === event.deploymentId)?.target
+    const line = eventLine(event, ctx.style)
+    if (line !== null) ctx.say(`${ctx.style.cyan(pad(target ?? event.deploymentId, width))}  ${line}`)
+  }
+  try {
+    handle = await engine.deployments.rollout(request, {
+      ...options,
+      signal: abort.signal,
+      // Whose they are is known when it has begun.
+      onEvent: (event) => (handle === undefined ? void early.push(event) : show(event)),
+    })
+    ctx.say(handle.id)
+    for (const event of early.splice(0)) show(event)
+    const rollout = await handle.done
+    ctx.json({ kind: 'result', rollout })
+    await tell(ctx, engine, rollout)
+    return await exitCodeOf(engine, rollout, stopped)
+  } finally {
+    release()
+  }
+}
+
+async function tell(ctx: Context, engine: Appaloft, { resourceId, status, targets, failure }: Rollout): Promise<void> {
+  const { style } = ctx
+  const good = status === 'succeeded'
+  const say = good ? ctx.say : ctx.globals.quiet ? ctx.warn : ctx.say
+  const urls = new Set<string>()
+  say(`${good ? style.green('✔') : style.red('✖')} ${style.bold(resourceId)} ${good ? 'is live on all' : status}`)
+  for (const line of targetLines(targets, style)) say(line)
+  for (const { deploymentId } of targets)
+    for (const url of deploymentId === null ? [] : (await engine.deployments.show(deploymentId)).accessUrls)
+      urls.add(url)
+  if (good) for (const url of urls) ctx.result(`  ${style.cyan(url)}`)
+  if (failure === null) return
+  say(`  ${style.bold('on')} ${failure.target}`)
+  const full = failure.deploymentId === null ? null : (await engine.deployments.show(failure.deploymentId)).failure
+  if (full !== null) for (const line of failureLines(full, style)) say(line)
+  else say(`${style.red('✖')} ${failure.code}  ${clean(failure.message)}  ${clean(failure.recoveryHint)}`)
+}
+
+function targetLines(targets: Rollout['targets'], style: Style): string[] {
+  return table(
+    targets.map(({ target, deploymentId, status, code, rollback }) => [
+      `  ${target}`,
+      (status === 'succeeded' ? style.green : status === 'not-begun' ? style.dim : style.red)(status),
+      [code, rollback === null ? null : `rollback: ${rollback.outcome}`].filter(Boolean).join(', '),
+      style.dim(deploymentId ?? ''),
+    ]),
+  )
+}
+
+async function exitCodeOf(engine: Appaloft, { status, failure }: Rollout, stopped?: StopSignal): Promise<ExitCode> {
+  if (status === 'succeeded') return exitCodes.success
+  if (status === 'canceled' && stopped !== undefined) return exitCodeOfSignal(stopped)
+  const id = failure?.deploymentId ?? null
+  return id === null ? exitCodes.failure : exitCodeOfDeployment(await engine.deployments.show(id))
+}
