@@ -117,6 +117,9 @@ done
 exit 0
 `
 
+/** As tools and shells say it: some of the latter name no reason where a write fails. */
+const full = /no space left|quota exceeded|printf: (?:I\/O error|write error)/i
+
 /** The markers of a Caddy on another machine, by its own commands: each operation one way there and back. */
 export function machineFiles(machine: Host): Files {
   const run = async (folder: string, only: string, lines: readonly string[]): Promise<Look> => {
@@ -129,6 +132,12 @@ export function machineFiles(machine: Host): Files {
     const { exitCode, stdout, stderr } = await machine.exec(argv, { env, input, ...limits })
     if (exitCode === 0) return parsed(stdout)
     const words = stderr.trim().split('\n').at(-1) ?? ''
+    if (full.test(words))
+      throw new AppaloftError('disk-full', {
+        message: `The disk of ${machine.key} that holds the proxy’s markers is full.`,
+        recoveryHint:
+          'Free space there, or let the option root of the proxy name a folder on another disk; then retry.',
+      })
     throw unavailable(
       `The proxy’s markers on ${machine.key} cannot be used${words === '' ? '' : `: ${words}`}.`,
       'Let the user own the folder that the option root of the proxy names, or name another one.',

@@ -57,6 +57,26 @@ describe.skipIf(!haveSshd || caddyProgram === null)(`Caddy behind SSH ${withoutS
   )
   for (const one of chosen) it(`${one.id}: ${one.title}`, () => one.run(factory), 120_000)
 
+  it('a full disk there is told as such, and leaves nothing half-written', async () => {
+    const program = await startCaddy()
+    onTestFinished(program.close)
+    const machine = sshd.host()
+    onTestFinished(() => machine.close())
+    const root = join(sshd.full, 'markers')
+    const proxy = caddy({ admin: program.admin, http: program.http, https: program.https, root, machine })
+    await proxy.open?.({ stateDir: '/nowhere/of/this/machine' })
+    const env = { PATH: '/usr/bin:/bin' }
+    await machine.exec(['sh', '-c', 'cat /dev/zero >"$1"', 'sh', join(sshd.full, 'zeros')], { env })
+    const raised = proxy.fence('res_web', 1, { expected: 0, owner: 'dep_a' })
+    await expect(raised).rejects.toMatchObject({ code: 'disk-full', recoveryHint: expect.stringContaining('root') })
+    await machine.exec(['rm', join(sshd.full, 'zeros')], { env })
+    await proxy.fence('res_web', 1, { expected: 0, owner: 'dep_a' })
+    expect(await proxy.mark('res_web')).toBe(1)
+    const { stdout } = await machine.exec(['find', root, '-name', 'new-*'], { env })
+    expect(stdout).toBe('')
+    await machine.exec(['rm', '-rf', root], { env })
+  })
+
   it.skipIf(!haveEngine)(
     'a release replaces another and is rolled back to, each over one connection, and users notice nothing',
     async () => {
