@@ -33,10 +33,10 @@ const failed: Rollout = {
 }
 
 /** A command line that two machines are asked for on, and what their rollouts were asked. */
-function several(outcome: Rollout, store: Store = memoryStore()) {
+function several(outcome: Rollout, store: Store = memoryStore(), machines: readonly string[] = keys) {
   const calls: [RolloutRequest, RolloutOptions][] = []
   const w = world({
-    machines: keys,
+    machines,
     store,
     engine: {
       deployments: {
@@ -113,6 +113,9 @@ describe('several machines', () => {
     const { w, calls } = several(all, await liveOn(...keys))
     expect(await w.run('deployments', 'rollback', 'web', '--together')).toBe(0)
     expect(await w.run('redeploy', 'web')).toBe(0)
+    const unnamed = several(all, await liveOn(...keys), [])
+    expect(await unnamed.w.run('up', '--resource', 'res_web')).toBe(0)
+    expect(unnamed.calls[0]?.[1]).toMatchObject({ targets: keys })
     expect(calls).toMatchObject([
       [
         { resource: 'res_web', rollback: {} },

@@ -213,7 +213,7 @@ describe('resources', () => {
 })
 
 describe('init', () => {
-  it('writes a file that is valid and says what was found', async () => {
+  it('writes a file that is valid and says what was found', { timeout: 60_000 }, async () => {
     const cwd = folder('My Shop')
     const w = world({ cwd, engine: { deployments: { plan: async () => aPreview() } } })
     expect(await w.run('init')).toBe(0)
@@ -224,7 +224,7 @@ describe('init', () => {
     expect(await w.run('init', '--force')).toBe(0)
   })
 
-  it('writes the fields without which the plan is blocked', async () => {
+  it('writes the fields without which the plan is blocked', { timeout: 60_000 }, async () => {
     const cwd = folder('web')
     const unsupportedReasons = [
       reason('missing-start-intent', {

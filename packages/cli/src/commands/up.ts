@@ -1,4 +1,4 @@
-import type { DeployRequest, RolloutRequest } from '@appaloft/core/spec'
+import type { DeployRequest, RolloutRequest, Store } from '@appaloft/core/spec'
 import { runAttempt } from '../attempt.js'
 import type { Context } from '../context.js'
 import { stateDirOf, withEngine } from '../engine.js'
@@ -40,17 +40,18 @@ export const up: Register = (program, run) => {
 async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): Promise<ExitCode> {
   const project = await loadProject({ path, ref: flags.ref, config: ctx.globals.config }, ctx.io)
   return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store, machines = [] }) => {
-    const several = machines.length > 1
-    const together = rolloutOptions(flags, machines)
-    for (const flag of ['detach', 'fingerprint', 'idempotencyKey'] as const)
-      if (several && flags[flag] !== undefined)
-        throw usageError(`--${dashed(flag)} goes with one machine, and ${machines.length} are named.`)
     const definitions = await selectResources(project, flags, ctx.io, (id) => store.getResource(id))
     if (definitions.length > 1 && (flags.fingerprint ?? flags.idempotencyKey) !== undefined) {
       throw usageError('--fingerprint and --idempotency-key go with one resource: choose it with --resource.')
     }
     // One after the other: what comes later may lean on what came before, and does not start when that failed.
     for (const definition of definitions) {
+      const targets = await targetsOf(definition.id, machines, flags, store)
+      const together = rolloutOptions(flags, targets)
+      const several = targets.length > 1
+      for (const flag of ['detach', 'fingerprint', 'idempotencyKey'] as const)
+        if (several && flags[flag] !== undefined)
+          throw usageError(`--${dashed(flag)} goes with one machine, and there are ${targets.length}.`)
       const request: DeployRequest = {
         resource: definition,
         ...(flags.target === undefined ? {} : { target: flags.target }),
@@ -69,6 +70,12 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
     }
     return exitCodes.success
   })
+}
+
+/** Where it goes to: the machines that are asked for, else, where it is live on several, all of them. */
+async function targetsOf(id: string, asked: readonly string[], { target }: UpFlags, store: Store) {
+  if (asked.length > 0 || target !== undefined) return asked
+  return Object.keys((await store.getResource(id))?.live ?? {})
 }
 
 const dashed = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

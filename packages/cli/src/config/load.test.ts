@@ -22,7 +22,8 @@ const issuesOf = async (value: unknown, env?: Record<string, string>) => {
 }
 
 describe('the configuration file', () => {
-  it('is TypeScript with defineConfig, without any installation beside it', async () => {
+  // All of the command's own sources are translated for it.
+  it('is TypeScript with defineConfig, without any installation beside it', { timeout: 60_000 }, async () => {
     const file = write(
       'appaloft.config.ts',
       `import { defineConfig } from 'appaloft'
