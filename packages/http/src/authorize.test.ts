@@ -5,9 +5,12 @@ import { openApiDocument } from './openapi.js'
 
 let scene: Scene
 let deployed: string
+let rolled: string
 beforeAll(async () => {
   scene = await Scene.make()
-  deployed = (await scene.deployed()).id
+  const { id, done } = await scene.engine.deployments.rollout({ resource: scene.definition() })
+  rolled = id
+  deployed = (await done).targets[0]?.deploymentId ?? ''
 })
 afterAll(() => scene.close())
 
@@ -22,18 +25,19 @@ const operations = Object.entries(openApiDocument().paths as Record<string, Reco
   )
   .map((one) => ({ ...one, name: `${one.method} ${one.path}` }))
 
-const filled = (path: string, ids: { deployment: string; resource: string }) =>
-  path.replace('{id}', path.includes('/resources/') ? ids.resource : ids.deployment)
-const bodyOf = (path: string, resource: string) => (/(?:plan|deployments)$/.test(path) ? { resource } : {})
-const call = (one: { method: string; path: string }, ids: { deployment: string; resource: string }) => ({
+type Named = Record<'deployment' | 'resource' | 'rollout', string>
+const filled = (path: string, { resource, rollout, deployment }: Named) =>
+  path.replace('{id}', path.includes('/resources/') ? resource : path.includes('/rollouts/') ? rollout : deployment)
+const bodyOf = (path: string, resource: string) => (/(?:plan|deployments|rollouts)$/.test(path) ? { resource } : {})
+const call = (one: { method: string; path: string }, ids: Named) => ({
   path: filled(one.path, ids),
   options: one.method === 'POST' ? { body: bodyOf(one.path, ids.resource) } : {},
 })
 
-it('knows the routes', () => expect(operations).toHaveLength(14))
+it('knows the routes', () => expect(operations).toHaveLength(17))
 
 describe.each(operations)('$name', (one) => {
-  const real = () => call(one, { deployment: deployed, resource: 'res_shop' })
+  const real = () => call(one, { deployment: deployed, resource: 'res_shop', rollout: rolled })
 
   it('is refused without a hook, as if there were nothing', async () => {
     const { path, options } = real()
@@ -70,10 +74,11 @@ describe.each(operations)('$name', (one) => {
     expect(new URL(given.url).pathname).toBe(path)
     expect(rest).toEqual({
       action: one.action,
-      ...(path.includes('res_shop') || /(?:plan|POST.*deployments)$/.test(`${one.method} ${path}`)
+      ...(path.includes('res_shop') || /(?:plan|POST.*(?:deployments|rollouts))$/.test(`${one.method} ${path}`)
         ? { resourceId: 'res_shop' }
         : {}),
       ...(path.includes(deployed) ? { deploymentId: deployed } : {}),
+      ...(path.includes(rolled) ? { rolloutId: rolled } : {}),
       ...('body' in options ? { body: options.body } : {}),
     })
   })
@@ -111,7 +116,7 @@ describe('a scope', () => {
   const scoped = (resourceIds: string[]) => scene.handle({ authorize: () => ({ allow: true, scope: { resourceIds } }) })
 
   it.each(operations.filter((one) => one.path.includes('{id}')))('hides from $name what is outside', async (one) => {
-    const { path, options } = call(one, { deployment: deployed, resource: 'res_shop' })
+    const { path, options } = call(one, { deployment: deployed, resource: 'res_shop', rollout: rolled })
     const hidden = await ask(scoped(['res_other', 'res_third']), one.method, path, options)
     const absent = call(one, example)
     const nothing = await ask(scene.handler, one.method, absent.path, absent.options)
@@ -160,7 +165,7 @@ describe('form comes before the hook, and the hook before the engine', () => {
     const engine = { ...scene.engine, deployments: untouchable('deployments'), resources: untouchable('resources') }
     const handler = scene.handle({ authorize: () => ({ allow: false }) }, engine)
     for (const one of operations) {
-      const { path, options } = call(one, { deployment: deployed, resource: 'res_shop' })
+      const { path, options } = call(one, { deployment: deployed, resource: 'res_shop', rollout: rolled })
       expect((await handler(request(one.method, path, options))).status).toBe(404)
     }
     expect(touched).toEqual([])

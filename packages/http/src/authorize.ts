@@ -15,6 +15,9 @@ export type Action =
   | 'deployments.retry'
   | 'deployments.rollback'
   | 'deployments.cancel'
+  | 'rollouts.create'
+  | 'rollouts.show'
+  | 'rollouts.cancel'
   | 'resources.show'
   | 'resources.redeploy'
   | 'resources.remove'
@@ -25,6 +28,7 @@ export interface AuthorizeInput {
   /** Where the request itself names one: in its path, its body, or as filter of a list. */
   resourceId?: string
   deploymentId?: string
+  rolloutId?: string
   /** The body, read and checked, where there is one. `resource` is an object where the caller hands in a whole definition. */
   body?: unknown
   /** As it came. A body was read already. */

@@ -55,6 +55,9 @@ it('has the routes of the contract, and no other', () => {
       'POST /api/resources/{id}/redeploy',
       'GET /api/resources/{id}',
       'DELETE /api/resources/{id}',
+      'POST /api/rollouts',
+      'GET /api/rollouts/{id}',
+      'POST /api/rollouts/{id}/cancel',
       'GET /api/openapi.json',
     ].sort(),
   )
@@ -94,7 +97,7 @@ describe('what the server says is what the document says', () => {
     return matches(value) ? [] : matches.errors
   }
   let scene: Scene
-  let ids: { succeeded: string; failed: string }
+  let ids: { succeeded: string; failed: string; rolled: string }
   beforeAll(async () => {
     scene = await Scene.make()
     const environment = { A: { value: 'a' }, TOKEN: { value: 'hunter2-hunter2', secret: true } }
@@ -103,7 +106,9 @@ describe('what the server says is what the document says', () => {
       volumes: [{ name: 'data', path: '/data' }],
     })
     const failed = await scene.deployed('serve status=500')
-    ids = { succeeded: succeeded.id, failed: failed.id }
+    const { id, done } = await scene.engine.deployments.rollout({ resource: 'res_shop' })
+    await done
+    ids = { succeeded: succeeded.id, failed: failed.id, rolled: id }
   })
   afterAll(() => scene.close())
 
@@ -120,13 +125,14 @@ describe('what the server says is what the document says', () => {
     ['Diagnostics', '/api/deployments/succeeded/diagnostics'],
     ['Resource', '/api/resources/res_shop'],
     ['Resource', '/api/resources/res_shop?target=moon'],
+    ['Rollout', '/api/rollouts/rolled'],
     ['Problem', `/api/deployments/${example.deployment}`],
     ['Problem', '/api/deployments?limit=x'],
   ])('%s, of %s', async (name, path) => {
     const said = await ask(
       scene.handler,
       'GET',
-      path.replace(/succeeded|failed/, (one) => ids[one as keyof typeof ids]),
+      path.replace(/succeeded|failed|rolled/, (one) => ids[one as keyof typeof ids]),
     )
     expect(said.json).toBeDefined()
     expect(check(name, said.json)).toEqual([])

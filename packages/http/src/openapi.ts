@@ -15,13 +15,22 @@ import {
   reasonSchema,
   recoverySchema,
   resourceDefinitionSchema,
+  rolloutSchema,
   sourceSchema,
 } from '@appaloft/core/spec'
 import { z } from 'zod'
 import { statusOf } from './problems.js'
 import { routes } from './routes/index.js'
 import type { Answer, Route } from './routes/route.js'
-import { acceptedSchema, envelopeSchema, errorSchema, pageSchema, problemSchema, resourceSchema } from './schemas.js'
+import {
+  acceptedRolloutSchema,
+  acceptedSchema,
+  envelopeSchema,
+  errorSchema,
+  pageSchema,
+  problemSchema,
+  resourceSchema,
+} from './schemas.js'
 
 export interface OpenApiOptions {
   /** As of the handler. */
@@ -48,6 +57,8 @@ const outgoing: Record<string, z.ZodType> = {
   Diagnostics: diagnosticsSchema,
   Resource: resourceSchema,
   Accepted: acceptedSchema,
+  Rollout: rolloutSchema,
+  AcceptedRollout: acceptedRolloutSchema,
 }
 
 /** What callers send, beside the bodies that the routes name. */

@@ -6,6 +6,7 @@ const byCode: Partial<Record<ErrorCode, number>> = {
   'endpoint-not-found': 404,
   'resource-not-found': 404,
   'deployment-not-found': 404,
+  'rollout-not-found': 404,
   'release-not-found': 404,
   'target-not-found': 404,
   'method-not-allowed': 405,
@@ -61,7 +62,8 @@ export function publicError(error: unknown): ErrorJson {
   // A copy of core that is newer may know codes that this one does not.
   if (!AppaloftError.isInstance(error) || codes[error.code] === undefined) return plain('internal-error')
   const { code } = error
-  const silent = statusOf(code) >= 500 || code === 'deployment-not-found' || code === 'resource-not-found'
+  const missing: ErrorCode[] = ['deployment-not-found', 'rollout-not-found', 'resource-not-found']
+  const silent = statusOf(code) >= 500 || missing.includes(code)
   return silent ? plain(code) : error.toJSON()
 }
 

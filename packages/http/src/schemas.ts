@@ -9,6 +9,9 @@ import {
   requestSchema,
   resourceIdSchema,
   resourceRecordSchema,
+  rolloutPlanSchema,
+  rolloutRequestSchema,
+  rolloutTargetSchema,
   statusSchema,
 } from '@appaloft/core/spec'
 import { z } from 'zod'
@@ -57,6 +60,13 @@ export const acceptedSchema = z.strictObject({
   /** Paths on this server. */
   url: z.string(),
   eventsUrl: z.string(),
+})
+
+/** The attempts of the first batch are recorded, and run; of a cancel, the request. */
+export const acceptedRolloutSchema = z.strictObject({
+  id: z.string(),
+  url: z.string(),
+  targets: z.array(rolloutTargetSchema).optional(),
 })
 
 export const pageSchema = z.strictObject({
@@ -111,6 +121,8 @@ export const redeployBodySchema = z.strictObject({
   stateVersion: shape.stateVersion,
 })
 export const cancelBodySchema = z.strictObject({})
+/** The request and the options of the SDK in one. */
+export const rolloutBodySchema = z.strictObject({ ...rolloutRequestSchema.shape, ...rolloutPlanSchema.shape })
 export const removeBodySchema = z.strictObject({
   /** Remove its volumes as well. Default false. */
   volumes: z.boolean().optional(),

@@ -156,4 +156,5 @@ export const messagesOf = (text: string): { id: string | null; envelope: Envelop
 export const example = {
   deployment: 'dep_01hzzzzzzzzzzzzzzzzzzzzzzz',
   resource: 'res_nobody',
+  rollout: 'rol_01hzzzzzzzzzzzzzzzzzzzzzzz',
 }

@@ -21,6 +21,7 @@ import { knownSecrets, shownPreview } from './redaction.js'
 import { releaseToRestore, restoring } from './restoring.js'
 import { rollout } from './rollout.js'
 import { cancelRollout } from './rollout-cancel.js'
+import { showRollout } from './rollout-show.js'
 import { targetOf } from './runtime.js'
 import { refuse } from './verbs.js'
 
@@ -118,6 +119,11 @@ export function createDeployments(engine: Engine): Deployments {
     },
 
     rollout: (input, options) => rollout(engine, input, options),
+
+    async showRollout(id) {
+      await engine.ready()
+      return showRollout(runtime, id)
+    },
 
     async cancel(id) {
       await engine.ready()

@@ -66,7 +66,9 @@ describe('a cancel', () => {
     const handle = await engine.deployments.rollout({ resource: fleet.definition('serve text=2') }, together)
     await held.reached
     await engine.deployments.cancel(handle.id)
-    expect(statuses(await handle.done)).toEqual({ a: 'canceled', b: 'canceled', c: 'canceled' })
+    const done = await handle.done
+    expect(statuses(done)).toEqual({ a: 'canceled', b: 'canceled', c: 'canceled' })
+    expect(await engine.deployments.showRollout(handle.id)).toEqual(done)
     expect(await fleet.serving()).toEqual(before)
   })
 
@@ -100,7 +102,8 @@ describe('a cancel', () => {
     await held.reached
     await engine.deployments.cancel(handle.deployments[0]!.deploymentId)
     const done = await handle.done
-    expect(done).toMatchObject({ status: 'failed', failure: { target: 'a', code: 'canceled' } })
+    expect(done).toMatchObject({ status: 'canceled', failure: null })
+    expect(done.targets[0]).toMatchObject({ target: 'a', code: 'canceled' })
     expect(statuses(done)).toEqual({ a: 'canceled', b: 'not-begun', c: 'not-begun' })
   })
 
@@ -122,9 +125,9 @@ describe('a cancel', () => {
     expect(statuses(await handle.done)).toEqual({ a: 'succeeded', b: 'canceled', c: 'not-begun' })
   })
 
-  it('of none is deployment-not-found', async () => {
+  it('of none is rollout-not-found', async () => {
     const none = `rol_${'0'.repeat(26)}`
-    await expect(fleet.engine().deployments.cancel(none)).rejects.toMatchObject({ code: 'deployment-not-found' })
+    await expect(fleet.engine().deployments.cancel(none)).rejects.toMatchObject({ code: 'rollout-not-found' })
   })
 })
 

@@ -5,7 +5,7 @@ import type { RolloutRequest } from '../spec/rollout.js'
 import type { Target } from '../spec/target.js'
 import { toAppaloftError } from './errors.js'
 import { releaseToRestore } from './restoring.js'
-import { attemptsOf } from './rollout-verdict.js'
+import { attemptsOf } from './rollout-records.js'
 import type { Runtime } from './runtime.js'
 
 /** The release that each target goes back to, before anything begins: all of them have one, or the rollout is refused. */
@@ -24,7 +24,7 @@ export async function releasesOf(
       details: { issues },
     })
   }
-  const made = to?.startsWith('rol_') ? (await attemptsOf(runtime.store, resource.id, to)).made : null
+  const made = to?.startsWith('rol_') ? (await attemptsOf(runtime.store, to, resource.id)).made : null
   const found = new Map<string, ReleaseRecord>()
   for (const target of targets) {
     const release = made === null ? to : (made.find((one) => one.target === target.key)?.releaseId ?? to)

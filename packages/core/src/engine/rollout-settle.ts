@@ -6,7 +6,8 @@ import { toAppaloftError } from './errors.js'
 import { holderGone, untilKnown } from './fences.js'
 import { goBack } from './rollout-back.js'
 import { holdRollout } from './rollout-held.js'
-import { attemptsOf, everywhere } from './rollout-verdict.js'
+import { attemptsOf } from './rollout-records.js'
+import { everywhere } from './rollout-verdict.js'
 
 /** After reconciliation of the attempts: rollouts whose conductor is gone are all or none, where they were to be. */
 export async function settleRollouts(
@@ -45,10 +46,10 @@ export async function settleRollout(
   if (held === null) return false
   let over = false
   try {
-    const all = await attemptsOf(store, resourceId, id)
+    const all = await attemptsOf(store, id, resourceId)
     for (const one of [...all.made, ...all.undoing])
       if (!isTerminal(one.status)) await runtime.recover(one.id, engineId)
-    const { made, undoing } = await attemptsOf(store, resourceId, id)
+    const { made, undoing } = await attemptsOf(store, id, resourceId)
     if ([...made, ...undoing].some((one) => !isTerminal(one.status))) return false
     const ref = made[0]?.request.rollout
     const whole = ref === undefined || everywhere(ref, made, ({ status }) => status === 'succeeded')

@@ -8,12 +8,13 @@ type Backs = ReadonlyMap<string, NonNullable<RolloutTarget['rollback']>>
 /** What `done` of a rollout answers. @param backs what was taken back by attempts of its own */
 export function summary({ score, members, failure, canceled }: Conductor, backs: Backs): Rollout {
   const whole = backs.size === 0 && members.every((one) => one.end?.status === 'succeeded')
+  const stopped = canceled || failure?.code === 'canceled'
   return {
     id: score.ref.id,
     resourceId: score.resourceId,
-    status: whole ? 'succeeded' : canceled ? 'canceled' : 'failed',
+    status: whole ? 'succeeded' : stopped ? 'canceled' : 'failed',
     targets: members.map((one) => targetOf(one, backs)),
-    failure: whole ? null : failure,
+    failure: whole || stopped ? null : failure,
   }
 }
 

@@ -99,6 +99,7 @@ describe('promoted together', () => {
       expect(one.rollback?.outcome ?? 'restored').toBe('restored')
     }
     fleet.calm()
+    expect(await engine.deployments.showRollout(done.id)).toEqual(done)
     expect(await fleet.serving()).toEqual(before)
     expect(await fleet.owned()).toEqual(Object.fromEntries(Object.entries(before).map(([at, id]) => [at, [id]])))
   })

@@ -1,26 +1,13 @@
 import type { DeploymentRecord } from '../spec/deployment.js'
 import type { RolloutRef } from '../spec/rollout-ref.js'
 import type { Store } from '../spec/store.js'
+import { attemptsOf } from './rollout-records.js'
 
 /** Is an attempt held, once it serves, until all targets do? What had nothing before costs nothing to hold, and could not be gone back to later. */
 export function holds({ request, previous }: Pick<DeploymentRecord, 'request' | 'previous'>): boolean {
   const { rollout } = request
   if (rollout === undefined || rollout.undoes !== undefined || rollout.targets.length === 1) return false
   return rollout.promote === 'together' || (rollout.onFailure === 'rollback' && previous === null)
-}
-
-/** The attempts of a rollout, oldest first; those that take targets back by themselves. */
-export async function attemptsOf(
-  store: Store,
-  resourceId: string,
-  rolloutId: string,
-): Promise<{ made: DeploymentRecord[]; undoing: DeploymentRecord[] }> {
-  const all = await store.listDeployments({ resourceId, limit: 1000 })
-  const its = all.filter((one) => one.request.rollout?.id === rolloutId).reverse()
-  return {
-    made: its.filter((one) => one.request.rollout?.undoes === undefined),
-    undoing: its.filter((one) => one.request.rollout?.undoes !== undefined),
-  }
 }
 
 const serves = ({ status, promotion }: DeploymentRecord): boolean =>
@@ -37,7 +24,7 @@ export const everywhere = (rollout: RolloutRef, made: readonly DeploymentRecord[
 export async function mayFinish(store: Store, record: DeploymentRecord): Promise<boolean> {
   const { rollout } = record.request
   if (rollout === undefined || !holds(record) || record.drain !== 'none') return true
-  const { made } = await attemptsOf(store, record.resourceId, rollout.id)
+  const { made } = await attemptsOf(store, rollout.id, record.resourceId)
   if (everywhere(rollout, made)) return true
   return made.some((one) => holds(one) && (one.status === 'succeeded' || one.drain !== 'none'))
 }

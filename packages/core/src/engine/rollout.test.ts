@@ -35,7 +35,9 @@ describe('a rollout', () => {
     )
     expect(handle.id).toMatch(/^rol_[0-9a-z]{26}$/)
     expect(handle.deployments.map((one) => one.target)).toEqual(['a'])
+    expect((await engine.deployments.showRollout(handle.id)).status).toBeNull()
     const done = await handle.done
+    expect(await engine.deployments.showRollout(handle.id)).toEqual(done)
     expect(done).toMatchObject({ id: handle.id, resourceId: 'res_shop', status: 'succeeded', failure: null })
     expect(handle.deployments.map((one) => one.target)).toEqual(['a', 'b', 'c'])
     expect(await fleet.serving()).toEqual(ids(done))
@@ -112,6 +114,7 @@ describe('a rollout', () => {
     const back = await (await broken.deployments.rollout({ resource: fleet.definition('serve text=3') }, options)).done
     expect(back).toMatchObject({ status: 'failed', failure: { target: 'b', code: 'health-status-unexpected' } })
     expect(statuses(back)).toEqual({ a: 'succeeded', b: 'failed', c: 'not-begun' })
+    expect(await engine.deployments.showRollout(back.id)).toEqual(back)
     const undone = back.targets[0]!.rollback!
     expect(undone.outcome).toBe('restored')
     expect(await engine.deployments.show(undone.deploymentId!)).toMatchObject({

@@ -21,9 +21,9 @@ import { goBack } from './rollout-back.js'
 import { batchesOf, Conductor } from './rollout-conductor.js'
 import type { HeldRollout } from './rollout-held.js'
 import { takeRollout } from './rollout-lease.js'
+import { attemptsOf } from './rollout-records.js'
 import { releasesOf } from './rollout-releases.js'
 import { summary } from './rollout-summary.js'
-import { attemptsOf } from './rollout-verdict.js'
 import { targetOf } from './runtime.js'
 
 /** One request over several targets, as one attempt on each. Answers when those of the first batch are recorded. */
@@ -127,7 +127,7 @@ async function conclude(
     const { resourceId, ref } = conductor.score
     const whole = conductor.members.every((one) => one.end?.status === 'succeeded')
     const back = !whole && !held.lost && conductor.allOrNone
-    const { made } = back ? await attemptsOf(engine.runtime.store, resourceId, ref.id) : { made: [] }
+    const { made } = back ? await attemptsOf(engine.runtime.store, ref.id, resourceId) : { made: [] }
     const result = summary(conductor, await goBack(engine, ref, made))
     over = true
     return result

@@ -12,7 +12,7 @@ import type { Command, ResourceDefinition, VariableChanges } from './profiles.js
 import type { Diagnostics, Recovery } from './recovery.js'
 import type { DeployRequest } from './request.js'
 import type { ResourceRecord } from './resource.js'
-import type { RolloutHandle, RolloutOptions, RolloutRequest } from './rollout.js'
+import type { Rollout, RolloutHandle, RolloutOptions, RolloutRequest } from './rollout.js'
 import type { Secrets } from './secrets.js'
 import type { Store } from './store.js'
 import type { CommandResult, LogLine, RunningState, Target } from './target.js'
@@ -177,6 +177,8 @@ export interface Deployments {
    * const { done } = await appaloft.deployments.rollout({ resource: 'res_shop' }, { batch: { first: 1, rest: 4 }, promote: 'together' })
    */
   rollout(request: RolloutRequest, options?: RolloutOptions): Promise<RolloutHandle>
+  /** What became of every target so far, by the records of the attempts: also of a rollout that another process conducts. `rollout-not-found`. */
+  showRollout(id: string): Promise<Rollout>
   /**
    * Up to promotion: stops the running work and compensates. Resolves when the request is recorded. Of a rollout (`rol_…`) it stops what
    * runs and begins nothing more; `together`, or with `onFailure: 'rollback'`, what was promoted goes back as well.

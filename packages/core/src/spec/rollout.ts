@@ -78,11 +78,11 @@ export type RolloutTarget = z.infer<typeof rolloutTargetSchema>
 export const rolloutSchema = strictObject(() => ({
   id: z.string(),
   resourceId: z.string(),
-  /** `succeeded`: every target has it. */
-  status: z.enum(['succeeded', 'failed', 'canceled']),
+  /** `succeeded`: every target has it. Null: it is under way (`showRollout` alone). */
+  status: z.enum(['succeeded', 'failed', 'canceled']).nullable(),
   /** In the order of the request. */
   targets: z.array(rolloutTargetSchema),
-  /** Of the target that failed first, with what to do. */
+  /** Of the target that failed first, with what to do; null where it was canceled. */
   failure: strictObject(() => ({
     target: z.string(),
     deploymentId: z.string().nullable(),

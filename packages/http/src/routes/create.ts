@@ -5,10 +5,11 @@ import { createBodySchema, noQuerySchema, planBodySchema } from '../schemas.js'
 import { allowedDefinition } from '../sources.js'
 import { accepted, acceptedAnswer, type Call, json, learnPaths, type Route, route } from './route.js'
 
-const named = ({ resource }: Pick<DeployRequest, 'resource'>) => (typeof resource === 'string' ? resource : resource.id)
+export const named = ({ resource }: Pick<DeployRequest, 'resource'>) =>
+  typeof resource === 'string' ? resource : resource.id
 
 /** The request as the engine may have it: a resource that the caller sees, or a definition that is allowed here. */
-async function requested<T extends DeployRequest>(call: Call<T>): Promise<T> {
+export async function requested<T extends Pick<DeployRequest, 'resource'>>(call: Call<T>): Promise<T> {
   const { resource } = call.body
   if (!sees(call.visible, named(call.body))) throw new AppaloftError('resource-not-found')
   if (typeof resource === 'string') {

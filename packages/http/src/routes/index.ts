@@ -3,6 +3,7 @@ import { diagnosticsRoute, listRoute, recoveryRoute, showRoute } from './deploym
 import { eventsRoute } from './events.js'
 import { documentRoute } from './openapi.js'
 import { redeployRoute, removeRoute, resourceRoute } from './resources.js'
+import { cancelRolloutRoute, rolloutRoute, showRolloutRoute } from './rollouts.js'
 import type { Route } from './route.js'
 import { cancelRoute, retryRoute, rollbackRoute } from './verbs.js'
 
@@ -20,5 +21,8 @@ export const routes = (maxPageItems: number): Route[] => [
   redeployRoute(),
   resourceRoute(),
   removeRoute(),
+  rolloutRoute(),
+  showRolloutRoute(),
+  cancelRolloutRoute(),
   documentRoute(),
 ]

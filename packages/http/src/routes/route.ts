@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   type JsonObject,
   resourceIdSchema,
+  rolloutIdSchema,
 } from '@appaloft/core/spec'
 import type { z } from 'zod'
 import { type Action, authorized, sees, type Visible } from '../authorize.js'
@@ -48,7 +49,7 @@ export interface RouteOptions<B, Q> {
   summary: string
   description?: string
   /** Whose id the path holds. */
-  id?: 'deployment' | 'resource'
+  id?: 'deployment' | 'resource' | 'rollout'
   query: z.ZodObject & z.ZodType<Q>
   /** Query parameters that may come more than once. */
   lists?: readonly string[]
@@ -74,7 +75,7 @@ export interface Route extends Omit<RouteOptions<unknown, unknown>, 'query' | 'b
 /** Form first, then who it is, then the engine. */
 export function route<B, Q>(options: RouteOptions<B, Q>): Route {
   const { body, query, lists = [], id: owner, handle, resourceOf, missing, action, ...rest } = options
-  const idSchema = owner === 'deployment' ? deploymentIdSchema : resourceIdSchema
+  const ids = { deployment: deploymentIdSchema, resource: resourceIdSchema, rollout: rolloutIdSchema }
   return {
     ...rest,
     action,
@@ -86,7 +87,7 @@ export function route<B, Q>(options: RouteOptions<B, Q>): Route {
     async answer(tools, request, id) {
       const { settings } = tools
       // An id that cannot be one is the id of nothing.
-      if (owner !== undefined && !idSchema.safeParse(id).success) throw new AppaloftError(missing)
+      if (owner !== undefined && !ids[owner].safeParse(id).success) throw new AppaloftError(missing)
       const asked = checked(query, queryOf(request.url, lists), 'query')
       const given = body === undefined ? undefined : await readBody(request, settings.maxBodyBytes)
       if (body?.required && given === undefined) throw invalid(['body: missing'])
@@ -98,6 +99,7 @@ export function route<B, Q>(options: RouteOptions<B, Q>): Route {
           action,
           ...(resourceId === undefined ? {} : { resourceId }),
           ...(owner === 'deployment' ? { deploymentId: id } : {}),
+          ...(owner === 'rollout' ? { rolloutId: id } : {}),
           ...(given === undefined ? {} : { body: sent }),
           request,
         },

@@ -79,6 +79,21 @@ export const bodies = (scene: Scene, releases: string[]): Record<string, fc.Arbi
     rollback: some({ ...verb, to: fc.oneof(fc.constantFrom(...releases), text) }),
     redeploy: some({ stateVersion: verb.stateVersion, force: fc.boolean(), target: fc.constant('fake') }),
     cancel: fc.constant({}),
+    rollouts: fc
+      .tuple(
+        fc.oneof(fc.constantFrom('res_shop', 'res_nobody'), definition(scene)),
+        some({
+          targets: fc.oneof(fc.constant(['fake']), fc.array(fc.constantFrom('fake', 'moon'), { maxLength: 3 })),
+          batch: fc.oneof(fc.integer({ min: 0, max: 3 }), fc.record({ first: fc.nat(2), rest: fc.nat(2) })),
+          promote: fc.constantFrom('each', 'together', 'never'),
+          onFailure: fc.constantFrom('stop', 'rollback'),
+          rollback: fc.oneof(
+            fc.constant({}),
+            text.map((to) => ({ to })),
+          ),
+        }),
+      )
+      .map(([resource, rest]) => ({ resource, ...rest })),
     remove: some({ volumes: fc.boolean() }),
   }
 }

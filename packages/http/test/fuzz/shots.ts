@@ -92,6 +92,9 @@ const routes: [string, string][] = [
   ['POST', '/api/resources/RES/redeploy'],
   ['GET', '/api/resources/RES'],
   ['DELETE', '/api/resources/RES'],
+  ['POST', '/api/rollouts'],
+  ['GET', '/api/rollouts/ID'],
+  ['POST', '/api/rollouts/ID/cancel'],
   ['GET', '/api/openapi.json'],
 ]
 

@@ -11,6 +11,12 @@ export const callCodes = {
   ),
   'resource-not-found': entry('input', undefined, 'There is no such resource.', 'Define it, or list resources.'),
   'deployment-not-found': entry('input', undefined, 'There is no such deployment.', 'List the deployments.'),
+  'rollout-not-found': entry(
+    'input',
+    undefined,
+    'There is no such rollout.',
+    'List the deployments: those of a rollout name it.',
+  ),
   'release-not-found': entry(
     'input',
     undefined,

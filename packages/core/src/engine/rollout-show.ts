@@ -1,0 +1,60 @@
+import type { DeploymentRecord } from '../spec/deployment.js'
+import { rolloutLeaseKey } from '../spec/lease.js'
+import { isTerminal } from '../spec/phases.js'
+import type { Rollout, RolloutTarget } from '../spec/rollout.js'
+import { rolloutRecords } from './rollout-records.js'
+import type { Runtime } from './runtime.js'
+
+/** What the records of its attempts tell of a rollout, also of one that another process conducts. `rollout-not-found`. */
+export async function showRollout({ store }: Runtime, id: string): Promise<Rollout> {
+  const { resourceId, ref, made, undoing } = await rolloutRecords(store, id)
+  const lease = await store.readLease(rolloutLeaseKey(resourceId))
+  const underWay = lease?.holder?.deploymentId === id || [...made, ...undoing].some((one) => !isTerminal(one.status))
+  const whole = undoing.length === 0 && ref.targets.every((key) => made.some((one) => succeeded(one, key)))
+  const failed = underWay || whole ? undefined : firstFailed(made)
+  const canceled = failed === undefined || failed.failure?.code === 'canceled'
+  return {
+    id,
+    resourceId,
+    status: underWay ? null : whole ? 'succeeded' : canceled ? 'canceled' : 'failed',
+    targets: ref.targets.map((key) => targetOf(key, made, undoing)),
+    failure: canceled ? null : failureOf(failed),
+  }
+}
+
+const succeeded = ({ status, target }: DeploymentRecord, key: string): boolean =>
+  status === 'succeeded' && target === key
+
+/** The others failed because of it. */
+function firstFailed(made: readonly DeploymentRecord[]): DeploymentRecord | undefined {
+  const at = ({ failure, finishedAt = '' }: DeploymentRecord) => failure?.at ?? finishedAt
+  const failed = made.filter((one) => one.status !== 'succeeded').sort((a, b) => (at(a) < at(b) ? -1 : 1))
+  return failed.find((one) => one.failure?.code !== 'rollout-failed') ?? failed[0]
+}
+
+function failureOf({ target, id, failure, supersededBy }: DeploymentRecord): NonNullable<Rollout['failure']> {
+  const { code, message, recoveryHint } = failure ?? {
+    code: 'superseded' as const,
+    message: `The newer deployment ${supersededBy} took over.`,
+    recoveryHint: 'Look at the newer deployment.',
+  }
+  return { target, deploymentId: id, code, message, recoveryHint }
+}
+
+function targetOf(key: string, made: readonly DeploymentRecord[], undoing: readonly DeploymentRecord[]): RolloutTarget {
+  const one = made.find(({ target }) => target === key)
+  if (one === undefined) return { target: key, deploymentId: null, status: 'not-begun', code: null, rollback: null }
+  // A target may be taken back more than once, where the first time was cut.
+  const back = undoing.findLast(({ request }) => request.rollout?.undoes === one.id)
+  const own = one.rollback === undefined ? null : { outcome: one.rollback.outcome, deploymentId: null }
+  return {
+    target: key,
+    deploymentId: one.id,
+    status: one.status,
+    code: one.failure?.code ?? null,
+    rollback:
+      back === undefined
+        ? own
+        : { outcome: back.status === 'succeeded' ? 'restored' : 'failed', deploymentId: back.id },
+  }
+}
