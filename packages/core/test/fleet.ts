@@ -1,7 +1,11 @@
 import { type FakeCall, type FakeTarget, FakeWorld, fakeProxy, fakeTarget } from '@appaloft/testkit'
+import { vi } from 'vitest'
 import type { Appaloft, AppaloftOptions } from '../src/index.js'
 import type { ResourceDefinition, Rollout } from '../src/spec/index.js'
 import { Scene, visit } from './engine.js'
+
+// Whole deployments on a machine that may be busy: a limit for what hangs, not for what is slow.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** Several machines, each with a proxy of its own, and one store. */
 export class Fleet {
