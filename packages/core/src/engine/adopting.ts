@@ -20,22 +20,26 @@ interface Options {
 /**
  * What the machines tell, of every resource that no attempt of this store is at work on. A machine that does not answer hinders nobody.
  *
- * @returns resources and targets of which something is not known here: what is there is not to be mended
+ * @returns resources and targets of which something is not known here: what is there is not to be mended; and those with such an attempt
  */
 export async function adoptAll(
   runtime: Runtime,
   report: Pick<ReconcileReport, 'ended' | 'problems'>,
   options: Options,
-): Promise<Set<string>> {
+): Promise<{ unknown: Set<string>; busy: Set<string> }> {
   const { signal } = options
   const unknown = new Set<string>()
+  const busy = new Set<string>()
   const all = [...runtime.targets.values()].map(async (target) => {
     try {
       const lying = (await target.records?.list(undefined, signal ? { signal } : {})) ?? []
       for (const id of new Set(lying.map(({ resourceId }) => resourceId))) {
         const own = lying.filter(({ resourceId }) => resourceId === id)
-        const problems = await adoptOne(runtime, target, id, readAll(own, target), report, options)
-        if (problems.some(({ code }) => code !== 'secret-unavailable')) unknown.add(resourceLeaseKey(id, target.key))
+        const key = resourceLeaseKey(id, target.key)
+        const found = readAll(own, target)
+        if (await isBusy(runtime, id, target.key)) busy.add(key)
+        const problems = busy.has(key) ? found.problems : await adoptOne(runtime, target, id, found, report, options)
+        if (problems.some(({ code }) => code !== 'secret-unavailable')) unknown.add(key)
         report.problems.push(...problems)
       }
     } catch (error) {
@@ -44,7 +48,7 @@ export async function adoptAll(
     }
   })
   await Promise.all(all)
-  return unknown
+  return { unknown, busy }
 }
 
 /** Before something is decided by what is live: other stores may have been there since. What the machine does not tell now is as it was. */
@@ -67,7 +71,6 @@ async function adoptOne(
 ): Promise<Problem[]> {
   const problems = [...found.problems]
   try {
-    if (await isBusy(runtime, id, target.key)) return problems
     problems.push(...(await adopt(runtime, target, id, found)))
     for (const one of await openOf(runtime, found)) {
       const { deployment } = one
@@ -84,7 +87,7 @@ async function adoptOne(
 }
 
 /** Does nobody hold the machine for another store? With `thorough`, a holder is watched until it is known. */
-async function isFree(runtime: Runtime, target: Target, id: string, { thorough = false, signal }: Options) {
+export async function isFree(runtime: Runtime, target: Target, id: string, { thorough = false, signal }: Options) {
   for (let first: number | undefined; ; ) {
     const machine = (await target.lease?.read(id)) ?? null
     const holder = await foreignHolder(runtime, target, id, machine)

@@ -1,12 +1,13 @@
 import type { ReconcileReport } from '../spec/api.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal } from '../spec/phases.js'
-import { adoptAll } from './adopting.js'
+import { adoptAll, adoptLatest, isFree } from './adopting.js'
 import { align } from './align.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { untilKnown } from './fences.js'
 import { patiently } from './leases.js'
-import type { Runtime } from './runtime.js'
+import { type Runtime, targetOf } from './runtime.js'
+import { wasOn } from './was-on.js'
 
 interface Options {
   signal?: AbortSignal
@@ -22,7 +23,7 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
     const { code, message } = toAppaloftError(error)
     report.problems.push({ resourceId, code, message })
   }
-  const unknown = await adoptAll(runtime, report, options)
+  const { unknown, busy } = await adoptAll(runtime, report, options)
   const active = (await store.listDeployments({ statuses: activeStatuses, limit: 1000 })).reverse()
   for (const { id, resourceId, target } of active) {
     if (!runtime.targets.has(target)) continue
@@ -37,9 +38,14 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
   for (const resource of await store.listResources()) {
     for (const key of runtime.targets.keys()) {
       options.signal?.throwIfAborted()
-      if (unknown.has(resourceLeaseKey(resource.id, key))) continue
+      const lease = resourceLeaseKey(resource.id, key)
+      if (unknown.has(lease)) continue
       try {
-        await untilKnown(runtime, resourceLeaseKey(resource.id, key), options)
+        await untilKnown(runtime, lease, options)
+        // Who died with another store has left what nobody owns, and who lives has not: it is seen who it is.
+        if (options.thorough && (await wasOn(store, resource.id, key)) !== null)
+          await isFree(runtime, targetOf(runtime, key), resource.id, options)
+        if (busy.has(lease)) await adoptLatest(runtime, targetOf(runtime, key), resource.id)
         await patiently(runtime, () => align(runtime, resource.id, key, report))
       } catch (error) {
         if (!isLost(error)) problem(resource.id, error)
