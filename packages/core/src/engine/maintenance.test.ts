@@ -35,7 +35,7 @@ it('what a release that still runs was built into is kept', async () => {
   const before = scene.engine({ retention: 2 })
   const first = await scene.deployed(before)
   const second = await scene.deployed(before, 'serve text=two')
-  scene.world.fail('stop', new Error('It does not stop.'))
+  scene.world.fail('remove', new Error('It does not go.'))
   await scene.touch('other')
   const third = await scene.deployed(scene.engine({ retention: 1 }), 'serve text=three')
   expect(third.warnings.map((one) => one.code)).toContain('drain-failed')

@@ -1,6 +1,6 @@
 import { AppaloftError } from '../spec/errors.js'
 import type { Plan } from '../spec/plan.js'
-import type { Proxy, RouteTable, UpstreamSet } from '../spec/proxy.js'
+import type { Endpoint, Proxy, RouteTable, UpstreamSet } from '../spec/proxy.js'
 import type { RunningRef, Target } from '../spec/target.js'
 import type { Attempt } from './attempt.js'
 import type { Runtime } from './runtime.js'
@@ -80,11 +80,18 @@ export async function formerTable(attempt: Attempt): Promise<{ table: RouteTable
   return { table: tableOf(release.plan, runtime.identity, { live, staged: null, verify: null }), plan: release.plan }
 }
 
-export async function accessUrls(target: Target, plan: Plan, resourceId: string): Promise<string[]> {
+/** @param known where the proxy serves, if it was asked already */
+export async function accessUrls(
+  target: Target,
+  plan: Plan,
+  resourceId: string,
+  known?: Promise<Endpoint>,
+): Promise<string[]> {
   if (plan.network.exposure === 'direct-port')
     return [`http://${target.address ?? '127.0.0.1'}:${plan.network.hostPort}/`]
   if (!usesProxy(plan)) return []
-  const end = await proxyOf(target).endpoint(resourceId)
+  const present = () => proxyOf(target).endpoint(resourceId)
+  const end = await (known?.catch(present) ?? present())
   const usual =
     (end.publicScheme === 'http' && end.publicPort === 80) || (end.publicScheme === 'https' && end.publicPort === 443)
   const host = end.address.kind === 'tcp' ? end.address.host : 'localhost'

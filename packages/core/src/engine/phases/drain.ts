@@ -70,7 +70,7 @@ export async function drainThings(attempt: Attempt, things: readonly OwnedThing[
       unlessLost(attempt),
     )
     await target.proxy?.cut?.(resourceId, one.deploymentId, attempt.token)
-    await target.stop(one, attempt.token)
+    // Which stops it first.
     await target.remove(one, attempt.token)
     const took = Math.round(clock.monotonic() - began) / 1000
     const data = { deploymentId: one.deploymentId, releaseId: one.releaseId, seconds: took }

@@ -167,13 +167,16 @@ export async function checkHostPort(attempt: Attempt, { plan }: ReleaseRecord): 
 }
 
 /** The public address is evidence; it decides only where the profile asks for it. */
-export async function askPublicly(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+export async function askPublicly(attempt: Attempt, release: ReleaseRecord, endpoint?: Endpoint): Promise<void> {
   const { access } = release.plan
   const { clock, prober } = attempt.runtime
-  const { publicPort } = await proxyOf(attempt.target).endpoint(attempt.record.resourceId)
-  for (const hostname of access.hostnames.filter(
+  const asked = access.hostnames.filter(
     (one) => !one.startsWith('*.') && one !== 'localhost' && !one.endsWith('.localhost'),
-  )) {
+  )
+  if (asked.length === 0) return
+  const present = () => proxyOf(attempt.target).endpoint(attempt.record.resourceId)
+  const { publicPort } = await (endpoint?.catch(present) ?? present())
+  for (const hostname of asked) {
     let message = ''
     try {
       const host = await within(clock, 2000, () => prober.lookup(hostname))

@@ -31,13 +31,17 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Pro
       evidence: [seen('network.exposure', 'none', 'profile')],
     })
   }
+  // The promotion is through: where the proxy serves is asked once.
+  const endpoint = usesProxy(plan) ? endpointOf(attempt) : undefined
+  // Waited for below.
+  endpoint?.catch(() => undefined)
   await attempt.step('verify', 'access', { releaseId: release.id }, async () => {
     if (plan.network.exposure === 'direct-port') await checkHostPort(attempt, release)
     else {
-      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000 })
-      await askPublicly(attempt, release)
+      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint })
+      await askPublicly(attempt, release, endpoint)
     }
   })
-  const urls = await accessUrls(attempt.target, plan, attempt.record.resourceId)
+  const urls = await accessUrls(attempt.target, plan, attempt.record.resourceId, endpoint)
   attempt.defer({ set: { accessUrls: urls } })
 }
