@@ -21,6 +21,8 @@ import { type ProxyFactory, proxyAbilities, proxyConformance } from '../index.js
 
 const soak = process.env.APPALOFT_SOAK === '1'
 const hostname = 'shop.example.test'
+/** So many commands on the machine does a release take that replaces another, observing requests in flight once included. */
+const mostCommands = 16
 let sshd: Sshd
 
 describe.skipIf(!haveSshd || caddyProgram === null)(`Caddy behind SSH ${withoutSshd}, ${noCaddy}`, () => {
@@ -93,10 +95,21 @@ describe.skipIf(!haveSshd || caddyProgram === null)(`Caddy behind SSH ${withoutS
       await writeFile(join(app, 'package.json'), JSON.stringify(manifest))
       const { admin, http, https, folder } = program
       const targets: Target[] = []
+      let commands = 0
+      const sessions = () => sshd.log().split('Starting session').length - 1
       const opened = () => {
         const target = ssh({
           host: { ...sshd.options(), port: wire.port },
-          proxy: (machine) => caddy({ admin, http, https, tls: 'off', machine, root: join(folder, 'markers') }),
+          proxy: (machine) => {
+            const counted = {
+              ...machine,
+              exec: (...call: Parameters<typeof machine.exec>) => {
+                commands += 1
+                return machine.exec(...call)
+              },
+            }
+            return caddy({ admin, http, https, tls: 'off', machine: counted, root: join(folder, 'markers') })
+          },
           socket,
           scope,
           cli,
@@ -130,7 +143,12 @@ describe.skipIf(!haveSshd || caddyProgram === null)(`Caddy behind SSH ${withoutS
       await deploy('first')
       asking = true
       const busy = users()
+      const before = { commands, sessions: sessions() }
       await deploy('second')
+      // Each is a way there and back that something waits for: more of them, and machines that are far away become slow again.
+      expect(commands - before.commands).toBeLessThanOrEqual(mostCommands)
+      // The guard's, one for each command, and one that waits for the next.
+      expect(sessions() - before.sessions).toBeLessThanOrEqual(mostCommands + 2)
       const appaloft = opened()
       const back = await (await appaloft.deployments.rollback('res_shop')).done
       expect(back.status).toBe('succeeded')
