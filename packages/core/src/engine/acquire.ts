@@ -7,7 +7,7 @@ import { adoptUnderLease } from './adopting.js'
 import { type Attempt, supersededBy } from './attempt.js'
 import { holderGone, type Marks, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
 import { existingResource } from './lookup.js'
-import { askToGiveWay, foreignHolder, isForeign, ownerOf, refuseBeside } from './machine.js'
+import { askToGiveWay, foreignHolder, isOutdated, isStillLive, ownerOf, refuseBeside } from './machine.js'
 
 type Change = NonNullable<AcquireLease['with']>
 
@@ -97,7 +97,7 @@ async function takeFreeMachine(
   const taken = await takeLease(runtime, target, resourceId, marks, { expect, deploymentId: attempt.id, ...rest })
   if (taken === null) return null
   attempt.resourceLease = { key: taken.key, token: taken.token }
-  attempt.afterForeign = marks.lease !== null && (await isForeign(runtime, target, resourceId, marks.lease))
+  attempt.outdated = await isOutdated(runtime, target, resourceId, marks.lease)
   return marks
 }
 
@@ -127,15 +127,15 @@ export async function raiseOwnFences(attempt: Attempt, marks: Marks): Promise<vo
   }
 }
 
-/** Under its leases: the release that an attempt takes the place of. Null: nothing is live, or what is was made with another store. */
+/** Under its leases: the release that an attempt takes the place of. Null: nothing is live, or what is was deployed with another store. */
 export async function found(attempt: Attempt) {
   const { runtime, record, target } = attempt
-  if (attempt.afterForeign) attempt.afterForeign = !(await adoptUnderLease(attempt))
-  const { live } = await existingResource(runtime.store, record.resourceId)
-  const previous = live[target.key] ?? null
-  return {
-    previous: previous !== null && previous.deploymentId !== record.id && !attempt.afterForeign ? previous : null,
-  }
+  const { resourceId } = record
+  if (attempt.outdated) attempt.outdated = !(await adoptUnderLease(attempt))
+  const { live: all } = await existingResource(runtime.store, resourceId)
+  const live = all[target.key] ?? null
+  if (live === null || live.deploymentId === record.id) return { previous: null }
+  return { previous: attempt.outdated && !(await isStillLive(target, { resourceId, ...live })) ? null : live }
 }
 
 interface Waiting {

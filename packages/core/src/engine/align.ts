@@ -1,14 +1,13 @@
 import type { ReconcileReport } from '../spec/api.js'
 import { canonicalJson } from '../spec/json.js'
 import { resourceLeaseKey } from '../spec/lease.js'
-import { isTerminal } from '../spec/phases.js'
 import type { RouteTable } from '../spec/proxy.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Store } from '../spec/store.js'
 import type { OwnedThing, Reach, RunningRef, Target } from '../spec/target.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
-import { isForeign } from './machine.js'
+import { foreignHolder, isOutdated, isStillLive, isStrange, isStray } from './machine.js'
 import { maintain } from './maintenance.js'
 import { runningUpstreamOf, tableOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
@@ -38,20 +37,24 @@ export async function align(
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
   const found = await drift(runtime, target, resourceId)
-  if (!hasDrift(found)) return
+  if (!hasDrift(found) || (await isStrange(runtime, target, found.table))) return
   const machine = (await target.lease?.read(resourceId)) ?? null
-  // What an engine with another store does there, or did since, is not in this store's records; unless the machine told of it.
-  const foreign = machine !== null && (await isForeign(runtime, target, resourceId, machine))
-  if (foreign && (target.records === undefined || (await isStrange(store, found.table)))) return
+  if ((await foreignHolder(runtime, target, resourceId, machine)) !== null) return
+  // What an engine with another store did there since is not in this store's records; unless the machine told of it.
+  if (target.records === undefined && (await isOutdated(runtime, target, resourceId, machine)))
+    if (found.live === null || !(await isStillLive(target, found.live))) return
   await maintain(runtime, target, resourceId, lease, async ({ token }) => {
     // Seen again under the lease: nobody changes it any more.
-    await mend(runtime, target, resourceId, await drift(runtime, target, resourceId), token, report)
+    const present = await drift(runtime, target, resourceId)
+    if (!(await isStrange(runtime, target, present.table)))
+      await mend(runtime, target, resourceId, present, token, report)
   })
 }
 
 const hasDrift = ({ down, misrouted, strangers }: Drift): boolean => down || misrouted || strangers.length > 0
 
-async function drift({ store }: Runtime, target: Target, resourceId: string): Promise<Drift> {
+async function drift(runtime: Runtime, target: Target, resourceId: string): Promise<Drift> {
+  const { store } = runtime
   const ref = (await store.getResource(resourceId))?.live[target.key]
   const live = ref === undefined ? null : { resourceId, ...ref }
   const release = live === null ? null : await store.getRelease(live.releaseId)
@@ -64,8 +67,7 @@ async function drift({ store }: Runtime, target: Target, resourceId: string): Pr
   const strangers: OwnedThing[] = []
   for (const one of things) {
     if (one.deploymentId === live?.deploymentId) continue
-    const owner = await store.getDeployment(one.deploymentId)
-    if (owner === null || isTerminal(owner.status)) strangers.push(one)
+    if (await isStray(runtime, target, one)) strangers.push(one)
   }
   const here = things.find((one) => one.deploymentId === live?.deploymentId && one.releaseId === live.releaseId)
   const state = live === null ? null : (here?.state ?? 'absent')
@@ -75,11 +77,6 @@ async function drift({ store }: Runtime, target: Target, resourceId: string): Pr
       ? table?.live != null || table?.staged != null
       : routed && (table?.staged != null || !leadsTo(table, live, reached))
   return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
-}
-
-/** Does something take the traffic of which nothing is known here? */
-async function isStrange(store: Store, table: RouteTable | null): Promise<boolean> {
-  return table?.live != null && (await store.getDeployment(table.live.deploymentId)) === null
 }
 
 /** Two targets may have one proxy: what it serves of the other's is no concern of this one. */

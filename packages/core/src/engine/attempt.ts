@@ -35,8 +35,8 @@ export class Attempt {
   resourceLease: LeaseRef | undefined
   /** As whom it raises the fences. */
   fenceOwner: string
-  /** The last holder of the machine was none of this store's attempts: what serves there may be unknown here. */
-  afterForeign = false
+  /** What is live on the machine may have been deployed with another store, and is not known here. */
+  outdated = false
   private hold: MachineHold | undefined
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */
   settled = false

@@ -1,7 +1,7 @@
 import type { DeploymentRecord, Failure } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { LeaseRef } from '../spec/lease.js'
-import { isTerminal, type Status } from '../spec/phases.js'
+import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
 import type { Commit } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { Attempt } from './attempt.js'
@@ -37,13 +37,14 @@ export async function finish(attempt: Attempt, status: Status, failure?: Failure
   })
 }
 
-/** The winner removes the loser's candidate and writes its end, under the lease of resource and target. */
+/** The winner removes the loser's candidate, where the machine is the winner's, and writes its end, under the lease of resource and target. */
 export async function endSuperseded(
   runtime: Runtime,
   target: Target,
   lease: LeaseRef,
   loserId: string,
   by: string,
+  holds = true,
 ): Promise<void> {
   const letGo = runtime.bus.hold(loserId)
   try {
@@ -51,7 +52,8 @@ export async function endSuperseded(
       const loser = await runtime.store.getDeployment(loserId)
       if (loser === null || isTerminal(loser.status)) return
       const { resourceId, releaseId } = loser
-      if (releaseId !== null) await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
+      if (releaseId !== null && holds)
+        await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
       const { events } = await runtime.store.commit(supersession(loser, lease, by, runtime.now()))
       runtime.bus.emit(events)
     })
@@ -113,8 +115,14 @@ export async function endOvertaken(attempt: Attempt, recoveredBy?: string): Prom
         attempt.event({ type: 'lease-lost', data: { code: 'fenced', ...(owner === undefined ? {} : { owner }) } }),
       ],
     })
+    // Whose place it had taken ends with it.
+    const active = await runtime.store.listDeployments({ resourceId: record.resourceId, statuses: activeStatuses })
+    for (const one of active)
+      if (one.supersededBy === attempt.id && attempt.resourceLease !== undefined)
+        await endSuperseded(runtime, target, attempt.resourceLease, one.id, attempt.id, false)
     const status = present.failure === undefined ? 'interrupted' : endStatus(present.failure)
-    await finish(attempt, present.supersededBy === undefined ? status : 'superseded', failure)
+    const end = present.rollback?.outcome === 'failed' ? 'failed' : status
+    await finish(attempt, present.supersededBy === undefined ? end : 'superseded', failure)
     return true
   } catch {
     return false

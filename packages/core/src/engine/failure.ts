@@ -49,14 +49,14 @@ export function failureOf(attempt: Attempt, error: AppaloftError, phase: Phase, 
 const fieldOf = ({ code }: AppaloftError, told: unknown): string | undefined =>
   typeof told === 'string' ? told : told === null ? undefined : codes[code].field
 
-/** Who canceled knows why: nothing is to be inspected. */
+/** Who canceled knows why, and where another engine was in the way, the source and the machine are not to blame: nothing is to be inspected. */
 function hintOf(
   { category, recoveryHint }: AppaloftError,
   phase: Phase,
   blocked: Reason | undefined,
   field: string | undefined,
 ): string {
-  if (category === 'canceled') return recoveryHint
+  if (category === 'canceled' || category === 'concurrency') return recoveryHint
   const first = blocked?.fixPath[0]?.action ?? recoveryHint
   const setting = field === undefined || first.includes(field) ? '' : ` The setting is ${field}.`
   const general = phase === 'plan' && field === undefined ? unnamedHint : phaseHints[phase]

@@ -1,6 +1,8 @@
 import { AppaloftError } from '../spec/errors.js'
 import { leaseBeatMs, leaseGiveUpMs, resourceLeaseKey } from '../spec/lease.js'
-import type { Target } from '../spec/target.js'
+import { isTerminal } from '../spec/phases.js'
+import type { RouteTable } from '../spec/proxy.js'
+import type { OwnedThing, RunningRef, Target } from '../spec/target.js'
 import type { MachineLease } from '../spec/target-lease.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { stoodStill, watch } from './fences.js'
@@ -28,6 +30,50 @@ export async function isForeign(
   }
   const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
   return lease?.holder == null || !named.includes(lease.holder.deploymentId)
+}
+
+/**
+ * What is live was deployed with another store, whoever held the machine since. Only where several stores may share it: elsewhere what
+ * nobody knows is a leftover.
+ */
+export async function isStrange({ store }: Runtime, { lease }: Target, table: RouteTable | null): Promise<boolean> {
+  if (lease === undefined || table?.live == null) return false
+  return (await store.getDeployment(table.live.deploymentId)) === null
+}
+
+/**
+ * Left by an attempt that has ended. Of one that is not known here, only an attempt that takes its place may tell, unless the machine tells
+ * of all that is live.
+ */
+export async function isStray({ store }: Runtime, target: Target, { deploymentId }: OwnedThing): Promise<boolean> {
+  const owner = await store.getDeployment(deploymentId)
+  const { lease, records } = target
+  return owner === null ? lease === undefined || records !== undefined : isTerminal(owner.status)
+}
+
+/**
+ * Is what this store knows to be live out of date? So it is after a holder with another store, and goes on to be until an attempt of this one
+ * has succeeded.
+ */
+export async function isOutdated(
+  runtime: Runtime,
+  target: Target,
+  resourceId: string,
+  machine: MachineLease | null,
+): Promise<boolean> {
+  if (machine === null) return false
+  if (await isForeign(runtime, target, resourceId, machine)) return true
+  const named = machine.owner.split('+').find(isDeployment)
+  const last = named === undefined ? null : await runtime.store.getDeployment(named)
+  const live = (await runtime.store.getResource(resourceId))?.live[target.key]
+  return last !== null && last.previous === null && live !== undefined && live.deploymentId !== last.id
+}
+
+/** Is what this store knows to be live still what is? */
+export async function isStillLive(target: Target, ref: RunningRef): Promise<boolean> {
+  const table = target.proxy === null ? null : (await target.proxy.observe(ref.resourceId)).table
+  if (table?.live != null) return table.live.deploymentId === ref.deploymentId
+  return (await target.inspect(ref)).state !== 'absent'
 }
 
 /** As whom work that is no attempt raises the fence: with an attempt of this store behind it, by which its engines know that it was theirs. */

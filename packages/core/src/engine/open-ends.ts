@@ -26,7 +26,9 @@ export async function endOpenStep(attempt: Attempt, code: ErrorCode): Promise<vo
 
 /** Step and phase that began and have no end: every `-started` has its end before `deployment-finished`. */
 export function openEnds(record: DeploymentRecord, at: string, code: ErrorCode): NewEvent[] {
-  const phase = record.status === 'rolling-back' ? 'rollback' : record.currentPhase
+  const { status, rollback, currentPhase } = record
+  // The end of a rollback is told with its outcome.
+  const phase = status !== 'rolling-back' ? currentPhase : rollback === undefined ? 'rollback' : null
   const open: NewEvent[] = phase === null ? [] : [{ type: 'phase-failed', at, phase, level: 'error', data: { code } }]
   return [...openStep(record, at, code), ...open]
 }

@@ -3,6 +3,7 @@ import type { Plan } from '../spec/plan.js'
 import type { Endpoint, Proxy, RouteTable, UpstreamSet } from '../spec/proxy.js'
 import type { RunningRef, Target } from '../spec/target.js'
 import type { Attempt } from './attempt.js'
+import { isStrange } from './machine.js'
 import type { Runtime } from './runtime.js'
 
 /** The attempt's secret: derived, so that it is found again after a crash and stored nowhere in clear. */
@@ -61,9 +62,10 @@ export async function runningUpstreamOf(...asked: Parameters<typeof upstreamOf>)
 /** What the proxy serves of the former release, whether it runs or not: a candidate is staged beside it. Null: nothing. */
 export async function servedTable(attempt: Attempt): Promise<RouteTable | null> {
   const { record, target, signal } = attempt
-  if (record.previous === null && !attempt.afterForeign) return null
+  if (record.previous === null && target.lease === undefined) return null
   const { table } = await proxyOf(target).observe(record.resourceId, { signal })
-  if (record.previous === null) return table?.live == null ? null : table
+  if (await isStrange(attempt.runtime, target, table)) return table
+  if (record.previous === null) return null
   if (table?.live?.deploymentId === record.previous.deploymentId) return table
   const { state } = await target.inspect({ resourceId: record.resourceId, ...record.previous }, { signal })
   return state === 'running' ? ((await formerTable(attempt))?.table ?? null) : null

@@ -1,6 +1,7 @@
 import { AppaloftError, type DeploymentEvent } from '@appaloft/core/spec'
+import type { Ledger } from './ledger.js'
 import { Random } from './random.js'
-import type { Simulation } from './simulation.js'
+import type { Engine, Simulation } from './simulation.js'
 
 interface Follower {
   deploymentId: string
@@ -11,24 +12,28 @@ interface Follower {
 
 /** Follows a deployment to its end, over whichever engine is there, and connects again and again. */
 export async function follow(simulation: Simulation, deploymentId: string): Promise<void> {
-  const { scheduler, ledger } = simulation
+  const { scheduler } = simulation
+  const ledger = simulation.ledgerOf(deploymentId)
   const random = new Random(`follower ${simulation.script.seed} ${simulation.following++}`)
   const follower: Follower = { deploymentId, seen: [], cursor: undefined, gap: false }
   for (let tries = 0; tries < 500 && simulation.violation === undefined; tries++) {
-    const alive = simulation.engines.filter((one) => one?.process.alive)
+    const alive = aliveOf(simulation, ledger)
     if (alive.length === 0 || ledger.gone.has(deploymentId)) {
       if (simulation.over) return
       await new Promise<void>((resolve) => scheduler.after(500, resolve))
       continue
     }
-    if (await connect(simulation, follower, random)) return compare(simulation, follower)
+    if (await connect(alive, follower, random)) return compare(simulation, follower)
     await new Promise<void>((resolve) => scheduler.after(random.whole(0, 300), resolve))
   }
 }
 
+const aliveOf = ({ engines }: Simulation, ledger: Ledger) =>
+  engines.filter((one) => one?.process.alive && one.process.ledger === ledger)
+
 /** Reads for a while. True: it is at its end. */
-async function connect(simulation: Simulation, follower: Follower, random: Random): Promise<boolean> {
-  const { process, appaloft } = random.pick(simulation.engines.filter((one) => one?.process.alive))
+async function connect(engines: readonly Engine[], follower: Follower, random: Random): Promise<boolean> {
+  const { process, appaloft } = random.pick(engines)
   const { cursor, deploymentId } = follower
   const envelopes = appaloft.deployments.events(deploymentId, {
     follow: true,
@@ -66,7 +71,7 @@ async function connect(simulation: Simulation, follower: Follower, random: Rando
 }
 
 function compare(simulation: Simulation, { deploymentId, seen, gap }: Follower): void {
-  const entry = simulation.ledger.deployments.get(deploymentId)
+  const entry = simulation.ledgerOf(deploymentId).deployments.get(deploymentId)
   if (entry === undefined) return
   simulation.cover('followed')
   const numbers = seen.map((one) => one.sequence)

@@ -89,9 +89,10 @@ function move(random: Random, engines: number, resources: number, first: boolean
 }
 
 /** A world and what its users do, out of a seed. */
-export function generate(seed: number, limits: { engines: number }): Setup {
+export function generate(seed: number, limits: { engines: number; stores?: number }): Setup {
   const random = new Random(`setup ${seed}`)
-  const engines = random.whole(1, limits.engines)
+  const { stores = 1 } = limits
+  const engines = Math.max(stores, random.whole(1, limits.engines))
   const resources = random.chance(0.25) ? 2 : 1
   const users = random.weighted([
     [5, 1],
@@ -100,6 +101,7 @@ export function generate(seed: number, limits: { engines: number }): Setup {
   ])
   return {
     engines,
+    ...(stores > 1 ? { stores } : {}),
     deaths: random.pick(['proven', 'unknown']),
     concurrency: random.weighted([
       [5, 'supersede'],
@@ -109,7 +111,11 @@ export function generate(seed: number, limits: { engines: number }): Setup {
     identity: random.chance(0.8) ? 'always' : 'verified',
     network: random.pick(['own', 'shared']),
     retention: random.whole(1, 3),
-    resources: Array.from({ length: resources }, (_, i) => resource(random, i)),
+    // What another store's release listens on, nobody here can stop.
+    resources: Array.from({ length: resources }, (_, i) => {
+      const one = resource(random, i)
+      return stores > 1 && one.exposure === 'direct-port' ? { ...one, exposure: 'proxy' as const } : one
+    }),
     users: Array.from({ length: users }, (_, at) =>
       Array.from({ length: random.whole(1, 4) }, (_, i) => move(random, engines, resources, at === 0 && i === 0)),
     ),

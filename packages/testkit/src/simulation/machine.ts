@@ -1,5 +1,6 @@
 import { AppaloftError, type Plan, type ReleaseInput, type RunningRef } from '@appaloft/core/spec'
 import { type Behaviour, behaviourOf } from './behaviour.js'
+import type { Mark } from './parts/marks.js'
 import type { Simulation } from './simulation.js'
 
 /** A release that runs, or ran, on the simulated machine. */
@@ -39,7 +40,7 @@ export class Machine {
   readonly things = new Map<string, Thing>()
   /** What was built, by the digest of its inputs. */
   readonly built = new Map<string, string>()
-  readonly marks = new Map<string, { token: number; owner: string }>()
+  readonly marks = new Map<string, Mark>()
   /** Starts of each image so far. */
   readonly #starts = new Map<string, number>()
   readonly #freed: number[] = []

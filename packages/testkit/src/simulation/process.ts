@@ -1,5 +1,6 @@
-import type { CallOptions } from '@appaloft/core/spec'
+import type { CallOptions, Store } from '@appaloft/core/spec'
 import type { Port } from './decisions.js'
+import type { Ledger } from './ledger.js'
 import type { Owner, Task } from './scheduler.js'
 import type { Simulation } from './simulation.js'
 
@@ -36,6 +37,9 @@ export class SimulatedProcess implements Owner {
   state: Owner['state'] = 'running'
   pausedUntil = 0
   readonly pid: number
+  /** Its store, and the book of it. */
+  readonly store: Store
+  readonly ledger: Ledger
   /** When it was last hindered in a way that excuses a late heartbeat. */
   disturbedAt = Number.NEGATIVE_INFINITY
   #calls = 0
@@ -47,6 +51,9 @@ export class SimulatedProcess implements Owner {
     readonly incarnation: number,
   ) {
     this.pid = 1000 + slot * 100 + incarnation
+    const store = slot % simulation.stores.length
+    this.store = simulation.stores[store]!
+    this.ledger = simulation.ledgers[store]!
   }
 
   get name(): string {

@@ -1,5 +1,6 @@
 import { AppaloftError, type Route, type RouteTable, type UpstreamSet } from '@appaloft/core/spec'
 import type { Thing } from './machine.js'
+import type { Mark } from './parts/marks.js'
 import type { Simulation } from './simulation.js'
 
 export const proxyHost = '192.0.2.1'
@@ -19,7 +20,7 @@ const nameOf = (route: Route) => `${route.hostname}${route.pathPrefix}`
 /** The proxy of the simulated target: its tables, and who answers a request. */
 export class Routing {
   readonly tables = new Map<string, RouteTable>()
-  readonly marks = new Map<string, { token: number; owner: string }>()
+  readonly marks = new Map<string, Mark>()
   readonly #ports = new Map<string, number>()
 
   constructor(private readonly simulation: Simulation) {}

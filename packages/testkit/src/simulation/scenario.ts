@@ -46,18 +46,20 @@ const hour = 3_600_000
 
 /** Everything that happens in a run: users and faults, then calm, then one last engine that finds everything in order. */
 export async function scenario(simulation: Simulation): Promise<void> {
-  const { setup, ledger, decisions } = simulation
+  const { setup, ledgers, decisions } = simulation
   for (let slot = 0; slot < setup.engines; slot++) simulation.boot(slot)
   await Promise.all(setup.users.map((moves) => user(simulation, moves)))
   decisions.calm()
   // Those who live bring their attempts to an end; what the dead had sent arrives.
   const began = simulation.now
   const working = () =>
-    [...ledger.deployments.values()].filter(({ record }) => {
-      const held = ledger.leases.get(attemptLeaseKey(record.id))
-      const kept = held?.lease.holder != null && held.process.alive && simulation.now - held.beatAt < 60_000
-      return kept && !isTerminal(record.status)
-    })
+    ledgers.flatMap(({ deployments, leases }) =>
+      [...deployments.values()].filter(({ record }) => {
+        const held = leases.get(attemptLeaseKey(record.id))
+        const kept = held?.lease.holder != null && held.process.alive && simulation.now - held.beatAt < 60_000
+        return kept && !isTerminal(record.status)
+      }),
+    )
   while (simulation.flying > 0 || simulation.reconciling.size > 0 || working().length > 0) {
     await sleep(simulation, 250)
     if (simulation.now - began < hour) continue
@@ -76,16 +78,20 @@ export async function scenario(simulation: Simulation): Promise<void> {
     process.exit()
   }
   await sleep(simulation, 30_000)
-  const last = simulation.boot(setup.engines)
-  let report = await last.appaloft.reconcile()
-  // An engine that lives may have taken up something of its own meanwhile.
-  for (let again = 0; again < 3 && working().length > 0; again++) {
-    await sleep(simulation, 90_000)
-    report = await last.appaloft.reconcile()
+  for (const at of simulation.stores.keys()) {
+    // An engine's place decides which store it has.
+    const slot = Math.ceil(setup.engines / simulation.stores.length) * simulation.stores.length + at
+    const last = simulation.boot(slot)
+    let report = await last.appaloft.reconcile()
+    // An engine that lives may have taken up something of its own meanwhile.
+    for (let again = 0; again < 3 && working().length > 0; again++) {
+      await sleep(simulation, 90_000)
+      report = await last.appaloft.reconcile()
+    }
+    quiet(simulation, last, report)
+    if (simulation.violation !== undefined) return
+    for (const index of setup.resources.keys()) await afterwards(simulation, last, index)
   }
-  quiet(simulation, last, report)
-  if (simulation.violation !== undefined) return
-  for (const index of setup.resources.keys()) await afterwards(simulation, last, index)
   simulation.over = true
 }
 

@@ -15,6 +15,8 @@ export interface SimulationOptions extends Subject {
   seconds?: number
   /** The most engines of a run. Default 4. */
   engines?: number
+  /** How many stores the engines share the machine from, each engine with one of them. Default 1. */
+  stores?: number
   /** How many runs may be spent on looking for the shortest one that fails. Default 1,500; 0: none. */
   shrinkRuns?: number
   /** Called after each run. */
@@ -43,14 +45,19 @@ export interface SimulationReport {
  * if (report.failure) throw new Error(describeFailure(report.failure))
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
-  const { seed: first = Math.floor(Math.random() * 1_000_000_000), runs: wanted = 1000, engines = 4 } = options
+  const {
+    seed: first = Math.floor(Math.random() * 1_000_000_000),
+    runs: wanted = 1000,
+    engines = 4,
+    stores = 1,
+  } = options
   const began = performance.now()
   const covered: Record<string, number> = {}
   const report = { seed: first, runs: 0, steps: 0, seconds: 0, covered, failure: null as SimulationFailure | null }
   const seconds = () => (performance.now() - began) / 1000
   for (let seed = first; seed < first + wanted; seed++) {
     if (options.seconds !== undefined && seconds() >= options.seconds) break
-    const script = { setup: generate(seed, { engines }), seed }
+    const script = { setup: generate(seed, { engines, stores }), seed }
     const outcome = await run(options, script)
     report.runs++
     report.steps += outcome.steps
@@ -83,9 +90,8 @@ async function failureOf(options: SimulationOptions, script: Script, violation: 
 export function replay(
   subject: Subject,
   script: Script | number,
-  options: { engines?: number } = {},
+  { engines = 4, stores = 1 }: { engines?: number; stores?: number } = {},
 ): Promise<Outcome> {
-  const given =
-    typeof script === 'number' ? { setup: generate(script, { engines: options.engines ?? 4 }), seed: script } : script
+  const given = typeof script === 'number' ? { setup: generate(script, { engines, stores }), seed: script } : script
   return run(subject, given, { trace: true, record: true })
 }

@@ -23,7 +23,8 @@ export class Users {
 
   /** A user who asks now. */
   ask(resourceId: string): Thing | undefined {
-    const { routing, setup, ledger } = this.simulation
+    const { routing, setup } = this.simulation
+    const ledger = this.simulation.serving(resourceId)
     const index = Number(resourceId.slice(-1))
     const { hostname } = setup.resources[index]!
     const port = hostname === null ? routing.port(resourceId) : 80
@@ -88,7 +89,7 @@ export class Users {
 
   /** Where no request can be lost, or none is promised to be kept. */
   excused(resourceId: string): boolean {
-    const { ledger } = this.simulation
+    const ledger = this.simulation.serving(resourceId)
     const live = ledger.live(resourceId)
     if (live === null) return true
     const record = ledger.deployments.get(live.deploymentId)?.record
@@ -99,7 +100,8 @@ export class Users {
 
   /** No overlap, another exposure, a process that died by itself, a resource that is being removed. */
   #unpromised(resourceId: string): boolean {
-    const { ledger, machine, routing, removing, unpromised } = this.simulation
+    const { machine, routing, removing, unpromised } = this.simulation
+    const ledger = this.simulation.serving(resourceId)
     if (removing.has(resourceId) || unpromised.has(resourceId)) return true
     const live = ledger.live(resourceId)
     const plan = live === null ? null : ledger.deployments.get(live.deploymentId)?.record.plan

@@ -66,7 +66,7 @@ export async function perform(
 ): Promise<DeploymentHandle | undefined> {
   const { appaloft } = engine
   const { resources, deployments } = appaloft
-  const { ledger } = simulation
+  const { ledger } = engine.process
   const id = resourceId(move.resource)
   const attempts = ledger.of(id)
   const picked = attempts.at(-1 - (move.back ?? 0))?.record.id
@@ -183,7 +183,7 @@ export function judgeRefusal(simulation: Simulation, move: Move, error: unknown)
 
 /** Watches a handle to its end: the promises that it gives are kept. */
 export async function watch(simulation: Simulation, { process }: Engine, handle: DeploymentHandle): Promise<void> {
-  const { ledger } = simulation
+  const { ledger } = process
   const recorded = () => ledger.deployments.get(handle.id)?.record
   handle.promoted.then(
     () => {

@@ -1,6 +1,6 @@
 import type { Failure, Rollback } from '../../spec/deployment.js'
 import { AppaloftError, hasCode } from '../../spec/errors.js'
-import { isTerminal, type Status } from '../../spec/phases.js'
+import type { Status } from '../../spec/phases.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { OwnedThing, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
@@ -8,6 +8,7 @@ import { isLost, toAppaloftError } from '../errors.js'
 import { failureOf } from '../failure.js'
 import { raiseFences } from '../fences.js'
 import { requestsEnd } from '../in-flight.js'
+import { isStrange, isStray } from '../machine.js'
 import { endOpenStep } from '../open-ends.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
 import { untell } from '../telling.js'
@@ -119,9 +120,8 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
       await serves(attempt, previous)
     } else if (ours) {
       // Nothing to go back to: the routes stay, without an upstream, so that the resource keeps its port.
-      const live = table?.live ?? null
-      const strange = live !== null && live.deploymentId !== attempt.id && (await isUnknown(attempt, live.deploymentId))
-      const empty = { ...table!, live: strange ? live : null, staged: null, verify: null }
+      const live = (await isStrange(attempt.runtime, target, table)) ? table!.live : null
+      const empty = { ...table!, live, staged: null, verify: null }
       await target.proxy.apply(record.resourceId, empty, attempt.token)
     }
   }
@@ -133,14 +133,6 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
     ...(recorded ? { live: record.previous } : {}),
     events: [attempt.event({ type: 'traffic-restored', phase: 'rollback', step: 'restore-traffic', data })],
   })
-}
-
-/** Made by an engine with another store? */
-const isUnknown = async ({ runtime }: Attempt, id: string) => (await runtime.store.getDeployment(id)) === null
-
-/** Of an engine with another store: what it serves goes on. */
-async function isServed({ target }: Attempt, { resourceId, deploymentId }: OwnedThing): Promise<boolean> {
-  return (await target.proxy?.observe(resourceId))?.table?.live?.deploymentId === deploymentId
 }
 
 /** Read back from the proxy, not assumed. */
@@ -168,8 +160,7 @@ async function removeCandidate(attempt: Attempt, former: Former | null): Promise
     if (one.deploymentId === attempt.id)
       throw new AppaloftError('rollback-failed', { message: 'The failed candidate is still there.' })
     if (one.deploymentId === former?.ref.deploymentId) continue
-    const owner = await runtime.store.getDeployment(one.deploymentId)
-    if (owner === null ? !(await isServed(attempt, one)) : isTerminal(owner.status)) strangers.push(one)
+    if (await isStray(runtime, target, one)) strangers.push(one)
   }
   await drainThings(attempt, strangers, record.plan?.network.drainSeconds ?? 0)
 }

@@ -95,7 +95,7 @@ export const callCodes = {
     'concurrency',
     undefined,
     'A newer holder raised the fence; the effect was refused.',
-    'Look at the newer deployment.',
+    'Another engine took over, perhaps from another machine with a store of its own. Look at its deployment, and deploy again where yours should serve.',
   ),
   'unsupported-operation': entry(
     'input',

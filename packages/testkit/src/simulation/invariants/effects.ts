@@ -18,7 +18,8 @@ export function effectHappens(
 
 /** A running release is stopped now: may it be? */
 export function stopHappens(simulation: Simulation, ref: RunningRef, token: number): void {
-  const { ledger, machine, removing } = simulation
+  const { machine, removing } = simulation
+  const ledger = simulation.serving(ref.resourceId)
   const thing = machine.find(ref)
   if (thing?.state !== 'running' || removing.has(ref.resourceId)) return
   const promised = (plan: { overlap: boolean; network: { exposure: string } } | null | undefined) =>

@@ -3,6 +3,9 @@ import type { Simulation } from '../simulation.js'
 
 /** `succeeded` is recorded now: was it seen to serve, by a request that came after the promotion? */
 export function succeeded(simulation: Simulation, entry: Entry): void {
+  // An engine with another store took over since it was seen: only the record came late.
+  const { resourceId, token } = entry.record
+  if (simulation.stores.length > 1 && (simulation.machine.marks.get(resourceId)?.token ?? 0) > (token ?? 0)) return
   for (const why of whyNotServed(simulation, entry))
     simulation.violate('served-when-succeeded', `${entry.record.id} succeeded ${why}.`)
 }
@@ -46,7 +49,8 @@ function* stillThere({ machine, routing }: Simulation, { record: { id, resourceI
   if (table?.live?.deploymentId === id || table?.staged?.deploymentId === id) yield 'the proxy still leads to it'
 }
 
-function* wasLive({ ledger }: Simulation, { record: { previous } }: Entry): Generator<string> {
+function* wasLive(simulation: Simulation, { record: { id, previous } }: Entry): Generator<string> {
+  const ledger = simulation.ledgerOf(id)
   if (previous !== null && ledger.releases.has(previous.releaseId)) yield `${previous.deploymentId} was live before`
 }
 

@@ -18,7 +18,7 @@ export function leaseTaken(
   if (input.with !== undefined) return
   // Whoever took the attempt's own lease has its lease of the resource too.
   if (lease.key.startsWith('resource:') && holder.deploymentId === input.holder.deploymentId) return
-  const attempt = simulation.ledger.deployments.get(holder.deploymentId)?.record
+  const attempt = process.ledger.deployments.get(holder.deploymentId)?.record
   if (attempt !== undefined && isTerminal(attempt.status)) return
   const standing = simulation.now - former.beatAt
   const { name, disturbedAt } = former.process

@@ -6,12 +6,13 @@ type Problem = readonly [invariant: InvariantId, message: string]
 
 /** Nothing is under way any more, and the last engine has reconciled. */
 export function quiet(simulation: Simulation, engine: Engine, report: ReconcileReport): void {
-  for (const problem of notEnded(simulation, engine, report)) simulation.violate(...problem)
+  for (const problem of notEnded(engine, report)) simulation.violate(...problem)
   for (const [index] of simulation.setup.resources.entries())
-    for (const problem of notQuiet(simulation, `res_r${index}`)) simulation.violate(...problem)
+    for (const problem of notQuiet(engine.process, simulation, `res_r${index}`)) simulation.violate(...problem)
 }
 
-function* notEnded({ ledger }: Simulation, { process }: Engine, { problems }: ReconcileReport): Generator<Problem> {
+function* notEnded({ process }: Engine, { problems }: ReconcileReport): Generator<Problem> {
+  const { ledger } = process
   for (const { record } of ledger.deployments.values())
     if (!isTerminal(record.status))
       yield [
@@ -23,7 +24,7 @@ function* notEnded({ ledger }: Simulation, { process }: Engine, { problems }: Re
       yield ['everything-ends', `${lease.key} is still held by ${process.name}.`]
 }
 
-function* notQuiet({ ledger, machine, routing }: Simulation, id: string): Generator<Problem> {
+function* notQuiet({ ledger }: Engine['process'], { machine, routing }: Simulation, id: string): Generator<Problem> {
   const live = ledger.live(id)
   const table = routing.tables.get(id)
   for (const one of machine.of(id))
@@ -64,7 +65,8 @@ function* notQuiet({ ledger, machine, routing }: Simulation, id: string): Genera
 
 /** A resource was removed. */
 export function nothingLeft(simulation: Simulation, id: string): void {
-  const { ledger, machine, routing } = simulation
+  const { machine, routing } = simulation
+  const ledger = simulation.serving(id)
   const left = [
     ...machine.of(id).map((one) => `${one.deploymentId} is ${one.state}`),
     ...(routing.tables.has(id) ? ['routes'] : []),

@@ -34,12 +34,15 @@ export function checkRecord(
     simulation.removing.delete(resourceId)
   if (before.promotion !== 'recorded' && record.promotion === 'recorded') promoted(simulation, record)
   if (record.supersededBy !== before.supersededBy && record.supersededBy !== undefined) {
-    const winner = simulation.ledger.deployments.get(record.supersededBy)?.record
+    const winner = simulation.ledgerOf(id).deployments.get(record.supersededBy)?.record
     if (winner !== undefined && winner.order < record.order)
       simulation.violate('newer-wins', `${id} was superseded by ${winner.id}, which is older.`)
   }
   if (pastPlanning(record) && !pastPlanning(before)) {
-    const others = simulation.ledger.of(resourceId).filter((one) => pastPlanning(one.record))
+    const others = simulation
+      .ledgerOf(id)
+      .of(resourceId)
+      .filter((one) => pastPlanning(one.record))
     if (others.length > 1)
       simulation.violate(
         'one-past-planning',
@@ -53,7 +56,8 @@ export function checkRecord(
 }
 
 function promoted(simulation: Simulation, { id, resourceId, order }: DeploymentRecord): void {
-  const newer = simulation.ledger
+  const newer = simulation
+    .ledgerOf(id)
     .of(resourceId)
     .find(({ record, promotionStep }) => record.order > order && promotionStep >= 0 && hasTraffic(record))
   if (newer !== undefined)

@@ -34,6 +34,19 @@ export const invariants = {
   'not-wedged': 'When nothing is running, a deployment of a healthy release succeeds.',
   'no-stray-rejection': 'No promise is rejected that nobody listens to.',
 } as const
+/** What one store's engines promise of the machine as long as no other's change it. */
+export const ofOneStore: ReadonlySet<InvariantId> = new Set<InvariantId>([
+  'one-live-release',
+  'old-release-kept',
+  'rollback-truth',
+  'candidate-removed',
+  'interrupted-means-gone',
+  'retained-can-start',
+  'retention-kept',
+  'nothing-left',
+  'routes-equal-record',
+])
+
 export type InvariantId = keyof typeof invariants
 
 export interface Violation {

@@ -1,6 +1,6 @@
-import { AppaloftError, type FenceOptions } from '@appaloft/core/spec'
+import { AppaloftError, type FenceOptions, type MachineLease } from '@appaloft/core/spec'
 
-export type Mark = { token: number; owner: string }
+export type Mark = MachineLease
 
 const fenced = (token: number, present: number) =>
   new AppaloftError('fenced', {
@@ -14,7 +14,7 @@ export function raise(marks: Map<string, Mark>, resourceId: string, token: numbe
   if (mark?.token === token && mark.owner === options.owner) return
   const present = mark?.token ?? 0
   if (present !== options.expected || token <= present) throw fenced(token, present)
-  marks.set(resourceId, { token, owner: options.owner })
+  marks.set(resourceId, { token, owner: options.owner, held: true, beats: 0, wanted: null })
 }
 
 export function compare(marks: Map<string, Mark>, resourceId: string, token: number): void {

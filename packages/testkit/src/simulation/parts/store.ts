@@ -4,10 +4,10 @@ import { leaseTaken } from '../invariants/leases.js'
 import { checkRecord } from '../invariants/records.js'
 import type { SimulatedProcess } from '../process.js'
 
-/** The one store of a run, as one engine reaches it: each call parks, and what takes effect goes into the ledger too. */
+/** The store of an engine, as one engine reaches it: each call parks, and what takes effect goes into the ledger too. */
 export function simulatedStore(process: SimulatedProcess): Store {
   const { simulation } = process
-  const { store, ledger } = simulation
+  const { store, ledger } = process
   const failure = () => new AppaloftError('store-unavailable')
   const call = <T>(method: string, about: string, effect: () => T | Promise<T>) =>
     process.call({ port: 'store', method, about, effect, failure })
@@ -41,6 +41,7 @@ export function simulatedStore(process: SimulatedProcess): Store {
       call('removeResource', id, async () => {
         await store.removeResource(id, options)
         ledger.resources.delete(id)
+        simulation.liveChanges(id, ledger)
         for (const [key, one] of ledger.releases) if (one.resourceId === id) ledger.releases.delete(key)
         if (options?.deployments !== true) return
         for (const { record } of ledger.of(id)) {
@@ -80,6 +81,7 @@ export function simulatedStore(process: SimulatedProcess): Store {
         const retained = ledger.retained(resourceId).length
         entry.record = result.deployment
         ledger.also(input, result.deployment)
+        if (input.live !== undefined) simulation.liveChanges(resourceId, ledger)
         const left = ledger.retained(resourceId).length
         if (left < retained && left < simulation.setup.retention)
           simulation.violate('retention-kept', `${id} let go of a release of ${resourceId}, and ${left} are left.`)

@@ -1,6 +1,7 @@
 import { type CallOptions, type LogLine, type RunningRef, reason, type Target } from '@appaloft/core/spec'
 import { effectHappens, stopHappens } from '../invariants/effects.js'
 import type { SimulatedProcess } from '../process.js'
+import { simulatedLease } from './lease.js'
 import { buildMs, built, capabilities, reachOf, stateOf } from './machinery.js'
 import { compare, raise } from './marks.js'
 import { simulatedProxy } from './proxy.js'
@@ -61,6 +62,7 @@ export function simulatedTarget(process: SimulatedProcess): Target {
     mark: (id, options) => read('mark', id, () => machine.marks.get(id)?.token ?? 0, options),
     fence: (id, token, { signal, ...rest }) =>
       read('fence', `${id} ${token}`, () => raise(machine.marks, id, token, rest), { signal }),
+    ...(simulation.stores.length > 1 ? { lease: simulatedLease(process) } : {}),
     probe: (options) => read('probe', '', () => ({ ok: true, checks: [] }), options),
 
     build: (input) =>
@@ -100,7 +102,8 @@ export function simulatedTarget(process: SimulatedProcess): Target {
         { ...release, releaseId: release.id },
         token,
         () => {
-          const { ledger, removing } = simulation
+          const { removing } = simulation
+          const { ledger } = process
           if (ledger.actor(release.resourceId, token) === undefined) ledger.pruned.add(release.id)
           if (removing.has(release.resourceId))
             for (const one of ledger.retained(release.resourceId)) ledger.pruned.add(one.id)
