@@ -29,7 +29,9 @@ describe.skipIf(!haveMachines)(`the command with several machines ${withoutMachi
     const write = (command: string, ssh: object | undefined) => {
       writeFileSync(join(folder, 'Dockerfile'), `FROM busybox:stable\nCMD ["/bin/sh", "-c", "${command}"]\n`)
       const network = { exposure: 'none' as const, drainSeconds: 1 }
-      const where = ssh === undefined ? {} : { target: 'ssh', ssh: { ...ssh, configFile, knownHosts: { keys } } }
+      // A folder that each of the two has for itself: the rest of the disk is one.
+      const target = { target: 'ssh', caddy: { root: '/run/appaloft-caddy' } }
+      const where = ssh === undefined ? {} : { ...target, ssh: { ...ssh, configFile, knownHosts: { keys } } }
       const config = {
         id: 'res_shop',
         network,
