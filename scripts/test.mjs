@@ -19,7 +19,7 @@ const program = async (file, args) => {
   const { code } = await run(process.execPath, [file, ...args], { cwd: root })
   return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, failures: [`exit code ${code}`] }
 }
-const tests = async (projects, env) => (await import('./lib/vitest.mjs')).vitest(projects, env)
+const tests = async (...given) => (await import('./lib/vitest.mjs')).vitest(...given)
 
 /** The integration tests, with a Docker Engine that is here or one of their own. What needs one says so where there is none. */
 const withEngines = async (projects, env) => {
@@ -50,7 +50,7 @@ const steps = {
     ]),
   types: () => program(bin('typescript', 'tsc'), ['-b', '--pretty']),
   build: () => program('scripts/build.mjs', []),
-  unit: () => tests(['unit']),
+  unit: (how) => tests(['unit'], {}, how),
   int: () => withEngines(['int']),
   fences: () => program('scripts/fences.test.mjs', []),
   packages: () => program('scripts/packages.mjs', []),
@@ -74,12 +74,26 @@ const results = []
 const installed = await install()
 if (!installed) results.push({ name: 'install', passed: 0, failed: 1, failures: ['npm ci failed'], time: '' })
 
-for (const name of installed ? chosen : []) {
-  console.log(`\n=== ${name}`)
+const perform = async (name, how) => {
   const started = performance.now()
-  const result = await available[name]().catch((error) => ({ passed: 0, failed: 1, failures: [error.stack] }))
+  const { output, ...result } = await available[name](how).catch((error) => ({
+    passed: 0,
+    failed: 1,
+    failures: [error.stack],
+  }))
+  if (output !== undefined) console.log(`\n=== ${name}\n${output.trimEnd()}`)
   results.push({ name, ...result, time: seconds(started) })
   console.log(`=== ${name}: ${result.failed === 0 ? 'ok' : 'FAILED'} (${results.at(-1).time})`)
+}
+
+// The integration tests mostly wait: the others are run meanwhile, and told after them.
+const beside = ['unit', 'int'].every((name) => chosen.includes(name))
+for (const name of installed ? chosen : []) {
+  if (beside && name === 'unit') continue
+  console.log(`\n=== ${name}`)
+  const aside = beside && name === 'int' ? perform('unit', { aside: true }) : undefined
+  await perform(name)
+  await aside
 }
 
 console.log('\nSummary')

@@ -1,10 +1,15 @@
 import { spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 
-/** Runs a program with its output streamed, or kept when `capture` is set; answers its exit code and what it kept. */
-export const run = (file, args, { cwd, env, capture = false } = {}) =>
+/**
+ * Runs a program with its output streamed, or kept when `capture` is set; answers its exit code and what it kept. `aside`: what else runs comes
+ * before it.
+ */
+export const run = (file, args, { cwd, env, capture = false, aside = false } = {}) =>
   new Promise((resolve) => {
     const stdio = capture ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit']
     const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio })
+    if (aside && child.pid !== undefined) setPriority(child.pid, 10)
     let stdout = ''
     let output = ''
     child.stdout?.setEncoding('utf8').on('data', (text) => {

@@ -35,17 +35,20 @@ const outside = (file) => {
   return lines.length > 0 ? lines : ['an error outside of any test (see the output above)']
 }
 
-/** Runs the tests of some vitest projects. */
-export const vitest = async (projects, env) => {
+/** Runs the tests of some vitest projects. `aside`: one file at a time, behind what else runs, and with the output at the end. */
+export const vitest = async (projects, env, { aside = false } = {}) => {
   const report = join(root, '.cache', `vitest-${projects.join('-')}-${process.pid}.json`)
   mkdirSync(join(root, '.cache'), { recursive: true })
   const chosen = projects.flatMap((project) => ['--project', project])
   const reporters = ['default', 'json', outsideReporter].map((reporter) => `--reporter=${reporter}`)
   const errors = `${report}.errors`
-  const args = [...chosen, '--passWithNoTests', ...reporters, `--outputFile.json=${report}`]
-  const { code } = await run(process.execPath, [bin('vitest'), 'run', ...args], {
+  const workers = aside ? ['--maxWorkers=1'] : []
+  const args = [...chosen, ...workers, '--passWithNoTests', ...reporters, `--outputFile.json=${report}`]
+  const { code, output } = await run(process.execPath, [bin('vitest'), 'run', ...args], {
     cwd: root,
     env: { ...env, APPALOFT_OUTSIDE_ERRORS: errors },
+    capture: aside,
+    aside,
   })
   let found
   try {
@@ -60,5 +63,5 @@ export const vitest = async (projects, env) => {
   }
   for (const file of [report, errors]) rmSync(file, { force: true })
   if (found.passed + found.failed + found.skipped.length === 0) found.notRun = 'there are no such tests yet'
-  return found
+  return aside ? { ...found, output } : found
 }
