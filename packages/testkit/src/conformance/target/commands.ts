@@ -13,10 +13,9 @@ export const commandCases: readonly ConformanceCase<TargetFactory>[] = [
       const { lines, log } = collected()
       const input = await stage.uploaded(1, stage.plan(app), await stage.build(app), {
         environment: { GIVEN: 'yes' },
-        log,
       })
       const wanted = ['GIVEN', 'APPALOFT_RELEASE_ID', 'PORT', 'APPALOFT_TEST_CANARY']
-      const result = await stage.target.run(input, stage.samples.environment(...wanted))
+      const result = await stage.target.run({ ...input, log }, stage.samples.environment(...wanted))
       assert.deepEqual([result.exitCode, result.signal], [0, null])
       const texts = lines.map((line) => line.text)
       assert.deepEqual(texts, result.lastLogs)
