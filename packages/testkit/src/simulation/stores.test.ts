@@ -37,7 +37,9 @@ const faults: Record<string, Edits> = {
     'engine/routes.ts': [['  if (await isStrange(attempt.runtime, target, table)) return table\n', '']],
   },
   'what nobody knows is removed': {
-    'engine/machine.ts': [['owner === null ? lease === undefined || records !== undefined :', 'owner === null ? true :']],
+    'engine/machine.ts': [
+      ['owner === null ? lease === undefined || records !== undefined :', 'owner === null ? true :'],
+    ],
   },
 }
 
