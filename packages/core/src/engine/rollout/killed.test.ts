@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import type { Fleet } from '../../test/fleet.js'
-import { type Killed, killed } from '../../test/rollout-killed.js'
+import type { Fleet } from '../../../test/fleet.js'
+import { type Killed, killed } from '../../../test/rollout-killed.js'
 
 // Every boundary, also of those who recover, is in rollout.soak.test.ts.
 

@@ -1,7 +1,7 @@
-import type { DeploymentRecord } from '../spec/deployment.js'
-import { AppaloftError } from '../spec/errors.js'
-import type { RolloutRef } from '../spec/rollout-ref.js'
-import type { Store } from '../spec/store.js'
+import type { DeploymentRecord } from '../../spec/deployment.js'
+import { AppaloftError } from '../../spec/errors.js'
+import type { RolloutRef } from '../../spec/rollout-ref.js'
+import type { Store } from '../../spec/store.js'
 
 /** The attempts of a rollout, oldest first: those that it began, and those that take targets back. */
 export interface RolloutAttempts {

@@ -1,13 +1,13 @@
-import type { Deployment } from '../spec/deployment.js'
-import { AppaloftError } from '../spec/errors.js'
-import type { Target } from '../spec/target.js'
-import type { Attempt } from './attempt.js'
-import type { AttemptHooks } from './hooks.js'
-import type { Conductor } from './rollout-conductor.js'
-import type { Latch } from './rollout-gates.js'
-import { holds } from './rollout-verdict.js'
-import type { Runtime } from './runtime.js'
-import { deadline } from './timing.js'
+import type { Deployment } from '../../spec/deployment.js'
+import { AppaloftError } from '../../spec/errors.js'
+import type { Target } from '../../spec/target.js'
+import type { Attempt } from '../attempt.js'
+import type { AttemptHooks } from '../hooks.js'
+import type { Runtime } from '../runtime.js'
+import { deadline } from '../timing.js'
+import type { Conductor } from './conductor.js'
+import type { Latch } from './gates.js'
+import { holds } from './verdict.js'
 
 /** One target of a rollout that is under way. */
 export interface Member {

@@ -1,13 +1,13 @@
-import type { ReconcileReport } from '../spec/api.js'
-import { type Lease, rolloutLeaseKey } from '../spec/lease.js'
-import { isTerminal } from '../spec/phases.js'
-import type { Engine } from './appaloft.js'
-import { toAppaloftError } from './errors.js'
-import { holderGone, untilKnown } from './fences.js'
-import { goBack } from './rollout-back.js'
-import { holdRollout } from './rollout-held.js'
-import { attemptsOf } from './rollout-records.js'
-import { everywhere } from './rollout-verdict.js'
+import type { ReconcileReport } from '../../spec/api.js'
+import { type Lease, rolloutLeaseKey } from '../../spec/lease.js'
+import { isTerminal } from '../../spec/phases.js'
+import type { Engine } from '../appaloft.js'
+import { toAppaloftError } from '../errors.js'
+import { holderGone, untilKnown } from '../fences.js'
+import { goBack } from './back.js'
+import { holdRollout } from './held.js'
+import { attemptsOf } from './records.js'
+import { everywhere } from './verdict.js'
 
 /** After reconciliation of the attempts: rollouts whose conductor is gone are all or none, where they were to be. */
 export async function settleRollouts(

@@ -1,7 +1,7 @@
-import { AppaloftError } from '../spec/errors.js'
-import type { Rollout, RolloutTarget } from '../spec/rollout.js'
-import type { Conductor } from './rollout-conductor.js'
-import type { Member } from './rollout-member.js'
+import { AppaloftError } from '../../spec/errors.js'
+import type { Rollout, RolloutTarget } from '../../spec/rollout.js'
+import type { Conductor } from './conductor.js'
+import type { Member } from './member.js'
 
 type Backs = ReadonlyMap<string, NonNullable<RolloutTarget['rollback']>>
 

@@ -1,7 +1,7 @@
-import type { DeploymentRecord } from '../spec/deployment.js'
-import type { RolloutRef } from '../spec/rollout-ref.js'
-import type { Store } from '../spec/store.js'
-import { attemptsOf } from './rollout-records.js'
+import type { DeploymentRecord } from '../../spec/deployment.js'
+import type { RolloutRef } from '../../spec/rollout-ref.js'
+import type { Store } from '../../spec/store.js'
+import { attemptsOf } from './records.js'
 
 /** Is an attempt held, once it serves, until all targets do? What had nothing before costs nothing to hold, and could not be gone back to later. */
 export function holds({ request, previous }: Pick<DeploymentRecord, 'request' | 'previous'>): boolean {

@@ -1,6 +1,6 @@
-import { AppaloftError } from '../spec/errors.js'
-import type { ReleaseRecord } from '../spec/release.js'
-import type { ResourceRecord } from '../spec/resource.js'
+import { AppaloftError } from '../../spec/errors.js'
+import type { ReleaseRecord } from '../../spec/release.js'
+import type { ResourceRecord } from '../../spec/resource.js'
 import {
   type Rollout,
   type RolloutHandle,
@@ -8,23 +8,23 @@ import {
   type RolloutRequest,
   rolloutPlanSchema,
   rolloutRequestSchema,
-} from '../spec/rollout.js'
-import type { RolloutRef } from '../spec/rollout-ref.js'
-import type { Target } from '../spec/target.js'
-import type { Engine } from './appaloft.js'
-import type { Begin } from './begin.js'
-import { define } from './definitions.js'
-import { parseInput } from './input.js'
-import { existingResource, refuseStale } from './lookup.js'
-import { restoring } from './restoring.js'
-import { goBack } from './rollout-back.js'
-import { batchesOf, Conductor } from './rollout-conductor.js'
-import type { HeldRollout } from './rollout-held.js'
-import { takeRollout } from './rollout-lease.js'
-import { attemptsOf } from './rollout-records.js'
-import { releasesOf } from './rollout-releases.js'
-import { summary } from './rollout-summary.js'
-import { targetOf } from './runtime.js'
+} from '../../spec/rollout.js'
+import type { RolloutRef } from '../../spec/rollout-ref.js'
+import type { Target } from '../../spec/target.js'
+import type { Engine } from '../appaloft.js'
+import type { Begin } from '../begin.js'
+import { define } from '../definitions.js'
+import { parseInput } from '../input.js'
+import { existingResource, refuseStale } from '../lookup.js'
+import { restoring } from '../restoring.js'
+import { targetOf } from '../runtime.js'
+import { goBack } from './back.js'
+import { batchesOf, Conductor } from './conductor.js'
+import type { HeldRollout } from './held.js'
+import { takeRollout } from './lease.js'
+import { attemptsOf } from './records.js'
+import { releasesOf } from './releases.js'
+import { summary } from './summary.js'
 
 /** One request over several targets, as one attempt on each. Answers when those of the first batch are recorded. */
 export async function rollout(

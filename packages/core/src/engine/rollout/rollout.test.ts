@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { anyPlanner } from '../../test/engine.js'
-import { Fleet, ids, statuses } from '../../test/fleet.js'
-import type { DeploymentEvent } from '../spec/events.js'
+import { anyPlanner } from '../../../test/engine.js'
+import { Fleet, ids, statuses } from '../../../test/fleet.js'
+import type { DeploymentEvent } from '../../spec/events.js'
 
 let fleet: Fleet
 beforeEach(async () => {

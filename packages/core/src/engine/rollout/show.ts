@@ -1,9 +1,9 @@
-import type { DeploymentRecord } from '../spec/deployment.js'
-import { rolloutLeaseKey } from '../spec/lease.js'
-import { isTerminal } from '../spec/phases.js'
-import type { Rollout, RolloutTarget } from '../spec/rollout.js'
-import { rolloutRecords } from './rollout-records.js'
-import type { Runtime } from './runtime.js'
+import type { DeploymentRecord } from '../../spec/deployment.js'
+import { rolloutLeaseKey } from '../../spec/lease.js'
+import { isTerminal } from '../../spec/phases.js'
+import type { Rollout, RolloutTarget } from '../../spec/rollout.js'
+import type { Runtime } from '../runtime.js'
+import { rolloutRecords } from './records.js'
 
 /** What the records of its attempts tell of a rollout, also of one that another process conducts. `rollout-not-found`. */
 export async function showRollout({ store }: Runtime, id: string): Promise<Rollout> {

@@ -1,11 +1,11 @@
-import { AppaloftError, hasCode } from '../spec/errors.js'
-import { rolloutLeaseKey } from '../spec/lease.js'
-import type { Engine } from './appaloft.js'
-import { canceled } from './attempt.js'
-import { holderGone } from './fences.js'
-import { cancelRollout } from './rollout-cancel.js'
-import { type HeldRollout, holdRollout } from './rollout-held.js'
-import { settleRollout } from './rollout-settle.js'
+import { AppaloftError, hasCode } from '../../spec/errors.js'
+import { rolloutLeaseKey } from '../../spec/lease.js'
+import type { Engine } from '../appaloft.js'
+import { canceled } from '../attempt.js'
+import { holderGone } from '../fences.js'
+import { cancelRollout } from './cancel.js'
+import { type HeldRollout, holdRollout } from './held.js'
+import { settleRollout } from './settle.js'
 
 /** One rollout of a resource at a time: two of them would take each other's targets in turn. */
 export async function takeRollout(

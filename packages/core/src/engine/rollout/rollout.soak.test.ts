@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Killed, killed } from '../../test/rollout-killed.js'
+import { type Killed, killed } from '../../../test/rollout-killed.js'
 
 const seed = Number(process.env.APPALOFT_SEED ?? Math.floor(Math.random() * 2 ** 31))
 

@@ -1,8 +1,8 @@
-import type { AppaloftError } from '../spec/errors.js'
-import { type Lease, rolloutLeaseKey } from '../spec/lease.js'
-import { Heartbeat } from './heartbeat.js'
-import { acquireLease, patiently } from './leases.js'
-import type { Runtime } from './runtime.js'
+import type { AppaloftError } from '../../spec/errors.js'
+import { type Lease, rolloutLeaseKey } from '../../spec/lease.js'
+import { Heartbeat } from '../heartbeat.js'
+import { acquireLease, patiently } from '../leases.js'
+import type { Runtime } from '../runtime.js'
 
 /** The lease of whoever conducts a rollout: that it is held, and by whom, tells others that somebody answers for its end. */
 export interface HeldRollout {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { gate } from '../../test/engine.js'
-import { Fleet, ids, statuses } from '../../test/fleet.js'
-import { AppaloftError } from '../spec/errors.js'
+import { gate } from '../../../test/engine.js'
+import { Fleet, ids, statuses } from '../../../test/fleet.js'
+import { AppaloftError } from '../../spec/errors.js'
 
 let fleet: Fleet
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-import type { Conductor } from './rollout-conductor.js'
+import type { Conductor } from './conductor.js'
 
 /** The rollouts that this engine conducts now. */
 export class Rollouts {

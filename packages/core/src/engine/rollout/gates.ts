@@ -1,6 +1,6 @@
-import { AppaloftError } from '../spec/errors.js'
-import type { SourceIdentity } from '../spec/source.js'
-import type { AttemptHooks } from './hooks.js'
+import { AppaloftError } from '../../spec/errors.js'
+import type { SourceIdentity } from '../../spec/source.js'
+import type { AttemptHooks } from '../hooks.js'
 
 /** A promise that others settle; nobody need listen to it. */
 export class Latch {

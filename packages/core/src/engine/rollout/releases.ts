@@ -1,12 +1,12 @@
-import { AppaloftError } from '../spec/errors.js'
-import type { ReleaseRecord } from '../spec/release.js'
-import type { ResourceRecord } from '../spec/resource.js'
-import type { RolloutRequest } from '../spec/rollout.js'
-import type { Target } from '../spec/target.js'
-import { toAppaloftError } from './errors.js'
-import { releaseToRestore } from './restoring.js'
-import { attemptsOf } from './rollout-records.js'
-import type { Runtime } from './runtime.js'
+import { AppaloftError } from '../../spec/errors.js'
+import type { ReleaseRecord } from '../../spec/release.js'
+import type { ResourceRecord } from '../../spec/resource.js'
+import type { RolloutRequest } from '../../spec/rollout.js'
+import type { Target } from '../../spec/target.js'
+import { toAppaloftError } from '../errors.js'
+import { releaseToRestore } from '../restoring.js'
+import type { Runtime } from '../runtime.js'
+import { attemptsOf } from './records.js'
 
 /** The release that each target goes back to, before anything begins: all of them have one, or the rollout is refused. */
 export async function releasesOf(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { gate, hurried } from '../../test/engine.js'
-import { Fleet, ids, statuses } from '../../test/fleet.js'
-import type { DeploymentEvent } from '../spec/events.js'
+import { gate, hurried } from '../../../test/engine.js'
+import { Fleet, ids, statuses } from '../../../test/fleet.js'
+import type { DeploymentEvent } from '../../spec/events.js'
 
 let fleet: Fleet
 beforeEach(async () => {
