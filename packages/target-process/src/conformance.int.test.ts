@@ -40,7 +40,7 @@ describe('the process target', () => {
   const abilities = [...targetAbilities(make()), 'processes', 'files', 'restarts']
   const { run, skipped } = applicable(targetConformance, abilities)
   for (const one of run) it(one.title, () => one.run(factory))
-  it('leaves no case out', () => {
-    expect(skipped).toEqual([])
+  it('leaves out what is for machines that engines with stores of their own share', () => {
+    expect(new Set(skipped.flatMap((one) => one.missing))).toEqual(new Set(['lease', 'records']))
   })
 })
