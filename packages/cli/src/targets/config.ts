@@ -12,6 +12,20 @@ const ofContainers = {
   secrets: z.enum(['environment', 'files']).optional(),
   /** The image that serves static sites. Default `caddy:2-alpine`. */
   siteImage: z.string().min(1).optional(),
+  /**
+   * Where images are made: `remote` (default) on the engine that runs the releases, `local` on that of this machine, or an object with `registry` to
+   * push them to, and with `host` or `context` of the engine that builds.
+   */
+  build: z
+    .union([
+      z.enum(['remote', 'local']),
+      z.strictObject({
+        registry: z.string().min(1).optional(),
+        host: z.string().min(1).optional(),
+        context: z.string().min(1).optional(),
+      }),
+    ])
+    .optional(),
 }
 
 /** How the Docker Engine is used. Everything has a default; a program that needs more composes `targets` itself. */

@@ -1,14 +1,16 @@
 import { join } from 'node:path'
 import { memoryStore } from '@appaloft/core'
 import type { Appaloft, Store } from '@appaloft/core/spec'
-import { describe, expect, it } from 'vitest'
+import { samplePlan } from '@appaloft/testkit'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { deploymentId, releaseId, temporaryFolder, world } from '../../test/support.js'
 import { CliError } from '../errors.js'
 import { type TargetFlags, withTargetFlags } from './choice.js'
-import type { MachineChoice } from './config.js'
+import { type MachineChoice, machineChoiceSchema } from './config.js'
 import { withDefaultTarget } from './default-target.js'
 import { machineChoices, machineKey, parseMachine } from './machines.js'
 import { machineInForce, machinesInUse, recallMachines, rememberMachine } from './remembered-machines.js'
+import { composeSsh } from './ssh.js'
 
 const refusalOf = (work: () => unknown) => {
   try {
@@ -214,4 +216,16 @@ describe('a rollout', () => {
     await expect(engine.deployments.rollout({ resource: 'res_a' })).rejects.toThrow(/live on process/)
     expect(calls).toEqual([])
   })
+})
+
+it.each([
+  ['remote', []],
+  ['local', ['upload']],
+  [{ registry: 'registry.example.com/team/shop' }, ['upload']],
+] as const)('shows where images are made: %j', async (build, uploads) => {
+  const choice = machineChoiceSchema.parse({ ssh: { destination: 'deploy@web1', build }, caddy: {} })
+  const { target, close } = await composeSsh(choice, {})
+  onTestFinished(close)
+  const { steps } = target.describe(samplePlan())
+  expect(steps.flatMap(({ step }) => (step === 'upload' ? [step] : []))).toEqual(uploads)
 })
