@@ -56,7 +56,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/phases/verify.ts': [
         [
-          "      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000 })\n",
+          "      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint })\n",
           "      record(attempt, 'access', { status: 'passed', attempts: 1, evidence: [] })\n",
         ],
       ],
