@@ -40,6 +40,9 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
       'engine/phases/health.ts': [
         ['target.reach(ref, port,', 'target.reach({ ...ref, ...attempt.record.previous }, port,'],
       ],
+      'engine/phases/ahead.ts': [
+        ['target.reach(ref, port,', 'target.reach({ ...ref, ...attempt.record.previous }, port,'],
+      ],
     },
   },
   'the route check is skipped': {

@@ -66,9 +66,9 @@ async function forward(attempt: Attempt): Promise<void> {
     record.trigger === 'rollback'
       ? await formerRelease(attempt)
       : await makeRelease(attempt, plan, await sourceOf(attempt, plan, opened))
-  await startCandidate(attempt, release)
+  const ahead = await startCandidate(attempt, release)
   attempt.defer(entering(attempt, 'verifying', 'verify'))
-  await verifyCandidate(attempt, release)
+  await verifyCandidate(attempt, release, ahead)
   await attempt.hooks.verified?.(attempt, () => verifyCandidate(attempt, release))
   await promote(attempt, release)
   await finishPromoted(attempt, release)

@@ -8,6 +8,7 @@ import type { Attempt } from '../attempt.js'
 import { openVariables } from '../definitions.js'
 import { proxyOf, servedTable, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
 import { deadline } from '../timing.js'
+import { type Ahead, lookAhead } from './ahead.js'
 
 /** Runs a step under the time that its profile field gives; the expiry names the field. */
 async function within<T>(
@@ -166,8 +167,12 @@ export async function makeRelease(
 export const previousRef = (attempt: Attempt): RunningRef | null =>
   attempt.record.previous === null ? null : { resourceId: attempt.record.resourceId, ...attempt.record.previous }
 
-/** start → route: the candidate beside the running release, reachable only with the attempt's token. */
-export async function startCandidate(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+/**
+ * start → route: the candidate beside the running release, reachable only with the attempt's token.
+ *
+ * @returns looks at its health, begun beside its route
+ */
+export async function startCandidate(attempt: Attempt, release: ReleaseRecord): Promise<Ahead | null> {
   const { target, runtime } = attempt
   const { plan } = release
   const previous = previousRef(attempt)
@@ -181,8 +186,10 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
         await target.start(await releaseInput(attempt, release, signal))
       }),
   )
-  if (!usesProxy(plan)) return
-  await attempt.step('execute', 'route', { releaseId: release.id }, async () => {
+  if (!usesProxy(plan)) return null
+  let ahead: Ahead | null = null
+  const route = async () => {
+    ahead = lookAhead(attempt, release)
     const { startSeconds } = plan.timeouts
     const port = plan.network.internalPort ?? 80
     const [staged, former, token] = await Promise.all([
@@ -204,5 +211,12 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
       attempt.token,
       { signal: attempt.signal },
     )
-  })
+  }
+  try {
+    await attempt.step('execute', 'route', { releaseId: release.id }, route)
+    return ahead
+  } catch (error) {
+    ;(ahead as Ahead | null)?.drop()
+    throw error
+  }
 }

@@ -3,28 +3,33 @@ import { reason } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { RunningState } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
+import type { Ahead } from './ahead.js'
 import { exitSign } from './exit-signs.js'
 import { fail, record, runtimeLogs, seen } from './observed.js'
+import { lookMs, pauseOf } from './pace.js'
 import { type Outcome, probe } from './probe.js'
 
-/** A process that was just started is asked often; one that takes its time, a little less: by how long it has taken so far. */
-const soonestMs = 5
-const startPeriodMs = 50
-const pauseOf = (elapsedMs: number) => Math.min(startPeriodMs, Math.max(soonestMs, elapsedMs / 20))
 /** Between two probes an exit is looked for so often. */
 const exitMs = 100
-/** While it is asked in short intervals, its process is looked at so often: that is work for the machine on which it starts. */
-const lookMs = 40
 
-/** process and health, together: an exit ends the wait at once. */
-export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+/** process and health, together: an exit ends the wait at once. @param ahead looks that were taken while the route was made */
+export async function checkHealth(attempt: Attempt, release: ReleaseRecord, ahead: Ahead | null = null): Promise<void> {
   const { signal, runtime } = attempt
   const { plan } = release
   const { health } = plan
   const { clock } = runtime
   const began = clock.monotonic()
   const port = health.port ?? plan.network.internalPort ?? 80
-  let attempts = 0
+  const early = await ahead?.found()
+  signal.throwIfAborted()
+  let attempts = early?.attempts ?? 0
+  if (early?.passed) {
+    const { state, outcome, at } = early.passed
+    const seenThen = { status: 'passed', attempts, observedAt: at } as const
+    record(attempt, 'process', { ...seenThen, evidence: pidsOf(state) })
+    record(attempt, 'health', { ...seenThen, evidence: outcome.evidence })
+    return await warnOfDefault(attempt, release, outcome)
+  }
   let counted = 0
   let processTold = false
   let seenAt = Number.NEGATIVE_INFINITY
@@ -41,8 +46,7 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Pro
     let running = state.state === 'running'
     if (running && !processTold) {
       processTold = true
-      const evidence = state.instances.map((one) => seen('pid', one.pid ?? one.id, 'process'))
-      record(attempt, 'process', { status: 'passed', attempts, evidence })
+      record(attempt, 'process', { status: 'passed', attempts, evidence: pidsOf(state) })
     }
     if (!health.enabled) {
       // Without a port nothing else tells that it works: it has to hold for the start period.
@@ -73,6 +77,8 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord): Pro
     }
   }
 }
+
+const pidsOf = ({ instances }: RunningState) => instances.map((one) => seen('pid', one.pid ?? one.id, 'process'))
 
 type Look = [RunningState, readonly Address[]]
 

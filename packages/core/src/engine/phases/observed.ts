@@ -14,8 +14,12 @@ export const seen = (signal: string, value: Evidence['value'], kind = 'response'
 })
 
 /** What a check found: told with the next boundary. */
-export function record(attempt: Attempt, name: CheckName, check: Omit<Check, 'observedAt'>): void {
-  const full: Check = cleaned(attempt.redact, { ...check, observedAt: attempt.runtime.now() })
+export function record(
+  attempt: Attempt,
+  name: CheckName,
+  check: Omit<Check, 'observedAt'> & Partial<Pick<Check, 'observedAt'>>,
+): void {
+  const full: Check = cleaned(attempt.redact, { observedAt: attempt.runtime.now(), ...check })
   attempt.defer({
     set: { checks: { ...attempt.present.checks, [name]: full } },
     events: [

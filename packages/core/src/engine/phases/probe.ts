@@ -23,11 +23,16 @@ export type Outcome = {
 }
 
 /** All instances answer as the health policy says, or the first that does not tells why. @param addresses where they answer */
-export async function probe(attempt: Attempt, release: ReleaseRecord, addresses: readonly Address[]): Promise<Outcome> {
+export async function probe(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  addresses: readonly Address[],
+  signal: AbortSignal = attempt.signal,
+): Promise<Outcome> {
   const { health } = release.plan
   const timeoutMs = health.timeoutSeconds * 1000
   if (health.type === 'command') {
-    const { target, ref, signal, runtime } = attempt
+    const { target, ref, runtime } = attempt
     const command = health.command!
     const run = (limit: AbortSignal) => target.exec(ref, command, { signal: limit })
     const result = await within(runtime.clock, timeoutMs, run, signal).catch((error) => {
@@ -69,7 +74,7 @@ export async function probe(attempt: Attempt, release: ReleaseRecord, addresses:
     }
   let last: Outcome | undefined
   for (const address of addresses) {
-    last = await probeOne(attempt, address, release.plan, timeoutMs)
+    last = await probeOne(attempt, address, release.plan, timeoutMs, signal)
     if (!last.ok) return last
   }
   return last!
@@ -79,13 +84,19 @@ export async function probe(attempt: Attempt, release: ReleaseRecord, addresses:
 const absentProgram = (exitCode: number | null, lines: readonly string[]): string | null =>
   missingProgram(exitCode === 126 ? 127 : exitCode, lines)
 
-async function probeOne(attempt: Attempt, address: Address, plan: Plan, timeoutMs: number): Promise<Outcome> {
+async function probeOne(
+  attempt: Attempt,
+  address: Address,
+  plan: Plan,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const { health } = plan
   const { clock, prober } = attempt.runtime
   const started = clock.monotonic()
   try {
     if (health.type === 'tcp') {
-      await prober.dial(address, { timeoutMs, signal: attempt.signal })
+      await prober.dial(address, { timeoutMs, signal })
       return { ok: true, code: 'health-timeout', message: '', evidence: [seen('tcp', 'connected')] }
     }
     const answer = await prober.request(address, {
@@ -93,7 +104,7 @@ async function probeOne(attempt: Attempt, address: Address, plan: Plan, timeoutM
       method: health.method,
       headers: { host: 'localhost', 'user-agent': 'appaloft-health' },
       timeoutMs,
-      signal: attempt.signal,
+      signal,
     })
     const evidence = [
       seen(`${health.method} ${health.path}`, answer.status),
@@ -121,7 +132,7 @@ async function probeOne(attempt: Attempt, address: Address, plan: Plan, timeoutM
     }
     return { ok: true, status: answer.status, code: 'health-timeout', message: '', evidence }
   } catch (error) {
-    attempt.signal.throwIfAborted()
+    signal.throwIfAborted()
     const code = (error as NodeJS.ErrnoException).code ?? 'error'
     const refused = code === 'ECONNREFUSED' || code === 'ENOENT'
     const { rawPacket } = error as { rawPacket?: Uint8Array }

@@ -1,16 +1,21 @@
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
 import { accessUrls, usesProxy } from '../routes.js'
+import type { Ahead } from './ahead.js'
 import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
 import { askPublicly, checkHostPort, checkRoutes, endpointOf } from './routing.js'
 
 /** The process, health and route checks: what a candidate must pass before users meet it. */
-export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+export async function verifyCandidate(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  ahead: Ahead | null = null,
+): Promise<void> {
   const endpoint = usesProxy(release.plan) ? endpointOf(attempt) : undefined
   // Waited for below.
   endpoint?.catch(() => undefined)
-  await attempt.look('verify', 'health', { releaseId: release.id }, () => checkHealth(attempt, release))
+  await attempt.look('verify', 'health', { releaseId: release.id }, () => checkHealth(attempt, release, ahead))
   if (!usesProxy(release.plan))
     return record(attempt, 'route', {
       status: 'skipped',
