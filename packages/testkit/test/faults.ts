@@ -168,7 +168,9 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   },
   'routes and releases are not aligned': {
     edits: {
-      'engine/reconcile.ts': [['await patiently(runtime, () => align(runtime, resource.id, key, report))', '']],
+      'engine/reconcile.ts': [
+        ['await patiently(runtime, async () => align(runtime, id, key, own, await looks?.take(id, key)))', ''],
+      ],
     },
   },
   'what is left of an unfinished attempt is forgotten by maintenance': {

@@ -24,19 +24,35 @@ interface Drift {
   strangers: OwnedThing[]
 }
 
-/** Makes routes and running releases equal to the last recorded promotion, unless an attempt is at work. */
+/** What a machine shows of a resource. */
+export interface Shown {
+  /** As the store said before it was looked at. */
+  live: RunningRef | null
+  release: ReleaseRecord | null
+  routed: boolean
+  things: OwnedThing[]
+  table: RouteTable | null
+  reached: Reach | null
+}
+
+/**
+ * Makes routes and running releases equal to the last recorded promotion, unless an attempt is at work.
+ *
+ * @param first what was seen of it a moment ago, when nobody was at work either
+ */
 export async function align(
   runtime: Runtime,
   resourceId: string,
   key: string,
   report: Pick<ReconcileReport, 'removed' | 'routed'>,
+  first?: Shown,
 ): Promise<void> {
   const { store } = runtime
   const target = targetOf(runtime, key)
   if ((await wasOn(store, resourceId, key)) === null) return
   const lease = await store.readLease(resourceLeaseKey(resourceId, key))
   if (lease?.holder && !holderGone(runtime, lease)) return
-  const found = await drift(runtime, target, resourceId)
+  const found = await drift(runtime, target, first ?? (await show(runtime, target, resourceId)))
   if (!hasDrift(found) || (await isStrange(runtime, target, found.table))) return
   const machine = (await target.lease?.read(resourceId)) ?? null
   if ((await foreignHolder(runtime, target, resourceId, machine)) !== null) return
@@ -45,7 +61,7 @@ export async function align(
     if (found.live === null || !(await isStillLive(target, found.live))) return
   await maintain(runtime, target, resourceId, lease, async ({ token }) => {
     // Seen again under the lease: nobody changes it any more.
-    const present = await drift(runtime, target, resourceId)
+    const present = await drift(runtime, target, await show(runtime, target, resourceId))
     if (!(await isStrange(runtime, target, present.table)))
       await mend(runtime, target, resourceId, present, token, report)
   })
@@ -53,17 +69,24 @@ export async function align(
 
 const hasDrift = ({ down, misrouted, strangers }: Drift): boolean => down || misrouted || strangers.length > 0
 
-async function drift(runtime: Runtime, target: Target, resourceId: string): Promise<Drift> {
+/** Reads only. */
+export async function show(runtime: Runtime, target: Target, resourceId: string): Promise<Shown> {
   const { store } = runtime
   const ref = (await store.getResource(resourceId))?.live[target.key]
   const live = ref === undefined ? null : { resourceId, ...ref }
   const release = live === null ? null : await store.getRelease(live.releaseId)
   const routed = target.proxy !== null && (release === null || usesProxy(release.plan))
-  const [things, seen, reached] = await Promise.all([
+  const [things, table, reached] = await Promise.all([
     target.list(resourceId),
-    routed ? target.proxy.observe(resourceId).then(({ table }) => table) : null,
+    routed ? target.proxy.observe(resourceId).then((one) => one.table) : null,
     routed && live !== null ? target.reach(live, release?.plan.network.internalPort ?? 80) : null,
   ])
+  return { live, release, routed, things, table, reached }
+}
+
+async function drift(runtime: Runtime, target: Target, shown: Shown): Promise<Drift> {
+  const { store } = runtime
+  const { live, release, routed, things, table: seen, reached } = shown
   const strangers: OwnedThing[] = []
   for (const one of things) {
     if (one.deploymentId === live?.deploymentId) continue

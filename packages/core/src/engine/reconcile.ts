@@ -1,12 +1,15 @@
 import type { ReconcileReport } from '../spec/api.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal } from '../spec/phases.js'
+import { problemOf } from './adopt.js'
 import { adoptAll, adoptLatest, isFree } from './adopting.js'
 import { align } from './align.js'
-import { isLost, toAppaloftError } from './errors.js'
+import { isLost } from './errors.js'
 import { untilKnown } from './fences.js'
+import { atOnce, FirstLooks } from './first-looks.js'
 import { patiently } from './leases.js'
 import { type Runtime, targetOf } from './runtime.js'
+import { several } from './several.js'
 import { wasOn } from './was-on.js'
 
 interface Options {
@@ -15,14 +18,14 @@ interface Options {
   thorough?: boolean
 }
 
+type Aligned = Pick<ReconcileReport, 'removed' | 'routed' | 'problems'>
+
 /** Every attempt without a living holder; then what runs and is routed, against the last recorded promotions. */
 export async function reconcile(runtime: Runtime, options: Options = {}): Promise<ReconcileReport> {
   const { store } = runtime
   const report: ReconcileReport = { ended: [], removed: [], routed: [], problems: [] }
-  const problem = (resourceId: string, error: unknown) => {
-    const { code, message } = toAppaloftError(error)
-    report.problems.push({ resourceId, code, message })
-  }
+  // With `thorough` it may be waited for long meanwhile.
+  const looks = options.thorough ? null : new FirstLooks(runtime)
   const { unknown, busy } = await adoptAll(runtime, report, options)
   const active = (await store.listDeployments({ statuses: activeStatuses, limit: 1000 })).reverse()
   for (const { id, resourceId, target } of active) {
@@ -32,25 +35,32 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
       if (status !== null) report.ended.push({ deploymentId: id, status })
     } catch (error) {
       options.signal?.throwIfAborted()
-      problem(resourceId, error)
+      report.problems.push(problemOf(resourceId, error))
     }
   }
-  for (const resource of await store.listResources()) {
+  const aligned = await several(atOnce, await store.listResources(), async ({ id }) => {
+    const own: Aligned = { removed: [], routed: [], problems: [] }
     for (const key of runtime.targets.keys()) {
       options.signal?.throwIfAborted()
-      const lease = resourceLeaseKey(resource.id, key)
+      const lease = resourceLeaseKey(id, key)
       if (unknown.has(lease)) continue
       try {
         await untilKnown(runtime, lease, options)
         // Who died with another store has left what nobody owns, and who lives has not: it is seen who it is.
-        if (options.thorough && (await wasOn(store, resource.id, key)) !== null)
-          await isFree(runtime, targetOf(runtime, key), resource.id, options)
-        if (busy.has(lease)) await adoptLatest(runtime, targetOf(runtime, key), resource.id)
-        await patiently(runtime, () => align(runtime, resource.id, key, report))
+        if (options.thorough && (await wasOn(store, id, key)) !== null)
+          await isFree(runtime, targetOf(runtime, key), id, options)
+        if (busy.has(lease)) await adoptLatest(runtime, targetOf(runtime, key), id)
+        await patiently(runtime, async () => align(runtime, id, key, own, await looks?.take(id, key)))
       } catch (error) {
-        if (!isLost(error)) problem(resource.id, error)
+        if (!isLost(error)) own.problems.push(problemOf(id, error))
       }
     }
+    return own
+  })
+  for (const { removed, routed, problems } of aligned) {
+    report.removed.push(...removed)
+    report.routed.push(...routed)
+    report.problems.push(...problems)
   }
   return report
 }
