@@ -69,13 +69,16 @@ async function startOne(parts: Parts, input: ReleaseInput, what: Omit<Making, 'p
   const { plan } = input.release
   for (let tries = 1; ; tries += 1) {
     const published = choosePorts(parts.settings, plan)
-    const name = await make(parts, input, { ...what, published }).catch((error: unknown) => {
-      throw notStarted(error, plan, toFirst(what))
-    })
+    let early: Promise<void> | undefined
     // Looked for in what runs: to look into one that does not is to mount its files each time. That is less than a long way.
     const far = parts.engine.address.elsewhere === true
-    const early = far ? mustHold(parts, input, name, what) : null
-    early?.catch(() => undefined)
+    const created = (made: string) => {
+      early = far ? mustHold(parts, input, made, what) : undefined
+      early?.catch(() => undefined)
+    }
+    const name = await make(parts, input, { ...what, published }, created).catch((error: unknown) => {
+      throw notStarted(error, plan, toFirst(what))
+    })
     try {
       await startNamed(parts, input, name)
     } catch (error) {
@@ -103,7 +106,13 @@ function choosePorts({ ports }: Settings, plan: Plan): Map<number, number> {
   )
 }
 
-async function make({ engine, names, settings }: Parts, input: ReleaseInput, what: Making): Promise<string> {
+/** @param created told when there is something to look into: that is done beside the comparison of the mark */
+async function make(
+  { engine, names, settings }: Parts,
+  input: ReleaseInput,
+  what: Making,
+  created: (name: string) => void = () => {},
+): Promise<string> {
   const { signal, token, resourceId } = input
   const part = what.role === 'command' ? 'run' : what.index
   const name = names.container(input, part, token)
@@ -115,6 +124,7 @@ async function make({ engine, names, settings }: Parts, input: ReleaseInput, wha
     // Left by a call that did not come to its end.
     if (!(error instanceof EngineError) || error.status !== 409) throw error
   }
+  created(name)
   try {
     // Only now: a holder that raises the fence after this renames what was made, and the start finds nothing.
     await checkMark(engine, names, resourceId, token, signal)
