@@ -3,19 +3,20 @@ import { connect, createServer, type Socket } from 'node:net'
 
 /** Milliseconds for which a connection waits for somebody who uses it. */
 const patienceMs = 60_000
+/** Connections that are open ahead: who asks for two things asks for both at once. */
+const kept = 2
 
 export interface Doorway {
   close(): Promise<void>
 }
 
 /**
- * Listens at `path` for what goes to the socket `behind`, and keeps one connection there open ahead: a channel that is open saves whoever
- * comes a way there and back. Each is used by one alone.
+ * Listens at `path` for what goes to the socket `behind`, and keeps connections there open ahead: a channel that is open saves whoever
+ * comes a way there and back. Each is used by one alone, the oldest first.
  */
 export async function doorway(path: string, behind: string): Promise<Doorway> {
   const all = new Set<Socket>()
-  let waiting: Socket | undefined
-  let timer: NodeJS.Timeout | undefined
+  const waiting = new Map<Socket, NodeJS.Timeout>()
   let closed = false
   const keep = (socket: Socket): Socket => {
     all.add(socket)
@@ -23,33 +24,36 @@ export async function doorway(path: string, behind: string): Promise<Doorway> {
     socket.on('close', () => all.delete(socket))
     return socket
   }
-  const forget = () => {
-    clearTimeout(timer)
-    waiting = undefined
+  const forget = (socket: Socket) => {
+    clearTimeout(waiting.get(socket))
+    waiting.delete(socket)
   }
   const open = () => keep(connect({ path: behind, allowHalfOpen: true }))
   const fill = () => {
-    if (closed || waiting !== undefined) return
-    const next = open()
-    waiting = next
-    timer = setTimeout(() => next.destroy(), patienceMs)
+    while (!closed && waiting.size < kept) wait(open())
+  }
+  const wait = (next: Socket) => {
+    const timer = setTimeout(() => next.destroy(), patienceMs)
     timer.unref()
+    waiting.set(next, timer)
     next.unref()
     // Nobody has said anything yet: where the other end does, or hangs up, it is of no use.
     const useless = () => next.destroy()
     next.once('readable', useless)
-    next.once('close', () => waiting === next && forget())
+    next.once('close', () => forget(next))
     next.once('taken', () => {
       next.off('readable', useless)
       next.ref()
     })
   }
   const take = (): Socket => {
-    const next = waiting
-    forget()
-    if (next === undefined || next.destroyed) return open()
-    next.emit('taken')
-    return next
+    for (const next of waiting.keys()) {
+      forget(next)
+      if (next.destroyed) continue
+      next.emit('taken')
+      return next
+    }
+    return open()
   }
   const server = createServer({ allowHalfOpen: true }, (near) => {
     keep(near)
@@ -68,7 +72,7 @@ export async function doorway(path: string, behind: string): Promise<Doorway> {
   return {
     async close() {
       closed = true
-      forget()
+      for (const socket of waiting.keys()) forget(socket)
       server.close()
       for (const socket of all) socket.destroy()
     },
