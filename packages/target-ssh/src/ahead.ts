@@ -14,16 +14,17 @@ export interface Waiting {
 
 /** Milliseconds for which a session waits for a command: a shell may have been told to end when nothing comes for long. */
 const patienceMs = 60_000
+/** Sessions that wait: who looks and then changes needs the second one before another could be open. */
+const kept = 2
 
 /**
- * One session that waits for its command. Its channel is open and its login files are read when the command comes, which then takes one way
- * there and back. It counts as a session, and is the first to be used.
+ * Sessions that wait for their commands. Their channels are open and their login files are read when a command comes, which then takes one
+ * way there and back. Each counts as a session; they are the first to be used, the oldest before the others.
  */
 export class Ahead {
-  #waiting: Waiting | undefined
-  #timer: NodeJS.Timeout | undefined
-  /** On this connection the server let none through beside others. */
-  #refused: Connection | undefined
+  readonly #waiting = new Map<Waiting, NodeJS.Timeout>()
+  /** The last connection on which one was refused, and how many the server may still let through; none: only while nothing runs. */
+  #refusing: { connection: Connection; kept: number } | undefined
   #closed = false
 
   constructor(
@@ -32,47 +33,69 @@ export class Ahead {
   ) {}
 
   take(): Waiting | null {
-    const waiting = this.#waiting
-    if (waiting?.connection.lost.aborted === true) this.#drop()
-    this.#forget()
-    return waiting?.connection.lost.aborted === false ? waiting : null
+    for (const waiting of this.#waiting.keys()) {
+      if (waiting.connection.lost.aborted) this.#drop(waiting)
+      else {
+        this.#forget(waiting)
+        return waiting
+      }
+    }
+    return null
   }
 
-  /** Opens the next, where there is room for it. */
+  /** Opens as many as there is room for. */
   fill(connection: Connection): void {
-    if (this.#closed || this.#waiting !== undefined || connection.lost.aborted) return
-    if (this.#refused === connection && this.slots.used > 0) return
-    const free = this.slots.tryTake()
-    if (free === null) return
-    const client = startProgram(this.settings.ssh, sessionArguments(connection.socket, loginCommand))
-    const waiting = { connection, client, free }
-    this.#waiting = waiting
-    this.#timer = setTimeout(() => this.#drop(), patienceMs)
-    this.#timer.unref()
-    // Also when the connection is lost.
-    void client.ended.then(() => {
-      if (this.#waiting !== waiting) return
-      this.#refused = connection
-      this.#drop()
-    })
+    if (this.#closed || connection.lost.aborted) return
+    while (this.#waiting.size < this.#most(connection)) {
+      const free = this.slots.tryTake()
+      if (free === null) return
+      this.#open(connection, free)
+    }
+  }
+
+  /** One of this connection was refused or has ended: fewer are opened on it. */
+  refused(connection: Connection): void {
+    this.#refusing = { connection, kept: this.#keptOn(connection) - 1 }
   }
 
   /** Idempotent. */
   close(): void {
     this.#closed = true
-    this.#drop()
+    for (const waiting of this.#waiting.keys()) this.#drop(waiting)
   }
 
-  #drop(): void {
-    const waiting = this.#waiting
-    this.#forget()
-    if (waiting === undefined) return
+  #keptOn(connection: Connection): number {
+    return this.#refusing?.connection === connection ? Math.max(0, this.#refusing.kept) : kept
+  }
+
+  #most(connection: Connection): number {
+    const most = this.#keptOn(connection)
+    if (most === 0) return this.slots.used === 0 ? 1 : 0
+    return this.slots.most <= kept ? 1 : most
+  }
+
+  #open(connection: Connection, free: () => void): void {
+    const client = startProgram(this.settings.ssh, sessionArguments(connection.socket, loginCommand))
+    const waiting = { connection, client, free }
+    const timer = setTimeout(() => this.#drop(waiting), patienceMs)
+    timer.unref()
+    this.#waiting.set(waiting, timer)
+    // Also when the connection is lost.
+    void client.ended.then(() => {
+      if (!this.#waiting.has(waiting)) return
+      this.refused(connection)
+      this.#drop(waiting)
+    })
+  }
+
+  #drop(waiting: Waiting): void {
+    this.#forget(waiting)
     waiting.client.kill()
     void waiting.client.ended.then(waiting.free)
   }
 
-  #forget(): void {
-    clearTimeout(this.#timer)
-    this.#waiting = undefined
+  #forget(waiting: Waiting): void {
+    clearTimeout(this.#waiting.get(waiting))
+    this.#waiting.delete(waiting)
   }
 }

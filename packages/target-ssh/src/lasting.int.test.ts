@@ -101,6 +101,19 @@ describe.skipIf(!haveSshd)(`a machine that comes and goes ${withoutSshd}`, () =>
     expect(error).toHaveProperty('recoveryHint', expect.stringContaining('MaxSessions'))
   })
 
+  it.each([2, 3, 4])('makes nobody wait for a session that waits, with %i sessions', async (most) => {
+    const own = await startSshd({ config: [`MaxSessions ${most}`] })
+    onTestFinished(() => own.close())
+    const host = closing(own.host())
+    const echo = async (text: number) => Number((await host.exec(['echo', `${text}`], { env })).stdout)
+    await host.forward({ kind: 'tcp', host: '127.0.0.1', port: own.port })
+    for (const together of [1, 4, 1, 2, 3])
+      expect(await Promise.all(Array.from({ length: together }, (_, at) => echo(at)))).toEqual(
+        Array.from({ length: together }, (_, at) => at),
+      )
+    for (const text of [7, 8, 9]) expect(await echo(text)).toBe(text)
+  })
+
   it('tells a full disk, and leaves nothing of the upload on it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'appaloft-large-'))
     onTestFinished(() => rm(folder, { recursive: true }))

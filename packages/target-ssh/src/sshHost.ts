@@ -46,6 +46,8 @@ export function sshHost(options: SshHostOptions): Host {
 
   /** Forwards are there again without anybody's asking. */
   const renewed = async (connection: Connection) => {
+    // What waits for the connection opens its own session: one more may be too many.
+    if (slots.used === 0) ahead.fill(connection)
     await forwards.renew(connection)
     connection.lost.addEventListener('abort', () => void returning(), { once: true })
   }
@@ -78,7 +80,10 @@ export function sshHost(options: SshHostOptions): Host {
         if (!(error instanceof NoChannel)) throw error
         if (slots.used > 1 && waiting === null) slots.lower()
         else if (tries >= channelTries) throw noChannel(key)
-        if (waiting !== null) continue
+        if (waiting !== null) {
+          ahead.refused(waiting.connection)
+          continue
+        }
       } finally {
         const used = connection
         if (session === undefined) free()
