@@ -106,6 +106,13 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     return generation === undefined ? null : stateIn(generation)
   }
 
+  /**
+   * By a configuration that was read before the look; null: it does not tell. What is configured is there: where there is one generation
+   * alone, and that was configured, no other was put in its place meanwhile.
+   */
+  const stillServed = (resourceId: string, earlier: Configuration | null, seen: Look): Ranked | null =>
+    earlier !== null && seen.generations.length === 1 ? servedOf(resourceId, earlier, seen) : null
+
   /** A generation that is configured was there before it was: where it is not seen, it came after the look. */
   const lookAndRead = async (resourceId: string, callOptions?: CallOptions) => {
     const [seen, running] = await Promise.all([look(resourceId), ours.peek(callOptions)])
@@ -137,13 +144,15 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       await inTurn(resourceId, async () => {
         const folder = folderOf(resourceId)
         const { group } = settings
+        const callOptions = signal === undefined ? {} : { signal }
+        const early = touched.has(resourceId) ? ours.peek(callOptions).catch(() => null) : null
         const seen = await raiseMark({ folder, group, resourceId, token, expected, owner, files })
         const steps = outdatedFences(folder, seen)
         // What a former holder still writes ranks below this, in the generation that serves and in one that it may be about to switch to.
         const present =
           seen.generations.length === 0
             ? null
-            : servedOf(resourceId, await ours.read(signal === undefined ? {} : { signal }), seen)
+            : (stillServed(resourceId, await early, seen) ?? servedOf(resourceId, await ours.read(callOptions), seen))
         for (const generation of seen.generations) {
           const at = generationOf({ resourceId, generation: generation.name })
           const before = stateIn(generation)

@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import { localHost } from '@appaloft/core/host'
+import type { Host } from '@appaloft/core/spec'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { caddyProgram, noCaddy, startCaddy } from '../test/caddy.js'
+import { dep, startRelease } from '../test/releases.js'
+import { hostname, route, table, web } from '../test/switching.js'
+import { caddy } from './index.js'
+
+describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile (${noCaddy})`, () => {
+  /** A proxy on a machine and another one there, whose work is done just before a command of the first that `meets` its input. */
+  async function begin() {
+    const program = await startCaddy()
+    onTestFinished(program.close)
+    const local = localHost()
+    let meets: ((input: string) => boolean) | null = null
+    let work: () => Promise<unknown> = async () => undefined
+    const machine: Host = {
+      ...local,
+      exec: async (argv, options) => {
+        if (meets?.(String(options?.input ?? '')) === true) {
+          meets = null
+          await work()
+        }
+        return await local.exec(argv, options)
+      },
+      forward: async (remote) => {
+        if (!('kind' in remote)) throw new Error('an address was expected')
+        return { address: remote, close: async () => undefined }
+      },
+    }
+    const options = { admin: program.admin, http: program.http, tls: 'off', root: join(program.folder, 'm') } as const
+    const [proxy, other] = [caddy({ ...options, machine }), caddy(options)]
+    const releases = [await startRelease(1), await startRelease(2), await startRelease(3)] as const
+    onTestFinished(async () => void (await Promise.all(releases.map((one) => one.stop()))))
+    await other.fence(web, 1, { expected: 0, owner: dep(1) })
+    await other.apply(web, table(releases[0]), 1)
+    await proxy.observe(web)
+    const before = (begins: string, what: () => Promise<unknown>) => {
+      meets = (input) => input.startsWith(begins)
+      work = what
+    }
+    return { proxy, other, releases, before, done: () => meets === null }
+  }
+
+  it('are fenced as they are then: routes and release that a former holder changed stay', async () => {
+    const { proxy, other, releases, before, done } = await begin()
+    const routes = [route(hostname), route('shop.example.test')]
+    before('claim\n', async () => {
+      await other.observe(web)
+      await other.apply(web, table(releases[1], { routes }), 1)
+    })
+    await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
+    expect(done()).toBe(true)
+    const { table: served, token } = await other.observe(web)
+    expect(token).toBe(2)
+    expect(served?.live?.deploymentId).toBe(dep(2))
+    expect(served?.routes).toEqual(routes)
+    await expect(other.apply(web, table(releases[0]), 1)).rejects.toMatchObject({ code: 'fenced' })
+  })
+
+  it('are fenced as they are then: a release that a former holder promoted stays', async () => {
+    const { proxy, other, releases, before, done } = await begin()
+    before('claim\n', () => other.apply(web, table(releases[1]), 1))
+    await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
+    expect(done()).toBe(true)
+    expect((await other.observe(web)).table?.live?.deploymentId).toBe(dep(2))
+  })
+})
