@@ -117,6 +117,27 @@ describe.each(kinds)('markers %s', (_, make) => {
     for (const one of await ages()) expect(Date.now() - one).toBeGreaterThan(3_500_000)
   })
 
+  it('look no younger each time', async () => {
+    const written = async () => (await files.look(folder)).generations[0]?.newest?.writtenAt ?? 0
+    await files.change(folder, [folderAt(at('g1')), put(at('g1', name(1)), 'x')])
+    const first = await written()
+    await files.look(folder, 'fences')
+    expect(await written()).toBeLessThanOrEqual(first)
+    // Another one does not take over its age.
+    const old = new Date(Date.now() - 3_600_000)
+    let last = name(1)
+    for (const [next, text] of [
+      [name(1), 'y'],
+      [name(2), 'y'],
+    ] as const) {
+      await utimes(at('g1', last), old, old)
+      expect(Date.now() - (await written())).toBeGreaterThan(3_500_000)
+      await files.change(folder, [put(at('g1', next), text)])
+      expect(Date.now() - (await written())).toBeLessThan(1_800_000)
+      last = next
+    }
+  })
+
   it('that cannot be written are an error, and what comes after is not done', async () => {
     await writeFile(at('file'), '')
     const after = { do: 'touch', path: at('after') } as const

@@ -122,6 +122,20 @@ const full = /no space left|quota exceeded|printf: (?:I\/O error|write error)/i
 
 /** The markers of a Caddy on another machine, by its own commands: each operation one way there and back. */
 export function machineFiles(machine: Host): Files {
+  /** The newest of each generation, by the folder of the resource, as they were seen last. */
+  const known = new Map<string, Generation[]>()
+  /** What was there before is as old as it was told to be then: seconds say less. */
+  const remembered = (folder: string, seen: Look): Look => {
+    const before = known.get(folder) ?? []
+    for (const { name, newest } of seen.generations) {
+      const same = before.find((one) => one.name === name)?.newest
+      if (newest !== null && same?.name === newest.name && same.text === newest.text)
+        newest.writtenAt = Math.min(newest.writtenAt, same.writtenAt)
+    }
+    if (seen.generations.length === 0) known.delete(folder)
+    else known.set(folder, seen.generations)
+    return seen
+  }
   const run = async (folder: string, only: string, lines: readonly string[]): Promise<Look> => {
     if ([folder, ...lines].some((line) => line.includes('\n')))
       throw new AppaloftError('invalid-composition', {
@@ -130,7 +144,7 @@ export function machineFiles(machine: Host): Files {
     const argv = ['sh', '-c', script, 'sh', folder, randomUUID(), only] as const
     const input = lines.map((line) => `${line}\n`).join('')
     const { exitCode, stdout, stderr } = await machine.exec(argv, { env, input, ...limits })
-    if (exitCode === 0) return parsed(stdout)
+    if (exitCode === 0) return only === '' ? remembered(folder, parsed(stdout)) : parsed(stdout)
     const words = stderr.trim().split('\n').at(-1) ?? ''
     if (full.test(words))
       throw new AppaloftError('disk-full', {
