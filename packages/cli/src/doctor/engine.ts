@@ -8,8 +8,9 @@ export async function checkTargets(targets: readonly Target[], parts: readonly T
     targets.map(async (target) => {
       const found = await checkTarget(target)
       const unreachable = found.some(({ id, status }) => status === 'failed' && ways.some((way) => id.endsWith(way)))
+      const part = parts.find((one) => one.target === target)
       // It would say the same once more, in the proxy's words.
-      const part = unreachable ? undefined : parts.find((one) => one.target === target)
+      if (unreachable && part?.apart !== true) return found
       return [...found, ...((await part?.checkProxy()) ?? [])]
     }),
   )

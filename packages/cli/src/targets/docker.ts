@@ -34,6 +34,7 @@ async function behindCaddy({ caddy: { image: _, ...options } }: DockerChoice): P
   return {
     ...nothing,
     proxy: caddy(options),
+    apart: true,
     checkProxy: async () => checksOf('caddy', await probeCaddy(options, probing())),
   }
 }

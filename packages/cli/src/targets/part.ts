@@ -7,6 +7,8 @@ export interface TargetPart {
   target: Target
   /** What there is to say of a proxy that no target speaks for. */
   checkProxy(): Promise<Finding[]>
+  /** The way to the proxy is another than to the engine: it may be there where that is not. */
+  apart?: true
   /** Takes the container of the proxy away; null where the proxy has none of ours. Answers whether there was one. */
   removeProxy: (() => Promise<boolean>) | null
   close(): Promise<void>
