@@ -106,14 +106,20 @@ export async function finishPromoted(attempt: Attempt, release: ReleaseRecord): 
   await attempt.hooks.served?.(attempt)
   const [, untold] = await Promise.all([drain(attempt, release), tellEnd(attempt, release)])
   if (untold !== null) await attempt.warn(reason('record-not-written', { phase: 'verify', message: untold.message }))
-  await retain(attempt)
-  if (usesProxy(release.plan)) {
-    const proxy = proxyOf(attempt.target)
-    const { table } = await proxy.observe(attempt.record.resourceId)
-    if (table !== null && table.live?.deploymentId === attempt.id)
-      await proxy.apply(attempt.record.resourceId, { ...table, staged: null, verify: null }, attempt.token)
-  }
+  // Neither needs the other, and both are over before the end is told.
+  const [retained, alone] = await Promise.allSettled([retain(attempt), serveAlone(attempt, release)])
+  if (retained.status === 'rejected') throw retained.reason
+  if (alone.status === 'rejected') throw alone.reason
   await finish(attempt, 'succeeded')
+}
+
+/** Nothing is staged any more, and nobody needs the attempt's token. */
+async function serveAlone({ target, record, id, token }: Attempt, release: ReleaseRecord): Promise<void> {
+  if (!usesProxy(release.plan)) return
+  const proxy = proxyOf(target)
+  const { table } = await proxy.observe(record.resourceId)
+  if (table !== null && table.live?.deploymentId === id)
+    await proxy.apply(record.resourceId, { ...table, staged: null, verify: null }, token)
 }
 
 /** A failure, a cancel: undo what was done, and say what became of it. */

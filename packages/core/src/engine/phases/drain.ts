@@ -29,9 +29,12 @@ export async function drain(attempt: Attempt, release: ReleaseRecord): Promise<v
   let done = true
   try {
     const input = await releaseInput(attempt, release, attempt.signal, 'promote')
-    await target.promoted?.(input, previousRef(attempt))
-    const old = (await target.list(resourceId)).filter((one) => one.deploymentId !== attempt.id)
-    await drainThings(attempt, old, usesProxy(release.plan) ? release.plan.network.drainSeconds : 0)
+    const promoted = Promise.resolve(target.promoted?.(input, previousRef(attempt)))
+    const drained = target.list(resourceId).then((things) => {
+      const old = things.filter((one) => one.deploymentId !== attempt.id)
+      return drainThings(attempt, old, usesProxy(release.plan) ? release.plan.network.drainSeconds : 0, promoted)
+    })
+    for (const one of await Promise.allSettled([promoted, drained])) if (one.status === 'rejected') throw one.reason
   } catch (error) {
     attempt.signal.throwIfAborted()
     if (isLost(error)) throw error
@@ -59,8 +62,17 @@ export function unlessLost({ signal }: Attempt): void {
   if (isLost(signal.reason)) throw signal.reason
 }
 
-/** What no longer takes traffic: its requests may end, then it is cut, stopped and removed. */
-export async function drainThings(attempt: Attempt, things: readonly OwnedThing[], seconds: number): Promise<void> {
+/**
+ * What no longer takes traffic: its requests may end, then it is cut, stopped and removed.
+ *
+ * @param promoted the release that is live is one to stay: before that, nothing is taken away
+ */
+export async function drainThings(
+  attempt: Attempt,
+  things: readonly OwnedThing[],
+  seconds: number,
+  promoted: Promise<unknown> = Promise.resolve(),
+): Promise<void> {
   const { target, runtime } = attempt
   const { resourceId } = attempt.record
   const { clock } = runtime
@@ -69,6 +81,7 @@ export async function drainThings(attempt: Attempt, things: readonly OwnedThing[
     await requestsEnd(runtime, target, one, Math.max(0, began + seconds * 1000 - clock.monotonic()), () =>
       unlessLost(attempt),
     )
+    await promoted
     await target.proxy?.cut?.(resourceId, one.deploymentId, attempt.token)
     // Which stops it first.
     await target.remove(one, attempt.token)
