@@ -124,10 +124,11 @@ async function make(
     // Left by a call that did not come to its end.
     if (!(error instanceof EngineError) || error.status !== 409) throw error
   }
-  created(name)
   try {
     // Only now: a holder that raises the fence after this renames what was made, and the start finds nothing.
-    await checkMark(engine, names, resourceId, token, signal)
+    const checked = checkMark(engine, names, resourceId, token, signal)
+    created(name)
+    await checked
     await what.shaped?.made(name)
     const files = Object.entries(secretFiles(settings, input))
     if (files.length > 0) {
