@@ -66,9 +66,9 @@ async function forward(attempt: Attempt): Promise<void> {
     record.trigger === 'rollback'
       ? await formerRelease(attempt)
       : await makeRelease(attempt, plan, await sourceOf(attempt, plan, opened))
-  const ahead = await startCandidate(attempt, release)
+  const beside = await startCandidate(attempt, release)
   attempt.defer(entering(attempt, 'verifying', 'verify'))
-  await verifyCandidate(attempt, release, ahead)
+  await verifyCandidate(attempt, release, beside)
   await attempt.hooks.verified?.(attempt, () => verifyCandidate(attempt, release))
   await promote(attempt, release)
   await finishPromoted(attempt, release)

@@ -8,7 +8,9 @@ import type { Attempt } from '../attempt.js'
 import { openVariables } from '../definitions.js'
 import { proxyOf, servedTable, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
 import { deadline } from '../timing.js'
-import { type Ahead, lookAhead } from './ahead.js'
+import { lookAhead } from './ahead.js'
+import { endpointOf } from './routing.js'
+import type { Begun } from './verify.js'
 
 /** Runs a step under the time that its profile field gives; the expiry names the field. */
 async function within<T>(
@@ -170,12 +172,16 @@ export const previousRef = (attempt: Attempt): RunningRef | null =>
 /**
  * start → route: the candidate beside the running release, reachable only with the attempt's token.
  *
- * @returns looks at its health, begun beside its route
+ * @returns what the checks begin with, asked for beside its route
  */
-export async function startCandidate(attempt: Attempt, release: ReleaseRecord): Promise<Ahead | null> {
+export async function startCandidate(attempt: Attempt, release: ReleaseRecord): Promise<Begun> {
   const { target, runtime } = attempt
   const { plan } = release
   const previous = previousRef(attempt)
+  // Nobody else changes it any more: it is read while the candidate starts.
+  const served = usesProxy(plan) && plan.overlap ? servedTable(attempt) : null
+  // Waited for below.
+  served?.catch(() => undefined)
   await attempt.step(
     'execute',
     'start',
@@ -186,15 +192,19 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
         await target.start(await releaseInput(attempt, release, signal))
       }),
   )
-  if (!usesProxy(plan)) return null
-  let ahead: Ahead | null = null
+  if (!usesProxy(plan)) return {}
+  const begun: Begun = {}
   const route = async () => {
-    ahead = lookAhead(attempt, release)
+    begun.health = lookAhead(attempt, release)
+    // Where it serves something already; where that changes with this route, the first try finds out.
+    if (previous !== null) begun.endpoint = endpointOf(attempt).catch(() => endpointOf(attempt))
+    // Waited for by who takes it.
+    begun.endpoint?.catch(() => undefined)
     const { startSeconds } = plan.timeouts
     const port = plan.network.internalPort ?? 80
     const [staged, former, token] = await Promise.all([
       upstreamOf(runtime, target, attempt.ref, port, startSeconds, attempt.signal),
-      plan.overlap ? servedTable(attempt) : null,
+      served?.catch(() => servedTable(attempt)) ?? null,
       verifyToken(runtime, attempt.ref),
     ])
     // Nothing to lead anybody to: the checks tell how it ended.
@@ -214,9 +224,9 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
   }
   try {
     await attempt.step('execute', 'route', { releaseId: release.id }, route)
-    return ahead
+    return begun
   } catch (error) {
-    ;(ahead as Ahead | null)?.drop()
+    begun.health?.drop()
     throw error
   }
 }

@@ -6,16 +6,18 @@ import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
 import { askPublicly, checkHostPort, checkRoutes, endpointOf } from './routing.js'
 
+/** What was begun beside the candidate's route. */
+export interface Begun {
+  health?: Ahead | null
+  endpoint?: ReturnType<typeof endpointOf>
+}
+
 /** The process, health and route checks: what a candidate must pass before users meet it. */
-export async function verifyCandidate(
-  attempt: Attempt,
-  release: ReleaseRecord,
-  ahead: Ahead | null = null,
-): Promise<void> {
-  const endpoint = usesProxy(release.plan) ? endpointOf(attempt) : undefined
+export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord, begun: Begun = {}): Promise<void> {
+  const endpoint = usesProxy(release.plan) ? (begun.endpoint ?? endpointOf(attempt)) : undefined
   // Waited for below.
   endpoint?.catch(() => undefined)
-  await attempt.look('verify', 'health', { releaseId: release.id }, () => checkHealth(attempt, release, ahead))
+  await attempt.look('verify', 'health', { releaseId: release.id }, () => checkHealth(attempt, release, begun.health))
   if (!usesProxy(release.plan))
     return record(attempt, 'route', {
       status: 'skipped',
