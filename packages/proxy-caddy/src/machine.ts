@@ -20,6 +20,11 @@ export class Elsewhere {
     made.catch(() => this.#ways.delete(name))
     return await made
   }
+
+  /** Makes it while nobody waits for it. Where it cannot be made, who needs it is told. */
+  prepare(remote: () => Address): void {
+    void (async () => await this.way(remote()))().catch(() => undefined)
+  }
 }
 
 const env = {

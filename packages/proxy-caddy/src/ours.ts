@@ -36,6 +36,11 @@ export class OurPart {
     this.#api = new AdminApi(settings, elsewhere)
   }
 
+  /** Before it is known whether Caddy has to be asked. */
+  prepare(): void {
+    this.#api.prepare()
+  }
+
   read(options?: CallOptions): Promise<Configuration> {
     return this.#running(() => this.#api.configuration(options), options)
   }

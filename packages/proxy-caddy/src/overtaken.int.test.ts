@@ -15,9 +15,12 @@ describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile 
     const local = localHost()
     let meets: ((input: string) => boolean) | null = null
     let work: () => Promise<unknown> = async () => undefined
+    const told: string[] = []
+    let noWay = false
     const machine: Host = {
       ...local,
       exec: async (argv, options) => {
+        told.push('exec')
         if (meets?.(String(options?.input ?? '')) === true) {
           meets = null
           await work()
@@ -25,7 +28,8 @@ describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile 
         return await local.exec(argv, options)
       },
       forward: async (remote) => {
-        if (!('kind' in remote)) throw new Error('an address was expected')
+        if (!('kind' in remote) || noWay) throw new Error('there is no way')
+        told.push(remote.kind === 'unix' ? remote.path : `${remote.host}:${remote.port}`)
         return { address: remote, close: async () => undefined }
       },
     }
@@ -40,7 +44,10 @@ describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile 
       meets = (input) => input.startsWith(begins)
       work = what
     }
-    return { proxy, other, releases, before, done: () => meets === null }
+    const blocked = (yes: boolean) => {
+      noWay = yes
+    }
+    return { program, proxy, other, releases, before, done: () => meets === null, told, blocked, machine }
   }
 
   it('are fenced as they are then: routes and release that a former holder changed stay', async () => {
@@ -65,5 +72,28 @@ describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile 
     await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
     expect(done()).toBe(true)
     expect((await other.observe(web)).table?.live?.deploymentId).toBe(dep(2))
+  })
+
+  it('are looked at while the way to Caddy is made, and the way to what was applied is there before it is asked for', async () => {
+    const { program, proxy, releases, told } = await begin()
+    const admin = program.admin.replace('unix/', '')
+    expect(told.slice(0, 2)).toEqual([admin, 'exec'])
+    expect(told).not.toContain(program.http)
+    await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
+    await proxy.apply(web, table(releases[1]), 2)
+    expect(told).toContain(program.http)
+    await proxy.endpoint(web)
+    expect(told.filter((one) => one !== 'exec')).toEqual([admin, program.http])
+  })
+
+  it('are looked at where there is no way to Caddy, and it is told by who needs it', async () => {
+    const { program, other, blocked, machine } = await begin()
+    const root = join(program.folder, 'm')
+    const again = caddy({ admin: program.admin, http: program.http, tls: 'off', root, machine })
+    blocked(true)
+    expect(await again.observe('res_other')).toEqual({ table: null, token: 0, inFlight: [] })
+    await expect(again.observe(web)).rejects.toThrow('there is no way')
+    blocked(false)
+    expect((await again.observe(web)).table).toEqual((await other.observe(web)).table)
   })
 })

@@ -77,6 +77,9 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     return turn
   }
 
+  /** Where users are served, on the machine. */
+  const servedAt = (read: Configuration) => settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http'))
+
   const entriesOf = (read: Configuration, resourceId: string): Entry[] =>
     ours.entries(read).filter((entry) => entry.resourceId === resourceId)
 
@@ -210,6 +213,8 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
             // What is served is as the table says, at the former place: enough to go back to.
             if (wanted.verify !== null || !hasCode(error, 'runtime-backend-unavailable')) throw error
           })
+          // What was applied is asked for there next.
+          elsewhere?.prepare(() => servedAt(read))
           return
         }
         const generation = `g${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
@@ -231,6 +236,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     async observe(resourceId, callOptions) {
       // Caddy is not asked, nor started, where nothing of the resource is.
       if (!touched.has(resourceId)) {
+        ours.prepare()
         const first = await look(resourceId)
         if (markOf(first).token === 0 && first.generations.length === 0) return { table: null, token: 0, inFlight: [] }
         touched.add(resourceId)
@@ -268,7 +274,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
           details: { resourceId },
         })
       const secured = settings.tls !== 'off' && entries.some(({ route }) => route.tls === 'auto')
-      const address = settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http'))
+      const address = servedAt(read)
       return {
         address: elsewhere === null ? address : await elsewhere.way(address),
         publicScheme: secured ? 'https' : 'http',
