@@ -200,7 +200,7 @@ describe.skipIf(!fits)(
       expect(await left()).toEqual({ containers: [newer?.id], volumes: ['fence', 'released'] })
     }, 180_000)
 
-    it.runIf(soak).each(ways)(
+    it.each(soak ? ways : [])(
       'of one that was killed the machine is free after the expiry, and nobody deletes anything (%s)',
       async (way) => {
         await open(way)
@@ -226,7 +226,7 @@ describe.skipIf(!fits)(
       180_000,
     )
 
-    it.runIf(soak).each(ways)(
+    it.each(soak ? ways : [])(
       'with wait the second comes after the first, with reject not at all (%s)',
       async (way) => {
         await open(way)
