@@ -4,7 +4,7 @@ import { localHost } from '@appaloft/core/host'
 import { AppaloftError, type CallOptions, type Target } from '@appaloft/core/spec'
 import { findEngine } from './api/address.js'
 import { EngineError, EngineUnreachable } from './api/client.js'
-import { Engine, orNull } from './api/engine.js'
+import { Engine, orNull, unlessGone } from './api/engine.js'
 import type { Image } from './api/schemas.js'
 import { build, imageOf } from './build/build.js'
 import { Makers } from './builder/maker.js'
@@ -59,7 +59,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const safely = async <T>(call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> => {
     try {
       call.signal?.throwIfAborted()
-      return await act(await find())
+      return await unlessGone(async () => act(await find()))
     } catch (error) {
       throw fromEngine(await told(error), call.signal)
     }

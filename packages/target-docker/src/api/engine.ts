@@ -157,3 +157,13 @@ export const orNull = <T>(asked: Promise<T>): Promise<T | null> =>
     if (error instanceof EngineError && error.status === 404) return null
     throw error
   })
+
+/** Between two looks something of ours may have gone, by another call's doing: what is idempotent looks again then, twice at most. */
+export async function unlessGone<T>(act: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1)
+    try {
+      return await act()
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.status !== 404 || tries >= 3) throw error
+    }
+}

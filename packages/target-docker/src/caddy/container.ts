@@ -6,7 +6,7 @@ import { localHost } from '@appaloft/core/host'
 import { AppaloftError, type CallOptions, type Host, type ProbeReport } from '@appaloft/core/spec'
 import { findEngine } from '../api/address.js'
 import { EngineError } from '../api/client.js'
-import { Engine } from '../api/engine.js'
+import { Engine, unlessGone } from '../api/engine.js'
 import { readFrames } from '../api/frames.js'
 import { fromEngine } from '../errors.js'
 import { label } from '../names.js'
@@ -193,7 +193,7 @@ export function caddyContainer(options: CaddyContainerOptions | CaddyOnMachineOp
       ...(there && { machine: options.machine }),
       admin: place.at === null ? async () => `unix/${(await place.folder()).socket}` : `unix/${place.at.socket}`,
       root: place.at === null ? async () => (await place.folder()).root : place.at.root,
-      start: (call) => safely(call, (engine, at) => start(engine, at, call)),
+      start: (call) => safely(call, (engine, at) => unlessGone(() => start(engine, at, call))),
     },
 
     async probe(call = {}) {
