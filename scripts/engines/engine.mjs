@@ -75,15 +75,20 @@ export async function startEngine({ parts, dockerd = [], diskMiB }) {
   }
 }
 
-/** Where nobody reaps the dead, a killed process stays as a zombie: Docker would take it for one that runs. */
-function forgetDead(file) {
+/**
+ * Where nobody reaps the dead, a killed process stays as a zombie: Docker would take it for one that runs, and wait for it. That of a dockerd
+ * which crashed is killed along with it, but a moment later.
+ */
+async function forgetDead(file) {
   try {
-    if (identify(Number(readFileSync(file, 'utf8'))).startTime === null) rmSync(file)
+    const pid = Number(readFileSync(file, 'utf8'))
+    await until(5_000, async () => (identify(pid).startTime === null ? true : null))
+    if (identify(pid).startTime === null) rmSync(file)
   } catch {}
 }
 
 async function startDaemon(folder, args, env) {
-  for (const file of ['pid', 'exec/containerd/containerd.pid']) forgetDead(join(folder, file))
+  for (const file of ['pid', 'exec/containerd/containerd.pid']) await forgetDead(join(folder, file))
   const log = openSync(join(folder, 'dockerd.log'), 'a')
   const child = spawn('dockerd', args, { env, detached: true, stdio: ['ignore', log, log] })
   child.on('error', () => undefined)
@@ -123,7 +128,7 @@ function watch(folder) {
 export async function endEngine(folder) {
   const note = readNote(folder)
   if (note === null) return
-  const env = { ...process.env, ...partsEnvironment(note.parts) }
+  const env = { ...process.env, ...(note.parts === undefined ? {} : partsEnvironment(note.parts)) }
   const docker = (...args) =>
     attempt('docker', ['--host', `unix://${join(folder, 'docker.sock')}`, ...args], { env, timeout: 20_000 })
   if (isAlive(note.dockerd)) {
