@@ -1,5 +1,7 @@
 // `npm test`: everything that has to hold, from a fresh clone on. Nothing but Node may be needed to start it.
-//   --only lint,unit   some of the steps     --soak   the long tests, beside the integration tests
+//   --only lint,unit   some of the steps
+//   --soak             the long tests instead, a file at a time; a run that was cut goes on where it was
+//   --again            also those that have passed before     ssh-cuts observation   only those with such names
 import { parseArgs } from 'node:util'
 import { provideCaddy } from './engines/caddy.mjs'
 import { startEngines } from './engines/index.mjs'
@@ -8,9 +10,20 @@ import { install } from './lib/install.mjs'
 import { run } from './lib/run.mjs'
 import { bin, root } from './lib/workspace.mjs'
 
-const { values: options } = parseArgs({
-  options: { only: { type: 'string' }, soak: { type: 'boolean', default: false } },
+const { values: options, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string' },
+    soak: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
+  },
 })
+if (!options.soak && (words.length > 0 || options.again)) {
+  console.error(
+    `${words[0] ?? '--again'} belongs to --soak (npm run test:soak). For some of the steps: --only lint,unit`,
+  )
+  process.exit(2)
+}
 const ci = Boolean(process.env.CI) && process.env.CI !== 'false'
 // `npm --silent test` must not silence the npm that the steps call.
 delete process.env.npm_config_loglevel
@@ -21,8 +34,8 @@ const program = async (file, args) => {
 }
 const tests = async (...given) => (await import('./lib/vitest.mjs')).vitest(...given)
 
-/** The integration tests, with a Docker Engine that is here or one of their own. What needs one says so where there is none. */
-const withEngines = async (projects, env) => {
+/** Tests with a Docker Engine that is here or one of their own. What needs one says so where there is none. */
+const withEngines = async (work) => {
   console.log('Engines for the tests:')
   const engines = await startEngines()
   if (engines.env === null) console.log(`  none: ${engines.why}`)
@@ -31,7 +44,7 @@ const withEngines = async (projects, env) => {
   const sshd = await provideSshd()
   console.log(sshd.env === null ? `  no sshd: ${sshd.why}` : '  sshd: out of the same packages')
   try {
-    const result = await tests(projects, { ...env, ...engines.env, ...caddy.env, ...sshd.env })
+    const result = await work({ ...engines.env, ...caddy.env, ...sshd.env })
     if (engines.env !== null) return result
     const without = `the tests with a Docker Engine: ${engines.why}`
     if (!ci) return { ...result, notRun: without }
@@ -51,14 +64,14 @@ const steps = {
   types: () => program(bin('typescript', 'tsc'), ['-b', '--pretty']),
   build: () => program('scripts/build.mjs', []),
   unit: (how) => tests(['unit'], {}, how),
-  int: () => withEngines(['int']),
+  int: () => withEngines((env) => tests(['int'], env)),
   fences: () => program('scripts/fences.test.mjs', []),
   packages: () => program('scripts/packages.mjs', []),
 }
 const soak = {
   types: steps.types,
   build: steps.build,
-  soak: () => withEngines(['int', 'soak'], { APPALOFT_SOAK: '1' }),
+  soak: () => withEngines(async (env) => (await import('./lib/soak.mjs')).soak(env, { words, again: options.again })),
 }
 
 const available = options.soak ? soak : steps

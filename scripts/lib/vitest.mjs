@@ -35,15 +35,17 @@ const outside = (file) => {
   return lines.length > 0 ? lines : ['an error outside of any test (see the output above)']
 }
 
-/** Runs the tests of some vitest projects. `aside`: one file at a time, behind what else runs, and with the output at the end. */
-export const vitest = async (projects, env, { aside = false } = {}) => {
-  const report = join(root, '.cache', `vitest-${projects.join('-')}-${process.pid}.json`)
+/**
+ * Runs the tests of some vitest projects, or of some files. `aside`: one file at a time, behind what else runs, and with the output at the end.
+ */
+export const vitest = async (projects, env, { aside = false, files = [] } = {}) => {
+  const report = join(root, '.cache', `vitest-${projects.join('-') || 'files'}-${process.pid}.json`)
   mkdirSync(join(root, '.cache'), { recursive: true })
   const chosen = projects.flatMap((project) => ['--project', project])
   const reporters = ['default', 'json', outsideReporter].map((reporter) => `--reporter=${reporter}`)
   const errors = `${report}.errors`
   const workers = aside ? ['--maxWorkers=1'] : []
-  const args = [...chosen, ...workers, '--passWithNoTests', ...reporters, `--outputFile.json=${report}`]
+  const args = [...files, ...chosen, ...workers, '--passWithNoTests', ...reporters, `--outputFile.json=${report}`]
   const { code, output } = await run(process.execPath, [bin('vitest'), 'run', ...args], {
     cwd: root,
     env: { ...env, APPALOFT_OUTSIDE_ERRORS: errors },
