@@ -1,6 +1,7 @@
 import type { Appaloft, AppaloftOptions, ReconcileReport } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
 import { createDeployments } from './deployments.js'
+import type { Engine } from './engine.js'
 import { prune } from './prune.js'
 import { reconcile } from './reconcile.js'
 import { recover } from './recover.js'
@@ -8,17 +9,7 @@ import { createResources } from './resources.js'
 import { Rollouts } from './rollout/rollouts.js'
 import { settleRollouts } from './rollout/settle.js'
 import { Running } from './running.js'
-import { createRuntime, type Runtime } from './runtime.js'
-
-/** What every verb needs beside the runtime. */
-export interface Engine {
-  runtime: Runtime
-  running: Running
-  rollouts: Rollouts
-  /** Before an engine's first call other than `plan`: targets are told where they live, and what died is brought to its end. */
-  ready(): Promise<void>
-  opened(): Promise<void>
-}
+import { createRuntime } from './runtime.js'
 
 /**
  * Composes an engine. Checks every part at once (`invalid-composition` lists all faults); opens and creates nothing until the first call.

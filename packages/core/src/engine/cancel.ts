@@ -1,5 +1,5 @@
 import { AppaloftError, hasCode } from '../spec/errors.js'
-import type { Engine } from './appaloft.js'
+import type { Engine } from './engine.js'
 import { existingDeployment } from './lookup.js'
 import { refuse } from './verbs.js'
 

@@ -1,4 +1,4 @@
-import type { Engine } from './appaloft.js'
+import type { Engine } from './engine.js'
 import { stoppable } from './stoppable.js'
 
 /** An iterator of an engine that is made ready first, now: what goes wrong there, the first `next` rejects with. */

@@ -1,7 +1,7 @@
 import { AppaloftError, hasCode } from '../../spec/errors.js'
 import { isTerminal } from '../../spec/phases.js'
-import type { Engine } from '../appaloft.js'
 import { requestCancel } from '../cancel.js'
+import type { Engine } from '../engine.js'
 import { rolloutRecords } from './records.js'
 
 /** Whoever conducts it stops it; from another process by its attempts that can still be canceled, which it takes for a failure. */

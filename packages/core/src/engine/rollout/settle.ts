@@ -1,7 +1,7 @@
 import type { ReconcileReport } from '../../spec/api.js'
 import { type Lease, rolloutLeaseKey } from '../../spec/lease.js'
 import { isTerminal } from '../../spec/phases.js'
-import type { Engine } from '../appaloft.js'
+import type { Engine } from '../engine.js'
 import { toAppaloftError } from '../errors.js'
 import { holderGone, untilKnown } from '../fences.js'
 import { goBack } from './back.js'
