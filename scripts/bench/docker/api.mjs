@@ -1,4 +1,5 @@
 // Bare calls of the engine's API on kept connections: no release of a new container can be faster.
+import { subscribe } from 'node:diagnostics_channel'
 import { mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
@@ -76,16 +77,19 @@ export function tracer() {
   const { request } = http
   let started = performance.now()
   let all = []
+  const shown = (path) => decodeURIComponent(path).replaceAll(/[0-9a-f]{12,}|appaloft\.[^/?"]+/g, '…')
+  const tellCall = (at, took, status, method, path, mark = ' ') =>
+    all.push({ at, took, text: `${took.toFixed(1).padStart(6)} ms ${mark}${status} ${method} ${shown(path)}` })
+  // Those that are sent without waiting for one another.
+  subscribe('appaloft:docker:ordered-call', ({ method, path, status, took }) =>
+    tellCall(since(started) - took, took, status, method, path, '»'),
+  )
   http.request = (...args) => {
     const call = request(...args)
     if (typeof args[0] !== 'object' || args[0].socketPath === undefined) return call
     const at = since(started)
     const { method = 'GET', path } = args[0]
-    const short = decodeURIComponent(path).replaceAll(/[0-9a-f]{12,}|appaloft\.[^/?"]+/g, '…')
-    const told = ({ statusCode }) => {
-      const took = since(started) - at
-      all.push({ at, took, text: `${took.toFixed(1).padStart(6)} ms  ${statusCode} ${method} ${short}` })
-    }
+    const told = ({ statusCode }) => tellCall(at, since(started) - at, statusCode, method, path)
     return call.on('response', (answer) => answer.on('close', () => told(answer)))
   }
   // Also for those who import the function by its name.
