@@ -25,7 +25,7 @@ function sessions(channels: number, places = new Slots(8)) {
     rmSync(folder, { recursive: true, force: true })
   })
   const take = () => {
-    const one = ahead.take()
+    const one = ahead.take(connection)
     if (one === null) return null
     taken.push(one)
     void one.client.ended.then(one.free)

@@ -32,10 +32,11 @@ export class Ahead {
     readonly slots: Slots,
   ) {}
 
-  take(): Waiting | null {
+  /** One of this connection. */
+  take(connection: Connection): Waiting | null {
     for (const waiting of this.#waiting.keys()) {
       if (waiting.connection.lost.aborted) this.#drop(waiting)
-      else {
+      else if (waiting.connection === connection) {
         this.#forget(waiting)
         return waiting
       }

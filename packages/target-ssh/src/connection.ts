@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, type FSWatcher, watch } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AppaloftError, cutLine } from '@appaloft/core/spec'
 import { masterArguments } from './arguments.js'
@@ -13,7 +14,7 @@ import { guardProgram } from './remote/guard.js'
 export interface Connection {
   /** The control socket. */
   readonly socket: string
-  /** The guard's folder on the far side. */
+  /** The guard's folder on the far side; empty before the guard is there: nothing may run yet. */
   readonly folder: string
   /** Aborted when it is over, with the error that commands on it fail with. */
   readonly lost: AbortSignal
@@ -42,17 +43,25 @@ export interface ConnectOptions {
   /** A known_hosts file of pinned keys. */
   pinned: string | null
   signal: AbortSignal
+  /**
+   * Called at most once, as soon as it is logged in, while the guard begins: what is opened now is open with it. The guard's session is asked
+   * for first.
+   */
+  listening(connection: Connection): void
 }
 
 /** Logs in once, starts the guard there, and keeps both. Everything else goes over its control socket. */
-export async function connect({ key, settings, socket, pinned, signal }: ConnectOptions): Promise<Connection> {
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { key, settings, socket, pinned, signal, listening } = options
   signal.throwIfAborted()
   await rm(socket, { force: true })
   const mark = newMark()
+  const watcher = watched(socket, () => listening(connection))
   const master = startProgram(settings.ssh, masterArguments(settings, socket, pinned, loginCommand))
   const over = new AbortController()
   const answers = new Map<string, (answer: Answer) => void>()
   let closing = false
+  let beat: NodeJS.Timeout | undefined
   let folder: string | null = null
   let printed = ''
 
@@ -92,6 +101,45 @@ export async function connect({ key, settings, socket, pinned, signal }: Connect
   })
   master.child.stdin.write(sent(guardProgram(mark, silenceSeconds), mark))
 
+  const ended = master.ended.then((code) => {
+    clearInterval(beat)
+    const why = code === 255 ? diagnosed(key, master.said()) : undefined
+    over.abort(closing ? closedError(key) : lostError(key, why))
+  })
+  const ask = (verb: 'stop' | 'ping', name: string) =>
+    new Promise<Answer | 'lost'>((resolve) => {
+      if (over.signal.aborted) return resolve('lost')
+      const lost = () => resolve('lost')
+      over.signal.addEventListener('abort', lost, { once: true })
+      answers.set(name, (answer) => {
+        answers.delete(name)
+        over.signal.removeEventListener('abort', lost)
+        resolve(answer)
+      })
+      master.child.stdin.write(`${verb} ${name}\n`)
+    })
+  const connection: Connection = {
+    socket,
+    get folder() {
+      return folder ?? ''
+    },
+    lost: over.signal,
+    stop: async (name) => {
+      const answer = await ask('stop', name)
+      return answer === 'pong' ? 'never' : answer
+    },
+    ping: () => ask('ping', newMark()),
+    close: async () => {
+      closing = true
+      master.child.stdin.end()
+      await Promise.race([ended, sleep(farewellMs, undefined, { ref: false })])
+      master.kill()
+      await Promise.race([ended, sleep(1_000, undefined, { ref: false })])
+      master.kill('SIGKILL')
+      await ended
+    },
+  }
+
   const failure = (code: number | null | 'missing'): AppaloftError => {
     if (code === 'missing') return noProgram(settings.ssh)
     // 255 is ssh's own; with any other code the far side's shell ended.
@@ -118,48 +166,27 @@ export async function connect({ key, settings, socket, pinned, signal }: Connect
     throw error
   } finally {
     limit.abort()
+    watcher?.close()
   }
 
-  const beat = setInterval(() => master.child.stdin.write('beat\n'), beatMs)
+  beat = setInterval(() => master.child.stdin.write('beat\n'), beatMs)
   beat.unref()
-  const ended = master.ended.then((code) => {
-    clearInterval(beat)
-    const why = code === 255 ? diagnosed(key, master.said()) : undefined
-    over.abort(closing ? closedError(key) : lostError(key, why))
-  })
   // The connection is as good as its guard: what runs without one would outlive it.
   master.child.stdout.once('end', () => master.kill())
+  return connection
+}
 
-  const ask = (verb: 'stop' | 'ping', name: string) =>
-    new Promise<Answer | 'lost'>((resolve) => {
-      if (over.signal.aborted) return resolve('lost')
-      const lost = () => resolve('lost')
-      over.signal.addEventListener('abort', lost, { once: true })
-      answers.set(name, (answer) => {
-        answers.delete(name)
-        over.signal.removeEventListener('abort', lost)
-        resolve(answer)
-      })
-      master.child.stdin.write(`${verb} ${name}\n`)
+/** Null where nothing tells when a file appears: then it is there later than it could be. */
+function watched(file: string, appeared: () => void): FSWatcher | null {
+  try {
+    const watcher = watch(dirname(file), { persistent: false }, (_, name) => {
+      if (name !== basename(file) || !existsSync(file)) return
+      watcher.close()
+      appeared()
     })
-
-  return {
-    socket,
-    folder: folder ?? '',
-    lost: over.signal,
-    stop: async (name) => {
-      const answer = await ask('stop', name)
-      return answer === 'pong' ? 'never' : answer
-    },
-    ping: () => ask('ping', newMark()),
-    close: async () => {
-      closing = true
-      master.child.stdin.end()
-      await Promise.race([ended, sleep(farewellMs, undefined, { ref: false })])
-      master.kill()
-      await Promise.race([ended, sleep(1_000, undefined, { ref: false })])
-      master.kill('SIGKILL')
-      await ended
-    },
+    watcher.on('error', () => watcher.close())
+    return watcher
+  } catch {
+    return null
   }
 }

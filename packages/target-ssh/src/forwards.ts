@@ -14,7 +14,12 @@ interface Forward {
   /** Where ssh listens: at `path` itself, or behind a door of ours. */
   behind: string
   spec: string
+  ahead: boolean
   door: Doorway | null
+  /** It was there once. */
+  used: boolean
+  /** The connection that was told of it last. */
+  told: { connection: Connection; done: Promise<void> } | null
 }
 
 /** Milliseconds for the master to answer. */
@@ -34,7 +39,8 @@ export class Forwards {
     return this.#all.size
   }
 
-  async open(connection: Connection, folder: string, remote: ForwardTarget, ahead: boolean): Promise<Forward> {
+  /** Each connection that comes is told of it from now on. Errors: `invalid-input`. */
+  add(folder: string, remote: ForwardTarget, ahead: boolean): Forward {
     this.#made += 1
     const path = join(folder, `f${this.#made}`)
     const behind = ahead ? `${path}b` : path
@@ -43,24 +49,33 @@ export class Forwards {
       throw new AppaloftError('invalid-input', {
         message: `${JSON.stringify(remote)} cannot be forwarded: a socket needs an absolute path, a port a host and a number.`,
       })
-    const forward: Forward = { path, behind, spec, door: null }
-    await this.#tell(connection, 'forward', forward)
-    if (ahead) forward.door = await doorway(path, behind)
+    const forward: Forward = { path, behind, spec, ahead, door: null, used: false, told: null }
     this.#all.add(forward)
     return forward
   }
 
-  /** All of them on a connection that took the place of another, at the same addresses. */
+  /** Idempotent for a connection. */
+  open(connection: Connection, forward: Forward): Promise<void> {
+    if (forward.told?.connection !== connection)
+      forward.told = { connection, done: this.#open(connection, forward, forward.told?.done) }
+    return forward.told.done
+  }
+
+  /** All of them, on a connection that may come to nothing. */
+  prepare(connection: Connection): void {
+    for (const forward of this.#all) this.open(connection, forward).catch(() => undefined)
+  }
+
+  /** All that were there, at the same addresses, on a connection that took the place of another. */
   async renew(connection: Connection): Promise<void> {
-    for (const forward of this.#all) {
-      await rm(forward.behind, { force: true })
-      await this.#tell(connection, 'forward', forward)
-    }
+    this.prepare(connection)
+    await Promise.all([...this.#all].filter(({ used }) => used).map((forward) => this.open(connection, forward)))
   }
 
   /** Idempotent. */
   async close(connection: Connection | null, forward: Forward): Promise<void> {
     if (!this.#all.delete(forward)) return
+    await forward.told?.done.catch(() => undefined)
     await forward.door?.close()
     if (connection !== null) await this.#tell(connection, 'cancel', forward).catch(() => undefined)
     for (const path of [forward.path, forward.behind]) await rm(path, { force: true })
@@ -68,6 +83,17 @@ export class Forwards {
 
   async closeDoors(): Promise<void> {
     await Promise.all([...this.#all].map(({ door }) => door?.close()))
+  }
+
+  async #open(connection: Connection, forward: Forward, before: Promise<void> | undefined): Promise<void> {
+    await before?.catch(() => undefined)
+    await rm(forward.behind, { force: true })
+    await this.#tell(connection, 'forward', forward)
+    if (forward.ahead) {
+      forward.door ??= await doorway(forward.path, forward.behind)
+      forward.door.fill()
+    }
+    forward.used = true
   }
 
   async #tell(connection: Connection, verb: 'forward' | 'cancel', { spec }: Forward): Promise<void> {

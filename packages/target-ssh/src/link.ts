@@ -27,11 +27,14 @@ export class Link {
   #pauseMs = 0
   #notBefore = 0
 
-  /** `renewed`: called with each new connection before anybody has it. */
+  /**
+   * `renewed`: called with each new connection before anybody has it. `listening`: before that, when it is logged in but its guard not there
+   * yet, which may then come to nothing, or not be told.
+   */
   constructor(
     readonly key: string,
     readonly settings: Settings,
-    readonly renewed: (connection: Connection) => Promise<void>,
+    readonly on: { listening(connection: Connection): void; renewed(connection: Connection): Promise<void> },
   ) {}
 
   get closed(): AbortSignal {
@@ -85,11 +88,13 @@ export class Link {
     try {
       const folder = await this.folder()
       const socket = join(folder, `c${this.made}`)
-      const connection = await connect({ key, settings, socket, pinned: await this.#pinned(folder), signal })
+      const pinned = await this.#pinned(folder)
+      const { listening } = this.on
+      const connection = await connect({ key, settings, socket, pinned, signal, listening })
       this.made += 1
       this.#pauseMs = 0
       connection.lost.addEventListener('abort', () => void rm(socket, { force: true }), { once: true })
-      await this.renewed(connection)
+      await this.on.renewed(connection)
       this.#current = connection
       return connection
     } catch (error) {

@@ -119,7 +119,7 @@ describe('what the far side is sent', () => {
       ),
       { numRuns: 30 },
     )
-  })
+  }, 60_000)
 })
 
 describe('a framed stream', () => {

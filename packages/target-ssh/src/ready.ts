@@ -7,6 +7,8 @@ const patienceMs = 60_000
 const kept = 2
 
 export interface Doorway {
+  /** Opens what is missing of those that are open ahead. */
+  fill(): void
   close(): Promise<void>
 }
 
@@ -70,6 +72,7 @@ export async function doorway(path: string, behind: string): Promise<Doorway> {
   server.unref()
   fill()
   return {
+    fill,
     async close() {
       closed = true
       for (const socket of waiting.keys()) forget(socket)

@@ -34,7 +34,14 @@ export function sshHost(options: SshHostOptions): Host {
   const settings = readOptions(options)
   const key = settings.port === undefined ? settings.destination : `${settings.destination}:${settings.port}`
   const forwards = new Forwards(key, settings)
-  const link = new Link(key, settings, (connection) => renewed(connection))
+  const link = new Link(key, settings, {
+    // While its guard begins there, which whoever needs the connection waits for anyway.
+    listening(connection) {
+      ahead.fill(connection)
+      forwards.prepare(connection)
+    },
+    renewed: (connection) => renewed(connection),
+  })
   const slots = new Slots(settings.maxSessions)
   const ahead = new Ahead(settings, slots)
   const running = new Set<Promise<unknown>>()
@@ -46,8 +53,7 @@ export function sshHost(options: SshHostOptions): Host {
 
   /** Forwards are there again without anybody's asking. */
   const renewed = async (connection: Connection) => {
-    // What waits for the connection opens its own session: one more may be too many.
-    if (slots.used === 0) ahead.fill(connection)
+    ahead.fill(connection)
     await forwards.renew(connection)
     connection.lost.addEventListener('abort', () => void returning(), { once: true })
   }
@@ -61,11 +67,15 @@ export function sshHost(options: SshHostOptions): Host {
     link.closed.throwIfAborted()
     checkArguments(argv, given)
     for (let tries = 1; ; tries += 1) {
-      const waiting = ahead.take()
+      // With the connection, sessions are open that wait for commands.
+      const present = await link.get(given.signal)
+      given.signal?.throwIfAborted()
+      const waiting = ahead.take(present)
       const free = waiting?.free ?? (await slots.take(given.signal))
       let session: Session | undefined
       let connection: Connection | undefined
       try {
+        // It may have taken long until there was a place.
         connection = waiting?.connection ?? (await link.get(given.signal))
         given.signal?.throwIfAborted()
         session = runSession(connection, argv, given, {
@@ -119,8 +129,15 @@ export function sshHost(options: SshHostOptions): Host {
     key,
     exec: (argv, given) => keep(exec(argv, given)),
     async forward(remote, { signal, ahead: opensAhead = false } = {}) {
-      const connection = await link.get(signal)
-      const forward = await forwards.open(connection, await link.folder(), remote, opensAhead)
+      signal?.throwIfAborted()
+      link.closed.throwIfAborted()
+      const forward = forwards.add(await link.folder(), remote, opensAhead)
+      try {
+        await forwards.open(await link.get(signal), forward)
+      } catch (error) {
+        await forwards.close(null, forward)
+        throw error
+      }
       const close = async () => {
         const now = link.closed.aborted ? null : await link.get().catch(() => null)
         await forwards.close(now, forward)
