@@ -4,7 +4,7 @@ import { localHost } from '@appaloft/core/host'
 import { AppaloftError, type CallOptions, type Target } from '@appaloft/core/spec'
 import { findEngine } from './api/address.js'
 import { EngineError, EngineUnreachable } from './api/client.js'
-import { Engine, orNull, unlessGone } from './api/engine.js'
+import { Engine, orNull } from './api/engine.js'
 import type { Image } from './api/schemas.js'
 import { build, imageOf } from './build/build.js'
 import { Makers } from './builder/maker.js'
@@ -56,7 +56,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const told = async (error: unknown): Promise<unknown> =>
     error instanceof EngineUnreachable ? ((await options.unanswered?.()) ?? error) : error
   /** Errors that leave this object are the SDK's. */
-  const once = async <T>(call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> => {
+  const safely = async <T>(call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> => {
     try {
       call.signal?.throwIfAborted()
       return await act(await find())
@@ -64,9 +64,6 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       throw fromEngine(await told(error), call.signal)
     }
   }
-  /** Of what may be done again: all but commands, which nobody wants to have run twice. */
-  const safely = <T>(call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> =>
-    once(call, (engine) => unlessGone(async () => act(engine)))
   /**
    * Containers under the names that they have for a holder of this token, where the mark allows it. Who raises it meanwhile or afterwards
    * renames them, so that a name is of a newer holder, or what is done under it finds nothing.
@@ -151,7 +148,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     run: (input, command) =>
-      once(input, async (engine) => {
+      safely(input, async (engine) => {
         const parts = { engine, names, settings }
         // What was seen before it is no longer all.
         prepared.delete(input.deploymentId)
@@ -177,7 +174,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         else await startRelease(parts, input, image, { seen })
       }),
 
-    exec: (ref, command, call = {}) => once(call, (engine) => exec(engine, names, ref, command, call)),
+    exec: (ref, command, call = {}) => safely(call, (engine) => exec(engine, names, ref, command, call)),
 
     inspect: (ref, call = {}) => safely(call, (engine) => inspect(engine, names, listeners, ref, call)),
 

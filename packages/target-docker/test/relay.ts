@@ -1,20 +1,33 @@
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 
+interface Call {
+  method: string
+  url: string
+}
+
 /**
  * A socket before the engine's: `before` is waited for ahead of each request that it is asked of, so that something can happen between
- * two calls of a target.
+ * two calls of a target; what it answers is answered in place of the engine. `after` is waited for before the engine's answer is told: false,
+ * and the connection is cut instead.
  */
 export async function relay(
   path: string,
   engine: string,
-  before: (call: { method: string; url: string }) => Promise<void>,
+  before: (call: Call) => Promise<{ status: number; message: string } | undefined> | Promise<void>,
+  after: (call: Call) => Promise<boolean> = async () => true,
 ): Promise<Server> {
   rmSync(path, { force: true })
   const server = createServer(async (call: IncomingMessage, answer) => {
-    await before({ method: call.method ?? '', url: call.url ?? '' })
-    const { method, url, headers } = call
-    const onward = request({ socketPath: engine, method, path: url, headers }, (given) => {
+    const { method = '', url = '', headers } = call
+    const instead = await before({ method, url })
+    if (instead) {
+      call.resume()
+      answer.writeHead(instead.status).end(JSON.stringify({ message: instead.message }))
+      return
+    }
+    const onward = request({ socketPath: engine, method, path: url, headers }, async (given) => {
+      if (!(await after({ method, url }))) return void call.socket.destroy()
       answer.writeHead(given.statusCode ?? 500, given.headers)
       given.pipe(answer)
     })

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineAddress } from './address.js'
 import { type Calls, EngineClient, EngineError } from './client.js'
 import * as schemas from './schemas.js'
@@ -169,12 +170,10 @@ export const orNull = <T>(asked: Promise<T>): Promise<T | null> =>
     throw error
   })
 
-/** Between two looks something of ours may have gone, by another call's doing: what is idempotent looks again then, twice at most. */
-export async function unlessGone<T>(act: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1)
-    try {
-      return await act()
-    } catch (error) {
-      if (!(error instanceof EngineError) || error.status !== 404 || tries >= 3) throw error
-    }
+const knownMs = 2_000
+
+/** While a container is made, the engine keeps its name and lists it, and yet says of it that there is no such. Waits for that to pass. */
+export async function untilKnown(engine: Engine, name: string, call: Call): Promise<void> {
+  for (const began = performance.now(); performance.now() - began < knownMs; await sleep(20))
+    if ((await engine.container(name, call)) !== null) return
 }

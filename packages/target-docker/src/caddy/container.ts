@@ -6,7 +6,7 @@ import { localHost } from '@appaloft/core/host'
 import { AppaloftError, type CallOptions, type Host, type ProbeReport } from '@appaloft/core/spec'
 import { findEngine } from '../api/address.js'
 import { EngineError } from '../api/client.js'
-import { Engine, unlessGone } from '../api/engine.js'
+import { Engine, orNull } from '../api/engine.js'
 import { readFrames } from '../api/frames.js'
 import { fromEngine } from '../errors.js'
 import { label } from '../names.js'
@@ -64,6 +64,7 @@ export interface CaddyContainer<P extends Place = string> {
 /** A path of a socket is cut by the kernel after 107 bytes. */
 const longestSocket = 103
 const startMs = 15_000
+const othersMs = 5_000
 
 /**
  * A Caddy of our own as a container, for `caddy()` of `@appaloft/proxy-caddy`. It shares the network of the machine: it listens where the proxy
@@ -125,36 +126,37 @@ export function caddyContainer(options: CaddyContainerOptions | CaddyOnMachineOp
     const { folder, run } = at
     const body = containerBody({ image: found.Id, user, folder, source, run, file })
     const inputs = createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)
-    const former = await present(engine, at, call)
-    if (former !== null && former.inputs !== inputs) await engine.remove(former.id, call)
-    if (former?.inputs !== inputs)
-      await engine
-        .create(nameOf(at), { ...body, Labels: { ...labelsOf(at), [label.inputs]: inputs } }, call)
-        .catch((error) => {
-          // Somebody else has just made it, in another process.
-          if (!(error instanceof EngineError) || error.status !== 409) throw error
-        })
-    const one = await made(engine, at, call)
-    // One that fails again and again waits for longer and longer in between.
-    if (one.state === 'restarting') await engine.stop(one.id, 1, call)
-    await engine.start(one.id, call)
-    await untilOpen(engine, at, one.id, call)
+    const id = await running(engine, at, body, inputs, call)
+    await untilOpen(engine, at, id, call)
   }
 
-  /** A name that is taken may be that of ours, which another process is just making: it is listed a moment later. */
-  const made = async (engine: Engine, at: Folder, call: CallOptions) => {
+  /**
+   * Others may do the same at the same moment. While the engine makes a container it lists it and keeps its name, and says that there is
+   * no such; and what is being removed is listed until it is gone. So it is looked for again.
+   */
+  const running = async (engine: Engine, at: Folder, body: object, inputs: string, call: CallOptions) => {
     const name = nameOf(at)
-    for (let tries = 0; tries < 100; tries += 1) {
-      const found = await present(engine, at, call)
-      if (found !== null) return found
-      const named = await engine.container(name, call)
-      if (named !== null && named.Config.Labels[label.folder] !== at.owner) break
-      await sleep(50)
-    }
-    throw new AppaloftError('runtime-backend-unavailable', {
-      message: `A container of the name ${name} is there, and it is not ours.`,
-      recoveryHint: `Remove or rename the container ${name}.`,
-    })
+    for (const began = performance.now(); ; await sleep(50))
+      try {
+        const former = await present(engine, at, call)
+        if (former?.inputs === inputs) {
+          // One that fails again and again waits for longer and longer in between.
+          if (former.state === 'restarting') await engine.stop(former.id, 1, call)
+          await engine.start(former.id, call)
+          return former.id
+        }
+        if (former !== null) await engine.remove(former.id, call)
+        await engine.create(name, { ...body, Labels: { ...labelsOf(at), [label.inputs]: inputs } }, call)
+      } catch (error) {
+        if (!(error instanceof EngineError) || ![404, 409].includes(error.status)) throw error
+        const named = await engine.container(name, call)
+        if (named !== null && named.Config.Labels[label.folder] !== at.owner)
+          throw new AppaloftError('runtime-backend-unavailable', {
+            message: `A container of the name ${name} is there, and it is not ours.`,
+            recoveryHint: `Remove or rename the container ${name}.`,
+          })
+        if (performance.now() - began > othersMs) throw error
+      }
   }
 
   /** Until somebody listens on the socket. A container that ends instead says why. */
@@ -193,7 +195,7 @@ export function caddyContainer(options: CaddyContainerOptions | CaddyOnMachineOp
       ...(there && { machine: options.machine }),
       admin: place.at === null ? async () => `unix/${(await place.folder()).socket}` : `unix/${place.at.socket}`,
       root: place.at === null ? async () => (await place.folder()).root : place.at.root,
-      start: (call) => safely(call, (engine, at) => unlessGone(() => start(engine, at, call))),
+      start: (call) => safely(call, (engine, at) => start(engine, at, call)),
     },
 
     async probe(call = {}) {
@@ -225,8 +227,9 @@ export function caddyContainer(options: CaddyContainerOptions | CaddyOnMachineOp
       safely(call, async (engine, at) => {
         const found = await present(engine, at, call)
         if (found === null) return false
-        await engine.stop(found.id, 10, call)
-        await engine.remove(found.id, call)
+        // It may be gone meanwhile.
+        await orNull(engine.stop(found.id, 10, call))
+        await orNull(engine.remove(found.id, call))
         return true
       }),
 

@@ -1,6 +1,6 @@
 import { AppaloftError, type ReleaseInput } from '@appaloft/core/spec'
 import { EngineError } from '../api/client.js'
-import { type Engine, orNull } from '../api/engine.js'
+import { type Engine, orNull, untilKnown } from '../api/engine.js'
 import type { Image } from '../api/schemas.js'
 import { tarOf } from '../api/tar.js'
 import type { Parts } from '../containers/start.js'
@@ -153,9 +153,10 @@ export async function makeService(stage: Stage, name: string, service: Service, 
 
 async function create({ engine, names }: Parts, input: ReleaseInput, name: string, body: object): Promise<void> {
   const { signal, resourceId, token } = input
-  await engine.create(name, body, { signal }).catch((error: unknown) => {
+  await engine.create(name, body, { signal }).catch(async (error: unknown) => {
     // Left by a call that did not come to its end.
     if (!(error instanceof EngineError) || error.status !== 409) throw error
+    await untilKnown(engine, name, input)
   })
   try {
     // A holder that raises the fence after this renames it, and the start finds nothing.

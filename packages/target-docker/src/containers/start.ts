@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { AppaloftError, type Command, type CommandResult, type Plan, type ReleaseInput } from '@appaloft/core/spec'
 import { EngineError, EngineUnreachable, failure } from '../api/client.js'
-import { type Engine, orNull } from '../api/engine.js'
+import { type Engine, orNull, untilKnown } from '../api/engine.js'
 import { readFrames } from '../api/frames.js'
 import type { Image } from '../api/schemas.js'
 import { tarOf } from '../api/tar.js'
@@ -51,7 +51,10 @@ export async function startRelease(
       const found = present.find((one) => one.index === index)
       if (found === undefined) await startOne(parts, input, { image, command, role: 'instance', index, shaped })
       // Made by a call that did not come to its end.
-      else if (found.state === 'created') await startNamed(parts, input, found.name)
+      else if (found.state === 'created') {
+        await untilKnown(engine, found.name, input)
+        await startNamed(parts, input, found.name)
+      }
     }
   } catch (error) {
     if (present.length === 0) await discardStarted(parts, input).catch(() => undefined)
@@ -123,6 +126,7 @@ async function make(
   } catch (error) {
     // Left by a call that did not come to its end.
     if (!(error instanceof EngineError) || error.status !== 409) throw error
+    await untilKnown(engine, name, input)
   }
   try {
     // Only now: a holder that raises the fence after this renames what was made, and the start finds nothing.
@@ -252,7 +256,7 @@ async function begunCommand(parts: Parts, input: ReleaseInput): Promise<string |
       const container = await engine.container(id, { signal })
       if (container !== null && container.State.Status !== 'created') return container.Name.slice(1)
     }
-    await engine.remove(id, { signal })
+    await orNull(engine.remove(id, { signal }))
   }
   return null
 }
