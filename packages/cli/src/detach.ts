@@ -1,18 +1,20 @@
 import { spawn } from 'node:child_process'
-import type { DeployRequest, ErrorJson } from '@appaloft/core/spec'
+import type { DeployRequest, ErrorJson, RolloutOptions, RolloutRequest } from '@appaloft/core/spec'
 import type { TargetFlags } from './targets/choice.js'
 
+/** One attempt, or one on each of several targets. */
+export type Work = { request: DeployRequest } | { rollout: RolloutRequest; options: Partial<RolloutOptions> }
+
 /** An attempt for a process of its own. Handed over through a pipe, since it may hold the clear values of secrets. */
-export interface Job {
+export type Job = Work & {
   stateDir: string
   /** The configuration whose parts compose the engine; null: the default one. */
   configFile: string | null
   /** The flags that choose where releases run. */
   targets?: TargetFlags
-  request: DeployRequest
 }
 
-export type DetachAnswer = { deploymentId: string } | { error: ErrorJson }
+export type DetachAnswer = { deploymentId: string } | { rolloutId: string } | { error: ErrorJson }
 
 /** The argument that makes the program run a job instead of a command. */
 export const jobArgument = '__attempt'

@@ -17,9 +17,13 @@ export async function runJob(
   let parts: Composed | undefined
   try {
     parts = await compose(job)
-    const handle = await parts.engine.deployments.create(job.request, { signal })
+    const { deployments } = parts.engine
+    const handle =
+      'rollout' in job
+        ? await deployments.rollout(job.rollout, { ...job.options, signal })
+        : await deployments.create(job.request, { signal })
     // Whoever asked may be gone already: that is no reason to stop.
-    await answer({ deploymentId: handle.id }).catch(() => {})
+    await answer('rollout' in job ? { rolloutId: handle.id } : { deploymentId: handle.id }).catch(() => {})
     await handle.done
   } catch (error) {
     await answer({ error: describeError(error).json }).catch(() => {})

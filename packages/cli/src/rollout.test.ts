@@ -1,7 +1,17 @@
 import { memoryStore } from '@appaloft/core'
-import type { Rollout, RolloutOptions, RolloutRequest, RolloutTarget, Store } from '@appaloft/core/spec'
-import { describe, expect, it } from 'vitest'
-import { aDeployment, deploymentId, events, releaseId, world } from '../test/support.js'
+import type {
+  Appaloft,
+  DeployRequest,
+  Resources,
+  Rollout,
+  RolloutOptions,
+  RolloutRequest,
+  RolloutTarget,
+  Store,
+} from '@appaloft/core/spec'
+import { describe, expect, it, vi } from 'vitest'
+import { aDeployment, aHandle, aPreview, deploymentId, events, releaseId, world } from '../test/support.js'
+import { runJob } from './job.js'
 
 const keys = ['ssh:a', 'ssh:b']
 const target = (key: string, parts: Partial<RolloutTarget> = {}): RolloutTarget => ({
@@ -33,24 +43,26 @@ const failed: Rollout = {
 }
 
 /** A command line that two machines are asked for on, and what their rollouts were asked. */
-function several(outcome: Rollout, store: Store = memoryStore(), machines: readonly string[] = keys) {
+function several(
+  outcome: Rollout,
+  store: Store = memoryStore(),
+  machines: readonly string[] = keys,
+  resources: Partial<Resources> = {},
+) {
   const calls: [RolloutRequest, RolloutOptions][] = []
-  const w = world({
-    machines,
-    store,
-    engine: {
-      deployments: {
-        show: async () => aDeployment({ accessUrls: ['http://web.example/'] }),
-        async rollout(request, options = {}) {
-          calls.push([request, options])
-          for (const event of events({ type: 'deployment-accepted' })) options.onEvent?.(event)
-          const deployments = keys.map((key) => ({ target: key, deploymentId }))
-          return { id: 'rol_1', deployments, done: Promise.resolve(outcome) }
-        },
+  const engine = {
+    resources,
+    deployments: {
+      show: async () => aDeployment({ accessUrls: ['http://web.example/'] }),
+      async rollout(request: RolloutRequest, options: RolloutOptions = {}) {
+        calls.push([request, options])
+        for (const event of events({ type: 'deployment-accepted' })) options.onEvent?.(event)
+        const deployments = keys.map((key) => ({ target: key, deploymentId }))
+        return { id: 'rol_1', deployments, done: Promise.resolve(outcome) }
       },
     },
-  })
-  return { w, calls }
+  }
+  return { w: world({ machines, store, engine }), calls, engine }
 }
 
 async function liveOn(...on: string[]): Promise<Store> {
@@ -100,8 +112,8 @@ describe('several machines', () => {
   it.each([
     [['--batch', '0'], 'not a number of machines'],
     [['--batch', '1,2,3'], 'not a number of machines'],
-    [['--detach'], '--detach goes with one machine'],
     [['--idempotency-key', 'x'], '--idempotency-key goes with one machine'],
+    [['--fingerprint', 'x'], '--target ssh:a, then --target ssh:b'],
   ])('refuse %j', async (flags, text) => {
     const { w, calls } = several(all)
     expect(await w.run('up', '--host', 'a', '--host', 'b', ...flags)).toBe(2)
@@ -123,6 +135,73 @@ describe('several machines', () => {
       ],
       [{ resource: 'res_web' }, { targets: keys }],
     ])
+  })
+
+  it('are deployed to in a process of its own, whose id is told', async () => {
+    const w = world({ machines: keys, detach: async () => ({ rolloutId: 'rol_1' }) })
+    expect(await w.run('up', '--host', 'a', '--host', 'b', '--together', '--detach')).toBe(0)
+    expect(w.stdout.text).toBe('rol_1\n')
+    expect(w.jobs).toMatchObject([
+      { targets: { host: ['a', 'b'] }, rollout: {}, options: { targets: keys, promote: 'together' } },
+    ])
+    expect(await w.run('up', '--host', 'a', '--host', 'b', '--detach', '--json')).toBe(0)
+    expect(w.stdout.lines.slice(1)).toEqual(['{"kind":"accepted","rolloutId":"rol_1"}'])
+    const { calls, engine: rolling } = several(all)
+    const told: object[] = []
+    const engine = { ...rolling, close: async () => {} } as unknown as Appaloft
+    await runJob(w.jobs[0]!, {
+      answer: async (answer) => void told.push(answer),
+      compose: async () => ({ engine, store: memoryStore(), targets: [], stateDir: '' }),
+      signal: new AbortController().signal,
+    })
+    expect([told, calls]).toMatchObject([[{ rolloutId: 'rol_1' }], [[{}, { targets: keys, promote: 'together' }]]])
+  })
+
+  it('are shown and canceled as one', async () => {
+    const cancel = vi.fn(async () => {})
+    const shown = { ...failed, status: null }
+    const w = world({
+      engine: { deployments: { cancel, showRollout: async () => shown, show: async () => aDeployment() } },
+    })
+    expect(await w.run('deployments', 'show', 'rol_1')).toBe(0)
+    expect(w.stdout.text).toMatch(/res_web is under way\n {2}ssh:a +failed/)
+    expect(await w.run('deployments', 'cancel', 'rol_1')).toBe(0)
+    expect(cancel.mock.calls).toEqual([['rol_1']])
+    expect(w.stdout.text).toContain('appaloft deployments show rol_1 shows it')
+  })
+
+  it('are planned for each, and what is alike is shown once', async () => {
+    const asked: unknown[] = []
+    const plan = async ({ target }: DeployRequest) => {
+      asked.push(target)
+      return aPreview(target === 'ssh:c' ? { readiness: { status: 'blocked' as const } } : {})
+    }
+    const machines = [...keys, 'ssh:c']
+    const w = world({ machines, engine: { deployments: { plan } } })
+    expect(await w.run('plan', '--host', 'a', '--host', 'b', '--host', 'c')).toBe(3)
+    expect(asked).toEqual(machines)
+    expect(w.stdout.text.match(/Plan for .*/g)).toEqual([
+      expect.stringMatching(/^Plan for res_\S+ on ssh:a, ssh:b: ready$/),
+      expect.stringMatching(/^Plan for res_\S+ on ssh:c: blocked$/),
+    ])
+    const json = world({ machines, engine: { deployments: { plan } } })
+    await json.run('plan', '--host', 'a', '--host', 'b', '--host', 'c', '--json')
+    expect(json.documents().map((one) => one.target)).toEqual(machines)
+    const live = world({ store: await liveOn(...keys), engine: { deployments: { plan } } })
+    await live.run('plan', '--resource', 'res_web', '--quiet')
+    expect(live.stdout.text).toBe('res_web ready on ssh:a, ssh:b\n')
+  })
+
+  it('have a changed variable at once with --redeploy', async () => {
+    const store = await liveOn(...keys)
+    const record = (await store.getResource('res_web'))!
+    const setVariables = async () => ({ ...record, stateVersion: record.stateVersion + 1 })
+    const redeploy = vi.fn<Resources['redeploy']>(async () => aHandle(aDeployment()))
+    const { w, calls } = several(all, store, keys, { setVariables, redeploy })
+    expect(await w.run('env', 'set', 'web', 'A=1', '--redeploy')).toBe(0)
+    expect(calls).toMatchObject([[{ resource: 'res_web' }, { targets: keys }]])
+    expect(await w.run('env', 'set', 'web', 'A=1', '--redeploy', '--target', 'ssh:b')).toBe(0)
+    expect(redeploy.mock.calls).toMatchObject([['res_web', { target: 'ssh:b' }]])
   })
 
   it('are no flags for one machine', async () => {

@@ -1,13 +1,15 @@
 import type {
   Appaloft,
   DeploymentEvent,
+  ResourceRecord,
   Rollout,
   RolloutHandle,
   RolloutOptions,
   RolloutRequest,
+  Store,
 } from '@appaloft/core/spec'
 import type { Command } from 'commander'
-import { exitCodeOfDeployment } from './attempt.js'
+import { exitCodeOfDeployment, runAttempt } from './attempt.js'
 import type { Context } from './context.js'
 import { usageError } from './errors.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
@@ -29,6 +31,17 @@ export const addRolloutFlags = (command: Command): Command =>
     .option('--batch <count>', 'of several machines, so many at a time (default 1); 1,4: one alone, then four', text)
     .option('--together', 'of several machines, promote all when all are verified, or none')
 
+/** Where it goes to: the machines that are asked for, else, where it is live on several, all of them. */
+export async function targetsOf(
+  id: string,
+  asked: readonly string[],
+  target: string | undefined,
+  store: Store,
+): Promise<readonly string[]> {
+  if (asked.length > 0 || target !== undefined) return asked
+  return Object.keys((await store.getResource(id))?.live ?? {})
+}
+
 /** How several targets follow each other. Refused where there is one. */
 export function rolloutOptions({ batch, together }: RolloutFlags, targets: readonly string[]): Partial<RolloutOptions> {
   if (targets.length < 2 && (batch !== undefined || together))
@@ -42,6 +55,21 @@ export function rolloutOptions({ batch, together }: RolloutFlags, targets: reado
     ...(batch !== undefined && { batch: rest === undefined ? first : { first, rest } }),
     ...(together ? { promote: 'together' as const } : {}),
   }
+}
+
+/** Deploys it again as it is defined, where it is live: on several targets as one rollout, unless one of them is named. */
+export async function runRedeploy(
+  ctx: Context,
+  engine: Appaloft,
+  { id, live }: Pick<ResourceRecord, 'id' | 'live'>,
+  { target, ...flags }: { target?: string; force?: boolean; stateVersion?: number },
+): Promise<ExitCode> {
+  const targets = Object.keys(live)
+  if (target === undefined && targets.length > 1)
+    return runRollout(ctx, engine, { resource: id, ...flags }, { targets })
+  return runAttempt(ctx, engine, (options) =>
+    engine.resources.redeploy(id, { ...options, ...flags, ...(target === undefined ? {} : { target }) }),
+  )
 }
 
 /** Starts a rollout and shows it to its end; the first SIGINT or SIGTERM cancels it. */
@@ -79,19 +107,22 @@ export async function runRollout(
     for (const event of early.splice(0)) show(event)
     const rollout = await handle.done
     ctx.json({ kind: 'result', rollout })
-    await tell(ctx, engine, rollout)
+    await tellRollout(ctx, engine, rollout)
     return await exitCodeOf(engine, rollout, stopped)
   } finally {
     release()
   }
 }
 
-async function tell(ctx: Context, engine: Appaloft, { resourceId, status, targets, failure }: Rollout): Promise<void> {
+/** What became of each target, where it is served, and why it failed. */
+export async function tellRollout(ctx: Context, engine: Appaloft, rollout: Rollout): Promise<void> {
+  const { resourceId, status, targets, failure } = rollout
   const { style } = ctx
   const good = status === 'succeeded'
   const say = good ? ctx.say : ctx.globals.quiet ? ctx.warn : ctx.say
   const urls = new Set<string>()
-  say(`${good ? style.green('✔') : style.red('✖')} ${style.bold(resourceId)} ${good ? 'is live on all' : status}`)
+  const mark = good ? style.green('✔') : status === null ? style.cyan('…') : style.red('✖')
+  say(`${mark} ${style.bold(resourceId)} ${good ? 'is live on all' : (status ?? 'is under way')}`)
   for (const line of targetLines(targets, style)) say(line)
   for (const { deploymentId } of targets)
     for (const url of deploymentId === null ? [] : (await engine.deployments.show(deploymentId)).accessUrls)

@@ -1,10 +1,10 @@
 import type { ResourceRecord, VariableChanges } from '@appaloft/core/spec'
 import type { Command } from 'commander'
-import { runAttempt } from '../attempt.js'
 import type { Composed, Context } from '../context.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { changedVariables } from '../project/environment.js'
 import { text } from '../project/flags.js'
+import { runRedeploy } from '../rollout.js'
 
 export interface ChangeFlags {
   redeploy?: boolean
@@ -14,7 +14,7 @@ export interface ChangeFlags {
 export const addChangeFlags = (command: Command): Command =>
   command
     .option('--redeploy', 'deploy it again at once, so that what runs has the change')
-    .option('--target <key>', 'with --redeploy: the target to deploy to', text)
+    .option('--target <key>', 'with --redeploy: this target alone (default: all where it is live)', text)
 
 /** Changes variables, says what changed and how it reaches the application, and does that at once with `--redeploy`. */
 export async function change(
@@ -31,12 +31,8 @@ export async function change(
   if (changed.length === 0) ctx.say('Nothing to change: it is so already.')
   else ctx.say(`${ctx.style.green('✔')} ${id}: ${changed.join(', ')}`)
   for (const name of Object.keys(changes)) warnOfDefinition(ctx, before, name, changes[name] === null)
-  if (flags.redeploy) {
-    const { target } = flags
-    return runAttempt(ctx, engine, (options) =>
-      engine.resources.redeploy(id, { ...options, ...(target ? { target } : {}) }),
-    )
-  }
+  const { redeploy, target } = flags
+  if (redeploy) return runRedeploy(ctx, engine, before, target === undefined ? {} : { target })
   if (changed.length > 0 && Object.keys(before.live).length > 0) {
     ctx.say(`What runs has it after the next deployment: ${ctx.style.cyan(`appaloft redeploy ${id}`)}`)
   }

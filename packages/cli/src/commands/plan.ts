@@ -1,9 +1,11 @@
+import type { Preview } from '@appaloft/core/spec'
 import type { Context } from '../context.js'
 import { withEngine } from '../engine.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { previewLines } from '../output/preview.js'
 import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
 import { loadProject, selectResources } from '../project/project.js'
+import { targetsOf } from '../rollout.js'
 import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
@@ -31,23 +33,43 @@ export const plan: Register = (program, run) => {
 
 async function preview(ctx: Context, path: string | undefined, flags: PlanFlags): Promise<ExitCode> {
   const project = await loadProject({ path, ref: flags.ref, config: ctx.globals.config }, ctx.io)
-  return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store }) => {
+  return withEngine(ctx, withTargetFlags(project.composition, flags), async ({ engine, store, machines = [] }) => {
     // The store is asked itself: the engine would reconcile before any call but plan.
     const definitions = await selectResources(project, flags, ctx.io, (id) => store.getResource(id))
-    const target = flags.anyTarget ? null : flags.target
+    const { plan } = engine.deployments
     let code: ExitCode = exitCodes.success
     for (const definition of definitions) {
-      const found = await engine.deployments.plan({
-        resource: definition,
-        ...(target === undefined ? {} : { target }),
-      })
-      ctx.json(found)
-      if (!ctx.globals.json) {
-        if (ctx.globals.quiet) ctx.result(`${definition.id} ${found.readiness.status}`)
-        else for (const line of previewLines(definition.id, found, ctx.style, flags)) ctx.say(line)
-      }
-      if (found.readiness.status === 'blocked') code = exitCodes.blocked
+      const given = flags.anyTarget ? null : flags.target
+      const all = given === null ? [] : await targetsOf(definition.id, machines, flags.target, store)
+      const found: Found[] = []
+      if (all.length > 1)
+        for (const target of all) found.push({ target, ...(await plan({ resource: definition, target })) })
+      else found.push(await plan({ resource: definition, ...(given === undefined ? {} : { target: given }) }))
+      for (const one of found) ctx.json(one)
+      for (const { preview, targets } of alike(found)) show(ctx, definition.id, preview, targets, flags)
+      if (found.some(({ readiness }) => readiness.status === 'blocked')) code = exitCodes.blocked
     }
     return code
   })
+}
+
+type Found = Preview & { target?: string }
+
+/** Of several machines most have the same plan: it is shown once. */
+function alike(found: readonly Found[]): { preview: Preview; targets: string[] }[] {
+  const groups = new Map<string, { preview: Preview; targets: string[] }>()
+  for (const { target, ...preview } of found) {
+    const key = JSON.stringify({ ...preview, generatedAt: null })
+    const group = groups.get(key) ?? { preview, targets: [] }
+    if (target !== undefined) group.targets.push(target)
+    groups.set(key, group)
+  }
+  return [...groups.values()]
+}
+
+function show(ctx: Context, id: string, preview: Preview, targets: readonly string[], flags: PlanFlags): void {
+  if (ctx.globals.json) return
+  const on = targets.length === 0 ? '' : ` on ${targets.join(', ')}`
+  if (ctx.globals.quiet) ctx.result(`${id} ${preview.readiness.status}${on}`)
+  else for (const line of previewLines(`${id}${on}`, preview, ctx.style, flags)) ctx.say(line)
 }

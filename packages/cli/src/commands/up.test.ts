@@ -214,7 +214,7 @@ describe('up', () => {
     const w = world({ cwd: site('web'), stdin: 'from stdin\n'.trim() })
     expect(await w.run('up', '--detach', '--secret', 'TOKEN=-')).toBe(0)
     expect(w.stdout.text).toBe(`${deploymentId}\n`)
-    const resource = w.jobs[0]?.request.resource as ResourceDefinition
+    const resource = (w.jobs[0] as { request: DeployRequest }).request.resource as ResourceDefinition
     expect(resource.environment).toEqual({ TOKEN: { value: 'from stdin', secret: true } })
     const json = world({ cwd: site('web') })
     await json.run('up', '--detach', '--json')

@@ -1,12 +1,13 @@
-import type { DeployRequest, RolloutRequest, Store } from '@appaloft/core/spec'
+import type { DeployRequest, RolloutRequest } from '@appaloft/core/spec'
 import { runAttempt } from '../attempt.js'
 import type { Context } from '../context.js'
+import type { Work } from '../detach.js'
 import { stateDirOf, withEngine } from '../engine.js'
 import { CliError, exitCodeOf, usageError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
 import { addProfileFlags, type ProfileFlags, text } from '../project/flags.js'
 import { loadProject, type Project, selectResources } from '../project/project.js'
-import { addRolloutFlags, type RolloutFlags, rolloutOptions, runRollout } from '../rollout.js'
+import { addRolloutFlags, type RolloutFlags, rolloutOptions, runRollout, targetsOf } from '../rollout.js'
 import { addTargetFlags, givenTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
 import type { Register } from './register.js'
 
@@ -30,7 +31,7 @@ export const up: Register = (program, run) => {
     .option('--resource <id>', 'the resource to deploy, by id or by its name in the configuration', text)
   addRolloutFlags(addTargetFlags(command, 'deploy to'))
     .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
-    .option('--detach', 'print the deployment’s id and let it run in a process of its own')
+    .option('--detach', 'print the id of the deployment, or of the rollout, and let it run in a process of its own')
     .option('--force', 'without any cache')
     .option('--fingerprint <fingerprint>', 'only what this preview showed', text)
     .option('--idempotency-key <key>', 'the same key for the same resource gives the same attempt', text)
@@ -46,12 +47,10 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
     }
     // One after the other: what comes later may lean on what came before, and does not start when that failed.
     for (const definition of definitions) {
-      const targets = await targetsOf(definition.id, machines, flags, store)
+      const targets = await targetsOf(definition.id, machines, flags.target, store)
       const together = rolloutOptions(flags, targets)
       const several = targets.length > 1
-      for (const flag of ['detach', 'fingerprint', 'idempotencyKey'] as const)
-        if (several && flags[flag] !== undefined)
-          throw usageError(`--${dashed(flag)} goes with one machine, and there are ${targets.length}.`)
+      if (several) refuseOfOne(flags, targets)
       const request: DeployRequest = {
         resource: definition,
         ...(flags.target === undefined ? {} : { target: flags.target }),
@@ -60,7 +59,7 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
         ...(flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey }),
       }
       const code = flags.detach
-        ? await detach(ctx, project, flags, request)
+        ? await detach(ctx, project, flags, several ? { rollout: rolloutOf(request), options: together } : { request })
         : several
           ? await runRollout(ctx, engine, rolloutOf(request), together)
           : await runAttempt(ctx, engine, (options) => engine.deployments.create(request, options))
@@ -72,22 +71,26 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
   })
 }
 
-/** Where it goes to: the machines that are asked for, else, where it is live on several, all of them. */
-async function targetsOf(id: string, asked: readonly string[], { target }: UpFlags, store: Store) {
-  if (asked.length > 0 || target !== undefined) return asked
-  return Object.keys((await store.getResource(id))?.live ?? {})
+/** What is of one attempt. */
+function refuseOfOne({ fingerprint, idempotencyKey }: UpFlags, targets: readonly string[]): void {
+  const flag =
+    fingerprint !== undefined ? '--fingerprint' : idempotencyKey !== undefined ? '--idempotency-key' : undefined
+  if (flag === undefined) return
+  throw usageError(
+    `${flag} goes with one machine, and there are ${targets.length}.`,
+    `Deploy to one after the other: ${targets.map((target) => `--target ${target}`).join(', then ')}`,
+  )
 }
 
-const dashed = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 const rolloutOf = ({ resource, force }: DeployRequest): RolloutRequest => ({ resource, ...(force ? { force } : {}) })
 
-async function detach(ctx: Context, project: Project, flags: TargetFlags, request: DeployRequest): Promise<ExitCode> {
+async function detach(ctx: Context, project: Project, flags: TargetFlags, work: Work): Promise<ExitCode> {
   const targets = givenTargetFlags(flags)
   const answer = await ctx.deps.detach({
     stateDir: stateDirOf(ctx, project.composition),
     configFile: project.configFile,
     ...(Object.keys(targets).length === 0 ? {} : { targets }),
-    request,
+    ...work,
   })
   if ('error' in answer) {
     const { error } = answer
@@ -98,8 +101,7 @@ async function detach(ctx: Context, project: Project, flags: TargetFlags, reques
       exitCode: exitCodeOf(error),
     })
   }
-  const { deploymentId } = answer
-  ctx.json({ kind: 'accepted', deploymentId })
-  ctx.result(deploymentId)
+  ctx.json({ kind: 'accepted', ...answer })
+  ctx.result('rolloutId' in answer ? answer.rolloutId : answer.deploymentId)
   return exitCodes.success
 }
