@@ -31,11 +31,6 @@ export class AdminApi {
     readonly elsewhere: Elsewhere | null = null,
   ) {}
 
-  /** Makes the way there, where there is one to make. */
-  prepare(): void {
-    this.elsewhere?.prepare(() => addressOf(locate(this.settings).place))
-  }
-
   async configuration(options: CallOptions = {}): Promise<Configuration> {
     const { status, etag, text } = await this.#ask('GET', '/config/', null, {}, options)
     if (status !== 200) throw refused(status, text)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { AppaloftError } from '@appaloft/core/spec'
 import { fenceFolder, fenceText } from './chain.js'
-import { type Files, type Look, localFiles, type Step } from './files.js'
+import { type Changed, type Files, type Look, localFiles, type Step } from './files.js'
 import { unavailable } from './unavailable.js'
 
 export interface Mark {
@@ -33,19 +33,23 @@ export interface Raise {
   expected: number
   owner: string
   files?: Files
+  /** What is done in the same go, once it is raised. */
+  then?: readonly Step[]
 }
 
 /** Answers what is there once it is raised. */
-export async function raiseMark(raise: Raise): Promise<Look> {
-  const { folder, group, resourceId, token, expected, owner, files = localFiles } = raise
+export async function raiseMark(raise: Raise): Promise<Changed> {
+  const { folder, group, resourceId, token, expected, owner, files = localFiles, then = [] } = raise
   const content = fenceText(token, owner)
   // One that would not rise is not even tried: who calls again for what was raised before finds it.
   const rises = token > expected
-  const seen = await (rises ? files.change(folder, [{ do: 'claim', expected, content, group }]) : files.look(folder))
+  const seen = rises
+    ? await files.change(folder, [{ do: 'claim', expected, content, group }, ...then])
+    : { ...(await files.look(folder)), done: false }
   const mark = markOf(seen)
   if (mark.token === token && mark.owner === owner) return seen
   throw fenced(resourceId, token, mark.token)
 }
 
-export const outdatedFences = (folder: string, { chain }: Look): Step[] =>
+export const outdatedFences = (folder: string, { chain }: Pick<Look, 'chain'>): Step[] =>
   chain.slice(kept).map((old) => ({ do: 'discard', path: join(folder, fenceFolder, `after-${old}`) }))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { localHost } from '@appaloft/core/host'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fenceText } from './chain.js'
-import { type Files, localFiles, type Step } from './files.js'
+import { type Files, type Look, localFiles, type Step } from './files.js'
 import { caddy } from './index.js'
 import { machineFiles } from './machine.js'
 import { rankText } from './names.js'
@@ -27,6 +27,15 @@ const claim = (expected: number, token: number, owner = 'dep_x'): Step => ({
 })
 const name = (number: number, rest = 'a~dep_X~0') => `${rankText({ token: 1, number })}~${rest}`
 
+const untimed = ({ generations, ...rest }: Look) => ({
+  ...rest,
+  generations: generations.map((one) => ({
+    ...one,
+    writtenAt: 0,
+    newest: one.newest && { ...one.newest, writtenAt: 0 },
+  })),
+})
+
 const kinds: [string, () => Files][] = [
   ['of this machine', () => localFiles],
   ['by the commands of a machine', () => machineFiles(localHost())],
@@ -40,7 +49,10 @@ describe.each(kinds)('markers %s', (_, make) => {
   it('are none where there is nothing', async () => {
     expect(await files.look(at('none'))).toEqual(nothing)
     expect(await files.look(at('none'), 'fences')).toEqual(nothing)
-    expect(await files.change(at('none'), [{ do: 'discard', path: at('none', 'x') }])).toEqual(nothing)
+    expect(await files.change(at('none'), [{ do: 'discard', path: at('none', 'x') }])).toEqual({
+      ...nothing,
+      done: true,
+    })
     expect(await readdir(folder)).toEqual([])
   })
 
@@ -94,6 +106,40 @@ describe.each(kinds)('markers %s', (_, make) => {
       fence: fenceText(100, 'dep_x'),
       generations: [],
     })
+  })
+
+  it('are changed only where they are as they were seen, whenever they were written', async () => {
+    await files.change(folder, [claim(0, 3), folderAt(at('g1')), folderAt(at('g2'))])
+    const seen = await files.change(folder, [put(at('g1', name(1)), text), put(at('g1', name(2, odd)), text)])
+    expect(seen.done).toBe(true)
+    const after = put(at('g2', name(1)), 'after')
+    const tried = async (expected: Look) => {
+      const before = await files.look(folder)
+      const { done, ...found } = await files.change(folder, [{ do: 'expect', seen: expected }, after])
+      if (!done) expect(untimed(found)).toEqual(untimed(before))
+      return done
+    }
+    const others: Step[][] = [
+      [put(at('g1', name(2, odd)), `${text} `)],
+      [{ do: 'touch', path: at('g1', 'empty') }],
+      [{ do: 'discard', path: at('g1', name(1)) }],
+      [put(at('g1', name(3)), text)],
+      [folderAt(at('g3'))],
+      [{ do: 'discard', path: at('g2') }],
+      [claim(3, 4)],
+    ]
+    for (const steps of others) {
+      const before = await files.look(folder)
+      await files.change(folder, steps)
+      expect(await tried(before), JSON.stringify(steps)).toBe(false)
+    }
+    await files.change(folder, [folderAt(at('g2'))])
+    const old = new Date(Date.now() - 3_600_000)
+    const last = await files.look(folder)
+    for (const path of [at('g1', name(3)), at('g1'), at('g2')]) await utimes(path, old, old)
+    expect(await tried(last)).toBe(true)
+    expect(await readFile(at('g2', name(1)), 'utf8')).toBe('after')
+    expect(await files.change(at('none'), [{ do: 'expect', seen: nothing }])).toEqual({ ...nothing, done: true })
   })
 
   it('lie in folders of this user alone, or of one group', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { chmod, chown, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { chainOf, fenceFolder, followsFrom } from './chain.js'
 import { ranked } from './names.js'
 
@@ -35,20 +36,39 @@ export type Step =
   | { do: 'discard'; path: string }
   /** The fence after `expected`, if that is the mark, made durably by one of many. Where it cannot be made, nothing that comes after it is done. */
   | { do: 'claim'; expected: number; content: string; group: number | null }
+  /** What has to be there, whenever it was written. Where something else is, nothing that comes after this is done. */
+  | { do: 'expect'; seen: Expected }
+
+export type Expected = Pick<Look, 'fence' | 'generations'>
+
+export interface Changed extends Look {
+  /** False: a step did not find what it asks for, and what comes after it was not done. */
+  done: boolean
+}
 
 /** What is done with the markers, wherever they are. Contents are one line each. */
 export interface Files {
   /** The folder of a resource. With `fences`, its fences alone. Where there is none, nothing is there. */
   look(folder: string, only?: 'fences'): Promise<Look>
   /** One after the other; then another look. */
-  change(folder: string, steps: readonly Step[]): Promise<Look>
+  change(folder: string, steps: readonly Step[]): Promise<Changed>
 }
+
+/** All that is compared of what is there, a line each. */
+export const linesOf = ({ fence, generations }: Expected): string[] => [
+  ...(fence === null ? [] : [`fence ${fence}`]),
+  ...generations.flatMap(({ name, names, newest }) => [
+    `generation ${name}`,
+    ...names.map((one) => `name ${one}`),
+    ...(newest === null ? [] : [`newest ${newest.name}`, `text ${newest.text}`]),
+  ]),
+]
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 async function names(folder: string): Promise<string[]> {
   try {
-    return await readdir(folder)
+    return (await readdir(folder)).sort()
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
     throw error
@@ -92,9 +112,9 @@ async function look(folder: string, only?: 'fences'): Promise<Look> {
   return { ...fences, generations: await Promise.all(generations.map((name) => lookAtGeneration(folder, name))) }
 }
 
-async function change(folder: string, steps: readonly Step[]): Promise<Look> {
-  for (const step of steps) if (!(await done(folder, step))) break
-  return await look(folder)
+async function change(folder: string, steps: readonly Step[]): Promise<Changed> {
+  for (const step of steps) if (!(await done(folder, step))) return { ...(await look(folder)), done: false }
+  return { ...(await look(folder)), done: true }
 }
 
 /** False: nothing after it may be done. */
@@ -103,6 +123,7 @@ async function done(folder: string, step: Step): Promise<boolean> {
   else if (step.do === 'touch') await (await open(step.path, 'w', 0o600)).close()
   else if (step.do === 'discard') await rm(step.path, { recursive: true, force: true })
   else if (step.do === 'put') await written(step.path, step.content, (temporary) => rename(temporary, step.path))
+  else if (step.do === 'expect') return isDeepStrictEqual(linesOf(await look(folder)), linesOf(step.seen))
   else return await claimed(folder, step)
   return true
 }

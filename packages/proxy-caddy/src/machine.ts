@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Address, AppaloftError, type Host } from '@appaloft/core/spec'
 import { chainOf, fenceBegin, fenceFolder } from './chain.js'
-import type { Files, Generation, Look, Step } from './files.js'
+import { type Changed, type Files, type Generation, type Look, linesOf, type Step } from './files.js'
 import { rankLength } from './names.js'
 import { unavailable } from './unavailable.js'
 
@@ -38,7 +38,8 @@ const limits = { timeoutMs: 60_000, maxBufferBytes: 16 * 1024 * 1024 }
  * each, since a path holds the token; a content is one line, which is why the shell reads it without a program of its own.
  */
 const script = `
-d=$1 t=new-$2 only=$3
+d=$1 t=new-$2 only=$3 undone= nl='
+'
 umask 077
 last() {
   n=
@@ -50,10 +51,34 @@ last() {
   l=
   [ -z "$n" ] || IFS= read -r l <"$d/${fenceFolder}/after-$n" || [ -n "$l" ]
 }
+first() {
+  s=
+  for f in "$1"/${'?'.repeat(rankLength)}~*; do [ ! -e "$f" ] || s=$f; break; done
+}
+listing() {
+  last || return
+  [ -z "$n" ] || printf 'fence %s\\n' "$l"
+  [ -z "$only" ] || return 0
+  for g in "$d"/g*; do
+    [ -d "$g" ] || continue
+    k=0
+    while :; do
+      first "$g"
+      l=
+      [ -z "$s" ] || IFS= read -r l <"$s" || [ -n "$l" ] && break
+      # Gone meanwhile: there is a newer one.
+      k=$((k + 1))
+      [ $k -lt 100 ] || return 1
+    done 2>/dev/null
+    printf 'generation %s\\n' "\${g##*/}"
+    for f in "$g"/*; do [ ! -e "$f" ] || printf 'name %s\\n' "\${f##*/}"; done
+    [ -z "$s" ] || printf 'newest %s\\ntext %s\\n' "\${s##*/}" "$l"
+  done
+}
 folder() {
   p=$1 m= q=$1
   while [ ! -d "\${q:-/}" ]; do m=$q q=\${q%/*}; done
-  mkdir -p "$p" || return
+  [ -z "$m" ] || mkdir -p "$p" || return
   [ -n "$2" ] && [ -n "$m" ] || return 0
   while chgrp "$2" "$p" && chmod 750 "$p"; do [ "$p" = "$m" ] && return; p=\${p%/*}; done
   return 1
@@ -82,6 +107,7 @@ while IFS= read -r what && IFS= read -r path; do
   claim)
     IFS= read -r begin && IFS= read -r content && IFS= read -r group
     last || exit 1
+    undone=1
     case $l in
     '') [ -z "$begin" ] || break ;;
     *) [ -n "$begin" ] || break; case $l in "$begin"*) ;; *) break ;; esac ;;
@@ -94,31 +120,28 @@ while IFS= read -r what && IFS= read -r path; do
     rm -f "$new"
     settled "$path" || exit 1
     trap - EXIT
+    undone=
+    ;;
+  expect)
+    want=
+    while IFS= read -r line && [ -n "$line" ]; do want=\${want:+$want$nl}$line; done
+    have=$(listing) || exit 1
+    [ "$have" = "$want" ] || { undone=1; break; }
     ;;
   *) exit 1 ;;
   esac
 done
-for f in "$d/${fenceFolder}"/after-*; do [ -e "$f" ] && echo "chain \${f##*/}"; done
-last || exit 1
-[ -z "$n" ] || printf 'fence %s\\n' "$l"
+[ -z "$undone" ] || echo 'undone '
+for f in "$d/${fenceFolder}"/after-*; do [ ! -e "$f" ] || echo "chain \${f##*/}"; done
+listing || exit 1
 [ -z "$only" ] || exit 0
-date '+now %s'
+set --
 for g in "$d"/g*; do
   [ -d "$g" ] || continue
-  k=0
-  while :; do
-    s=
-    for f in "$g"/${'?'.repeat(rankLength)}~*; do [ -e "$f" ] && s=$f; break; done
-    l=
-    [ -z "$s" ] || IFS= read -r l <"$s" || [ -n "$l" ] && break
-    # Gone meanwhile: there is a newer one.
-    k=$((k + 1))
-    [ $k -lt 100 ] || exit 1
-  done 2>/dev/null
-  stat -c 'generation %Y %n' "$g" || continue
-  for f in "$g"/*; do [ -e "$f" ] && printf 'name %s\\n' "\${f##*/}"; done
-  [ -z "$s" ] || { stat -c 'newest %Y %n' "$s" && printf 'text %s\\n' "$l"; }
+  first "$g"
+  set -- "$@" "$g" \${s:+"$s"}
 done
+[ $# = 0 ] || { date '+now %s'; stat -c 'at %Y %n' "$@"; } 2>/dev/null
 exit 0
 `
 
@@ -141,7 +164,7 @@ export function machineFiles(machine: Host): Files {
     else known.set(folder, seen.generations)
     return seen
   }
-  const run = async (folder: string, only: string, lines: readonly string[]): Promise<Look> => {
+  const run = async (folder: string, only: string, lines: readonly string[]): Promise<Changed> => {
     if ([folder, ...lines].some((line) => line.includes('\n')))
       throw new AppaloftError('invalid-composition', {
         message: 'The folder of the proxy’s markers has a line break in its path.',
@@ -149,7 +172,10 @@ export function machineFiles(machine: Host): Files {
     const argv = ['sh', '-c', script, 'sh', folder, randomUUID(), only] as const
     const input = lines.map((line) => `${line}\n`).join('')
     const { exitCode, stdout, stderr } = await machine.exec(argv, { env, input, ...limits })
-    if (exitCode === 0) return only === '' ? remembered(folder, parsed(stdout)) : parsed(stdout)
+    if (exitCode === 0) {
+      const { done, ...seen } = parsed(folder, stdout)
+      return { ...(only === '' ? remembered(folder, seen) : seen), done }
+    }
     const words = stderr.trim().split('\n').at(-1) ?? ''
     if (full.test(words))
       throw new AppaloftError('disk-full', {
@@ -163,17 +189,21 @@ export function machineFiles(machine: Host): Files {
     )
   }
   return {
-    look: (folder, only) => run(folder, only ?? '', []),
+    async look(folder, only) {
+      const { done: _, ...seen } = await run(folder, only ?? '', [])
+      return seen
+    },
     change: (folder, steps) =>
       run(
         folder,
         '',
-        steps.flatMap((step) => linesOf(folder, step)),
+        steps.flatMap((step) => inputOf(folder, step)),
       ),
   }
 }
 
-function linesOf(folder: string, step: Step): string[] {
+function inputOf(folder: string, step: Step): string[] {
+  if (step.do === 'expect') return [step.do, folder, ...linesOf(step.seen), '']
   if (step.do === 'folder') return [step.do, step.path, String(step.group ?? '')]
   if (step.do === 'put') return [step.do, step.path, step.content]
   if (step.do !== 'claim') return [step.do, step.path]
@@ -183,26 +213,35 @@ function linesOf(folder: string, step: Step): string[] {
 }
 
 /** Times are by the machine's own clock, which may be another than the one here, in whole seconds: one more than can have passed counts as none. */
-function parsed(stdout: string): Look {
+function parsed(folder: string, stdout: string): Changed {
   const chain: string[] = []
   let fence: string | null = null
+  let done = true
   const generations: Generation[] = []
+  const times = new Map<string, number>()
   let now = 0
-  const at = (seconds: string) => Date.now() - Math.max(0, now - Number(seconds) - 1) * 1000
-  let newest: Omit<NonNullable<Generation['newest']>, 'text'> | undefined
+  let first = ''
   for (const line of stdout.split('\n')) {
     const space = line.indexOf(' ')
     const [word, rest] = [line.slice(0, space), line.slice(space + 1)]
-    const [seconds = '', path = ''] = [rest.slice(0, rest.indexOf(' ')), rest.slice(rest.indexOf(' ') + 1)]
-    const name = path.slice(path.lastIndexOf('/') + 1)
-    if (word === 'chain') chain.push(rest)
+    const last = generations.at(-1)
+    if (word === 'undone') done = false
+    else if (word === 'chain') chain.push(rest)
     else if (word === 'fence') fence = rest
+    else if (word === 'generation') generations.push({ name: rest, writtenAt: 0, names: [], newest: null })
+    else if (word === 'name') last?.names.push(rest)
+    else if (word === 'newest') first = rest
+    else if (word === 'text' && last !== undefined) last.newest = { name: first, text: rest, writtenAt: 0 }
     else if (word === 'now') now = Number(rest)
-    else if (word === 'generation') generations.push({ name, writtenAt: at(seconds), names: [], newest: null })
-    else if (word === 'name') generations.at(-1)?.names.push(rest)
-    else if (word === 'newest') newest = { name, writtenAt: at(seconds) }
-    else if (word === 'text' && newest !== undefined && generations.length > 0)
-      generations[generations.length - 1]!.newest = { ...newest, text: rest }
+    else if (word === 'at') {
+      const [seconds = '', path = ''] = [rest.slice(0, rest.indexOf(' ')), rest.slice(rest.indexOf(' ') + 1)]
+      times.set(path.slice(folder.length + 1), Number(seconds))
+    }
   }
-  return { chain: chainOf(chain), fence, generations }
+  const at = (path: string) => Date.now() - Math.max(0, now - (times.get(path) ?? now) - 1) * 1000
+  for (const one of generations) {
+    one.writtenAt = at(one.name)
+    if (one.newest !== null) one.newest.writtenAt = at(`${one.name}/${one.newest.name}`)
+  }
+  return { chain: chainOf(chain), fence, generations, done }
 }

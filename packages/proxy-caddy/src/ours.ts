@@ -28,6 +28,7 @@ export interface Change {
 /** What of a running Caddy is ours. */
 export class OurPart {
   readonly #api: AdminApi
+  #last: Pick<Configuration, 'config'> | null = null
 
   constructor(
     readonly settings: Settings,
@@ -36,24 +37,24 @@ export class OurPart {
     this.#api = new AdminApi(settings, elsewhere)
   }
 
-  /** Before it is known whether Caddy has to be asked. */
-  prepare(): void {
-    this.#api.prepare()
+  /** The configuration as it was read or written last; null: it was not yet. */
+  get last(): Pick<Configuration, 'config'> | null {
+    return this.#last
   }
 
   read(options?: CallOptions): Promise<Configuration> {
-    return this.#running(() => this.#api.configuration(options), options)
+    return this.#running(() => this.#configuration(options), options)
   }
 
   /** The same of one that runs; null: it does not, and is not started. */
-  peek = (options: CallOptions = {}) => unlessStopped(this.#api.configuration(options))
+  peek = (options: CallOptions = {}) => unlessStopped(this.#configuration(options))
   inFlightIfRunning = (options: CallOptions = {}) => unlessStopped(this.#api.inFlight(options))
 
   inFlight(options?: CallOptions): Promise<Map<string, number>> {
     return this.#running(() => this.#api.inFlight(options), options)
   }
 
-  entries({ config }: Configuration): Entry[] {
+  entries({ config }: Pick<Configuration, 'config'>): Entry[] {
     return readEntries(config, this.settings)
   }
 
@@ -67,7 +68,10 @@ export class OurPart {
       await allowed()
       options.signal?.throwIfAborted()
       try {
-        if (await this.#api.replace(next, read.etag, options)) return
+        if (await this.#api.replace(next, read.etag, options)) {
+          this.#last = { config: next }
+          return
+        }
       } catch (error) {
         // Cut off while it was loaded: reading it again tells.
         if (!(error instanceof NotRunning) || performance.now() > deadline) throw error
@@ -76,6 +80,12 @@ export class OurPart {
         throw unavailable('Caddy’s configuration is changed by somebody else all the time.')
       await sleep(Math.random() * Math.min(20 * tries, 200))
     }
+  }
+
+  async #configuration(options?: CallOptions): Promise<Configuration> {
+    const read = await this.#api.configuration(options)
+    this.#last = read
+    return read
   }
 
   async #running<T>(call: () => Promise<T>, options: CallOptions = {}): Promise<T> {

@@ -5,7 +5,10 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { caddyProgram, noCaddy, startCaddy } from '../test/caddy.js'
 import { dep, startRelease } from '../test/releases.js'
 import { hostname, route, table, web } from '../test/switching.js'
+import type { Json } from './entries.js'
+import { localFiles } from './files.js'
 import { caddy } from './index.js'
+import { stateIn } from './states.js'
 
 describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile (${noCaddy})`, () => {
   /** A proxy on a machine and another one there, whose work is done just before a command of the first that `meets` its input. */
@@ -72,6 +75,48 @@ describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile 
     await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
     expect(done()).toBe(true)
     expect((await other.observe(web)).table?.live?.deploymentId).toBe(dep(2))
+  })
+
+  it('are changed as they are then: what another one put there meanwhile ranks below, and is known as replaced', async () => {
+    const { program, proxy, other, releases, before, done } = await begin()
+    before('expect\n', async () => {
+      await other.apply(web, table(releases[1]), 1)
+      await other.apply(web, table(releases[1], { identity: 'verified' }), 1)
+    })
+    await proxy.apply(web, table(releases[2]), 1)
+    expect(done()).toBe(true)
+    expect((await other.observe(web)).table).toEqual(table(releases[2]))
+    const { generations } = await localFiles.look(join(program.folder, 'm', web))
+    expect(stateIn(generations[0]!)?.former.map(({ deploymentId }) => deploymentId)).toEqual([dep(2), dep(1)])
+  })
+
+  it('are changed as they are then: where another one changed the routes meanwhile, both are as the table says', async () => {
+    const { proxy, other, releases, before, done } = await begin()
+    before('expect\n', () =>
+      other.apply(web, table(releases[1], { routes: [route(hostname), route('shop.example.test')] }), 1),
+    )
+    await proxy.apply(web, table(releases[2]), 1)
+    expect(done()).toBe(true)
+    for (const one of [proxy, other]) expect((await one.observe(web)).table).toEqual(table(releases[2]))
+  })
+
+  it('are changed as they are then: a newer holder is not overtaken', async () => {
+    const { proxy, other, releases, before, done } = await begin()
+    before('expect\n', () => other.fence(web, 2, { expected: 1, owner: dep(2) }))
+    await expect(proxy.apply(web, table(releases[2]), 1)).rejects.toMatchObject({ code: 'fenced' })
+    expect(done()).toBe(true)
+    expect((await other.observe(web)).table?.live?.deploymentId).toBe(dep(1))
+  })
+
+  it('are as before where somebody else took the hostname since it was looked at', async () => {
+    const { program, proxy, other, releases } = await begin()
+    const { config, etag } = await program.api.configuration()
+    const theirs = { match: [{ host: [hostname] }], handle: [{ handler: 'static_response', body: 'theirs' }] }
+    const { servers } = (config as { apps: { http: { servers: Record<string, { routes: Json[] }> } } }).apps.http
+    for (const { routes } of Object.values(servers)) routes.push(theirs)
+    expect(await program.api.replace(config, etag)).toBe(true)
+    await expect(proxy.apply(web, table(releases[1]), 1)).rejects.toMatchObject({ code: 'route-conflict' })
+    expect((await other.observe(web)).table).toEqual(table(releases[0]))
   })
 
   it('are looked at while the way to Caddy is made, and the way to what was applied is there before it is asked for', async () => {

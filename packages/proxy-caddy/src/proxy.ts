@@ -1,27 +1,20 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
-import {
-  AppaloftError,
-  type CallOptions,
-  hasCode,
-  type Proxy,
-  type ProxyCapabilities,
-  type ProxyContext,
-} from '@appaloft/core/spec'
-import type { Configuration } from './admin.js'
+import { AppaloftError, type Proxy, type ProxyCapabilities, type ProxyContext } from '@appaloft/core/spec'
+import { applyTable } from './apply.js'
 import type { Entry } from './entries.js'
-import { fenced, markOf, outdatedFences, raiseMark } from './fences.js'
-import { type Generation, type Look, localFiles, type Step } from './files.js'
+import { markOf } from './fences.js'
+import { localFiles } from './files.js'
 import { countInFlight } from './in-flight.js'
 import { isPlaced, later } from './later.js'
 import { Elsewhere, machineFiles } from './machine.js'
 import { type CaddyProxyOptions, parseListen, reachOf, refuseUnusable, settle } from './options.js'
 import { OurPart } from './ours.js'
-import { foreignHostnames, listensAt } from './place.js'
-import { nextRank, type Ranked, stateIn, stateOf, writing } from './states.js'
-import { checked, entriesFor, refuseConflict, sorted } from './tables.js'
+import { listensAt } from './place.js'
+import { raiseFence } from './raise.js'
+import { remembering } from './remembered.js'
+import { type Read, Resource } from './resource.js'
+import { checked } from './tables.js'
 
 const capabilities = (tls: boolean): ProxyCapabilities =>
   Object.freeze({
@@ -38,8 +31,8 @@ const capabilities = (tls: boolean): ProxyCapabilities =>
 
 /** A request that chose its upstream is counted there after this long at the latest. */
 const settleMs = 100
-/** A generation that is out of use may still be looked at by requests that came under the former configuration. */
-const keptMs = 60_000
+/** Who asks later, or again, is told what is there then. */
+const newMs = 2_000
 
 /**
  * Caddy, one that runs already or one that the target runs: routes are in its configuration, under names of ours; which release serves
@@ -50,11 +43,11 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
   if (!isPlaced(options)) return later(options, caddy)
   const settings = settle(options)
   const elsewhere = settings.machine === null ? null : new Elsewhere(settings.machine)
-  const files = settings.machine === null ? localFiles : machineFiles(settings.machine)
+  const files = remembering(settings.machine === null ? localFiles : machineFiles(settings.machine))
   const ours = new OurPart(settings, elsewhere)
   let context: ProxyContext | null = null
-  /** Resources of which something was seen. */
-  const touched = new Set<string>()
+  /** What the configuration was after a table was applied: it answers the one question where that is served, if it comes soon. */
+  const applied = new Map<string, { read: Read; at: number }>()
   const queues = new Map<string, Promise<unknown>>()
 
   const rootOf = (): string => {
@@ -64,9 +57,6 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     return join(context.stateDir, 'caddy')
   }
   const rootSeen = (): string => settings.rootSeen ?? rootOf()
-  const folderOf = (resourceId: string): string => join(rootOf(), resourceId)
-  const generationOf = (entry: Pick<Entry, 'resourceId' | 'generation'>): string =>
-    join(folderOf(entry.resourceId), entry.generation)
 
   /** One after the other within this process; between processes, names and `If-Match` decide. */
   const inTurn = <T>(key: string, work: () => Promise<T>): Promise<T> => {
@@ -78,54 +68,9 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
   }
 
   /** Where users are served, on the machine. */
-  const servedAt = (read: Configuration) => settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http'))
+  const servedAt = (read: Read) => settings.endpoint ?? reachOf(listensAt(read.config, settings, 'http'))
 
-  const entriesOf = (read: Configuration, resourceId: string): Entry[] =>
-    ours.entries(read).filter((entry) => entry.resourceId === resourceId)
-
-  const look = (resourceId: string, only?: 'fences') => files.look(folderOf(resourceId), only)
-  const change = (resourceId: string, steps: readonly Step[]) => files.change(folderOf(resourceId), steps)
-
-  /** What is written ranks under the mark that was compared: one that is raised after this ranks above it. */
-  const allowed = (resourceId: string, token: number, seen: Look): number => {
-    const mark = markOf(seen)
-    if (token < mark.token) throw fenced(resourceId, token, mark.token)
-    return mark.token
-  }
-  const allowedBy = (resourceId: string, token: number) => async () =>
-    allowed(resourceId, token, await look(resourceId, 'fences'))
-
-  const discarding = (resourceId: string, some: readonly Generation[]): Step[] =>
-    some.map(({ name }) => ({ do: 'discard', path: generationOf({ resourceId, generation: name }) }))
-
-  /** Generations out of use. */
-  const unused = ({ generations }: Look, used: string): Generation[] =>
-    generations.filter(({ name, writtenAt }) => name !== used && Date.now() - writtenAt > keptMs)
-
-  /** Where nothing of ours is configured, nothing is served, whatever the files say. */
-  const servedOf = (resourceId: string, read: Configuration, seen: Look): Ranked | null => {
-    const [entry] = entriesOf(read, resourceId)
-    const generation = seen.generations.find(({ name }) => name === entry?.generation)
-    return generation === undefined ? null : stateIn(generation)
-  }
-
-  /**
-   * By a configuration that was read before the look; null: it does not tell. What is configured is there: where there is one generation
-   * alone, and that was configured, no other was put in its place meanwhile.
-   */
-  const stillServed = (resourceId: string, earlier: Configuration | null, seen: Look): Ranked | null =>
-    earlier !== null && seen.generations.length === 1 ? servedOf(resourceId, earlier, seen) : null
-
-  /** A generation that is configured was there before it was: where it is not seen, it came after the look. */
-  const lookAndRead = async (resourceId: string, callOptions?: CallOptions) => {
-    const [seen, running] = await Promise.all([look(resourceId), ours.peek(callOptions)])
-    // Caddy need not run, nor be started, to say that nothing of a resource is there.
-    if (running === null && seen.generations.length === 0) return { read: null, seen }
-    const read = running ?? (await ours.read(callOptions))
-    const [entry] = entriesOf(read, resourceId)
-    const known = entry === undefined || seen.generations.some(({ name }) => name === entry.generation)
-    return { read, seen: known ? seen : await look(resourceId) }
-  }
+  const resource = (id: string): Resource => new Resource(id, join(rootOf(), id), files, ours)
 
   return {
     specVersion: 1,
@@ -138,117 +83,47 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async mark(resourceId) {
-      return markOf(await look(resourceId, 'fences')).token
+      return markOf(await resource(resourceId).look('fences')).token
     },
 
     async fence(resourceId, token, { expected, owner, signal }) {
       signal?.throwIfAborted()
       if (token < 1) throw new AppaloftError('invalid-input', { message: 'A token is at least 1.' })
-      await inTurn(resourceId, async () => {
-        const folder = folderOf(resourceId)
-        const { group } = settings
-        const callOptions = signal === undefined ? {} : { signal }
-        const early = touched.has(resourceId) ? ours.peek(callOptions).catch(() => null) : null
-        const seen = await raiseMark({ folder, group, resourceId, token, expected, owner, files })
-        const steps = outdatedFences(folder, seen)
-        // What a former holder still writes ranks below this, in the generation that serves and in one that it may be about to switch to.
-        const present =
-          seen.generations.length === 0
-            ? null
-            : (stillServed(resourceId, await early, seen) ?? servedOf(resourceId, await ours.read(callOptions), seen))
-        for (const generation of seen.generations) {
-          const at = generationOf({ resourceId, generation: generation.name })
-          const before = stateIn(generation)
-          if ((before?.rank.token ?? 0) >= token) continue
-          const { table, former } = present ?? stateOf(null, before)
-          const rank = { token, number: 0 }
-          steps.push(...writing({ folder: at, group, rank, state: { table, former }, present: generation.names }))
-        }
-        if (steps.length > 0) await change(resourceId, steps)
-      })
+      const raising = { token, expected, owner, group: settings.group }
+      await inTurn(resourceId, () => raiseFence(resource(resourceId), raising, signal === undefined ? {} : { signal }))
     },
 
     async apply(resourceId, table, token, callOptions) {
       const wanted = checked(table)
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
-        const { group } = settings
-        const { seen, read: running } = await lookAndRead(resourceId, callOptions)
-        const read = running ?? (await ours.read(callOptions))
-        const mark = allowed(resourceId, token, seen)
-        const entries = entriesOf(read, resourceId)
-        const current = entries[0]?.generation ?? null
-        const generationAt = (name: string) => seen.generations.find((one) => one.name === name)
-        const serving = current === null ? undefined : generationAt(current)
-        const before = serving === undefined ? null : stateIn(serving)
-        const state = stateOf(wanted, before)
-        refuseConflict(resourceId, wanted.routes, ours.entries(read), foreignHostnames(read.config, settings))
-        /** Also what lies about too long. A loser of the fence that was faster than its check: what it wrote ranks below the winner's. */
-        const put = async (generation: string) => {
-          const folder = generationOf({ resourceId, generation })
-          const present = generationAt(generation)?.names ?? []
-          const steps = writing({ folder, group, rank: nextRank(mark, before), state, present })
-          if (generation === current) steps.push(...discarding(resourceId, unused(seen, generation)))
-          allowed(resourceId, token, await change(resourceId, steps))
-        }
-        const changing = (generation: string) =>
-          ours.change(
-            { entries: withOurs(generation), allowed: allowedBy(resourceId, token), root: rootSeen(), known: read },
-            callOptions,
-          )
-        const withOurs = (generation: string) => (present: Entry[], now: Configuration) => {
-          refuseConflict(resourceId, wanted.routes, present, foreignHostnames(now.config, settings))
-          return [
-            ...present.filter((entry) => entry.resourceId !== resourceId),
-            ...entriesFor(resourceId, generation, wanted.routes),
-          ]
-        }
-        if (
-          current !== null &&
-          isDeepStrictEqual(sorted(entries), sorted(entriesFor(resourceId, current, wanted.routes)))
-        ) {
-          await put(current)
-          // Other options than those that it was written with, or another version.
-          await changing(current).catch((error: unknown) => {
-            // What is served is as the table says, at the former place: enough to go back to.
-            if (wanted.verify !== null || !hasCode(error, 'runtime-backend-unavailable')) throw error
-          })
-          // What was applied is asked for there next.
-          elsewhere?.prepare(() => servedAt(read))
-          return
-        }
-        const generation = `g${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
-        try {
-          // Before its mark is compared: a new holder who did not see it has raised the mark before this.
-          await put(generation)
-          await changing(generation)
-        } catch (error) {
-          const now = await ours.read().catch(() => null)
-          if (now !== null && entriesOf(now, resourceId)[0]?.generation !== generation)
-            await change(resourceId, [{ do: 'discard', path: generationOf({ resourceId, generation }) }])
-          throw error
-        }
-        const left = unused(seen, generation)
-        if (left.length > 0) await change(resourceId, discarding(resourceId, left))
+        const applying = { resource: resource(resourceId), wanted, token, settings, root: rootSeen() }
+        const read = await applyTable(applying, callOptions)
+        // Where it is served is asked for next.
+        applied.set(resourceId, { read, at: performance.now() })
+        elsewhere?.prepare(() => servedAt(read))
       })
     },
 
     async observe(resourceId, callOptions) {
-      // Caddy is not asked, nor started, where nothing of the resource is.
-      if (!touched.has(resourceId)) {
-        ours.prepare()
-        const first = await look(resourceId)
-        if (markOf(first).token === 0 && first.generations.length === 0) return { table: null, token: 0, inFlight: [] }
-        touched.add(resourceId)
-      }
+      const one = resource(resourceId)
       const began = Date.now()
-      const asked = lookAndRead(resourceId, callOptions)
-      const counted = ours.inFlightIfRunning(callOptions)
-      // Waited for below.
-      counted.catch(() => undefined)
-      const { seen, read } = await asked
+      const needless = new AbortController()
+      const signals = [needless.signal, ...(callOptions?.signal ? [callOptions.signal] : [])]
+      const asking = { ...callOptions, signal: AbortSignal.any(signals) }
+      // Who does not run is not started by it.
+      const running = ours.peek(asking)
+      const counted = ours.inFlightIfRunning(asking)
+      // Waited for below, if at all.
+      for (const asked of [running, counted]) asked.catch(() => undefined)
+      const looked = await one.look()
+      if (markOf(looked).token === 0 && looked.generations.length === 0) {
+        needless.abort()
+        return { table: null, token: 0, inFlight: [] }
+      }
+      const { seen, read } = await one.matching(looked, await running, callOptions)
       const { token } = markOf(seen)
-      const state = read === null ? null : servedOf(resourceId, read, seen)
+      const state = read === null ? null : one.served(read, seen)
       if (state === null) return { table: null, token, inFlight: [] }
       const { table, former } = state
       const sets = [
@@ -266,8 +141,11 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     },
 
     async endpoint(resourceId, callOptions) {
-      const read = await ours.read(callOptions)
-      const entries = entriesOf(read, resourceId)
+      const known = applied.get(resourceId)
+      applied.delete(resourceId)
+      const isNew = known !== undefined && performance.now() - known.at < newMs
+      const read = isNew ? known.read : await ours.read(callOptions)
+      const entries = resource(resourceId).entries(read)
       if (entries.length === 0)
         throw new AppaloftError('resource-not-found', {
           message: `The proxy has no route of ${resourceId}.`,
@@ -285,14 +163,16 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     async remove(resourceId, token, callOptions) {
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
-        const seen = await look(resourceId)
-        allowed(resourceId, token, seen)
+        const one = resource(resourceId)
+        const seen = await one.look()
+        one.allowed(token, seen)
         if (seen.generations.length === 0) return
         const entries = (present: Entry[]) => present.filter((entry) => entry.resourceId !== resourceId)
-        await ours.change({ entries, allowed: allowedBy(resourceId, token), root: rootSeen() }, callOptions)
+        const allowed = async () => one.allowed(token, await one.look('fences'))
+        await ours.change({ entries, allowed, root: rootSeen() }, callOptions)
         // Also what came meanwhile.
-        const left = (await look(resourceId)).generations
-        if (left.length > 0) await change(resourceId, discarding(resourceId, left))
+        const left = (await one.look()).generations
+        if (left.length > 0) await one.change(one.discarding(left))
       })
     },
   }
