@@ -42,22 +42,28 @@ export const fenced = (token: number, mark?: number) =>
     details: { token, ...(mark === undefined ? {} : { mark }) },
   })
 
+/** @returns when the mark is raised: `taken` is done when the containers have its token in their names */
 export async function raiseMark(
   engine: Engine,
   names: Names,
   resourceId: string,
   token: number,
   { expected, owner, signal }: FenceOptions,
-): Promise<void> {
-  if (token <= expected) return await refuseUnlessRaised(engine, names, resourceId, { token, owner }, signal)
+): Promise<{ taken: Promise<void> }> {
+  if (token <= expected) {
+    await refuseUnlessRaised(engine, names, resourceId, { token, owner }, signal)
+    return { taken: takeAll(engine, names, resourceId, token, signal) }
+  }
   const name = names.fence(resourceId, expected)
   const labels = names.labels({ resourceId }, 'fence', { [label.token]: String(token), [label.owner]: owner })
-  const made = await engine.createVolume({ Name: name, Labels: labels }, { signal })
+  const [made, volumes, containers] = await engine.inOrder((ordered) =>
+    Promise.all([
+      ordered.createVolume({ Name: name, Labels: labels }, { signal }),
+      ordered.volumes(names.ofResource(resourceId), { signal }),
+      ordered.containers(names.ofResource(resourceId), { signal }),
+    ]),
+  )
   if (made.Labels[label.token] !== String(token) || made.Labels[label.owner] !== owner) throw fenced(token)
-  const [volumes, containers] = await Promise.all([
-    engine.volumes(names.ofResource(resourceId), { signal }),
-    engine.containers(names.ofResource(resourceId), { signal }),
-  ])
   // Claimed after a mark that was already passed and swept, or that never was: the others say so. Without any, what it came after is swept.
   const [before, ...others] = claimsAmong(volumes).filter((one) => one.name !== name)
   const mine = before?.token === token && before.owner === owner
@@ -68,8 +74,13 @@ export async function raiseMark(
   // From here on the claim alone is the mark.
   const signs = signsAmong(volumes).filter((one) => one.token < token)
   const left = [...(mine || before === undefined ? [] : [before]), ...others, ...signs]
-  const former = left.map((one) => engine.removeVolume(one.name, { signal }).catch(() => undefined))
-  await Promise.all([takeContainers(engine, containers, token, signal), ...former])
+  const taken = engine.inOrder(async (ordered) => {
+    const renaming = takeContainers(ordered, containers, token, signal)
+    // Nobody waits for these.
+    for (const one of left) ordered.removeVolume(one.name, { signal }).catch(() => undefined)
+    await renaming
+  })
+  return { taken }
 }
 
 /** It would not rise: only who calls again for what was raised before passes. */
@@ -82,10 +93,19 @@ async function refuseUnlessRaised(
 ): Promise<void> {
   const [present] = await claims(engine, names, resourceId, signal)
   if (present?.token !== token || present.owner !== owner) throw fenced(token, present?.token ?? 0)
+}
+
+/** From then on a former holder finds nothing under the names that it knows. */
+export async function takeAll(
+  engine: Engine,
+  names: Names,
+  resourceId: string,
+  token: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await takeContainers(engine, await engine.containers(names.ofResource(resourceId), { signal }), token, signal)
 }
 
-/** From here on a former holder finds nothing under the names that it knows. */
 async function takeContainers(
   engine: Engine,
   containers: Awaited<ReturnType<Engine['containers']>>,

@@ -108,6 +108,8 @@ describe.skipIf(!haveEngine)(`the Docker target ${haveEngine ? '' : withoutEngin
           if (raised || method !== 'POST' || !acts[verb].test(url)) return
           raised = true
           await here.target.fence('res_web', 5, { expected: 0, owner: 'dep_b' })
+          // Up to its first look, what the other had begun may still come.
+          await here.target.list('res_web')
         },
       )
       const loser = docker({ cli, scope: here.scope, host: `unix://${socket}`, proxy: fakeProxy() })
@@ -147,6 +149,7 @@ describe.skipIf(!haveEngine)(`the Docker target ${haveEngine ? '' : withoutEngin
         if (raised || method !== 'POST' || !/\/start/.test(url)) return
         raised = true
         await here.target.fence('res_web', 5, { expected: 0, owner: 'dep_b' })
+        await here.target.list('res_web')
       },
     )
     const loser = docker({ cli, scope: here.scope, host: `unix://${socket}`, proxy: fakeProxy() })

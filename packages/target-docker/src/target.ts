@@ -31,6 +31,7 @@ import type { DockerOptions } from './options.js'
 import { probe } from './probe.js'
 import { targetRecords } from './records.js'
 import { capabilitiesOf, settingsOf } from './settings.js'
+import { Takings } from './takings.js'
 
 /** Runs releases as containers of a Docker Engine, through its API; BuildKit builds them. Nothing is kept but on the engine. */
 export function dockerTarget(options: DockerOptions = {}): Target {
@@ -40,6 +41,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const names = new Names(settings.scope)
   const host = localHost()
   const listeners = new Listeners()
+  const takings = new Takings(names)
   const makers = new Makers(settings.build, options.key ?? 'docker')
   let engine: Promise<Engine> | undefined
   /** What was seen for attempts that are about to start their release. */
@@ -64,6 +66,12 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       throw fromEngine(await told(error), call.signal)
     }
   }
+  /** What has to do with the containers of a resource. */
+  const withTaken = <T>(resourceId: string, call: CallOptions, act: (engine: Engine) => T | Promise<T>): Promise<T> =>
+    safely(call, async (engine) => {
+      await takings.over(engine, resourceId, call)
+      return await act(engine)
+    })
   /**
    * Containers under the names that they have for a holder of this token, where the mark allows it. Who raises it meanwhile or afterwards
    * renames them, so that a name is of a newer holder, or what is done under it finds nothing.
@@ -121,7 +129,11 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     mark: (resourceId, call = {}) => safely(call, (engine) => readMark(engine, names, resourceId, call.signal)),
 
-    fence: (resourceId, token, call) => safely(call, (engine) => raiseMark(engine, names, resourceId, token, call)),
+    fence: (resourceId, token, call) =>
+      safely(call, async (engine) => {
+        const { taken } = await raiseMark(engine, names, resourceId, token, call)
+        takings.add(resourceId, token, taken)
+      }),
 
     lease: machineLease(safely, names),
 
@@ -152,13 +164,14 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         const parts = { engine, names, settings }
         // What was seen before it is no longer all.
         prepared.delete(input.deploymentId)
+        await takings.over(engine, input.resourceId, input)
         await checkMark(engine, names, input.resourceId, input.token, input.signal)
         const image = await imageOf(parts, input.release, input.signal)
         return await (isProject(input.release) ? runInProject : runCommand)(parts, input, image, command)
       }),
 
     start: (input) =>
-      safely(input, async (engine) => {
+      withTaken(input.resourceId, input, async (engine) => {
         const parts = { engine, names, settings }
         const known = isProject(input.release) ? undefined : prepared.get(input.deploymentId)
         prepared.delete(input.deploymentId)
@@ -176,7 +189,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     exec: (ref, command, call = {}) => safely(call, (engine) => exec(engine, names, ref, command, call)),
 
-    inspect: (ref, call = {}) => safely(call, (engine) => inspect(engine, names, listeners, ref, call)),
+    inspect: (ref, call = {}) =>
+      withTaken(ref.resourceId, call, (engine) => inspect(engine, names, listeners, ref, call)),
 
     async *logs(ref, call = {}) {
       try {
@@ -187,13 +201,13 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     },
 
     stop: (ref, token, call = {}) =>
-      safely(call, async (engine) => {
+      withTaken(ref.resourceId, call, async (engine) => {
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
         await stop(engine, found, call.graceSeconds, token, call)
       }),
 
     restart: (ref, token, call = {}) =>
-      safely(call, async (engine) => {
+      withTaken(ref.resourceId, call, async (engine) => {
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
         if (found.length === 0)
           throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
@@ -204,7 +218,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     remove: (ref, token, call = {}) =>
-      safely(call, async (engine) => {
+      withTaken(ref.resourceId, call, async (engine) => {
         const named = nameNetworks({ engine, names }, ref.resourceId, call.signal)
         // Waited for below.
         named.catch(() => undefined)
@@ -221,17 +235,17 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     discard: (release, token, call) =>
-      safely(call, async (engine) => {
+      withTaken(release.resourceId, call, async (engine) => {
         const maker = await makers.for(engine).catch(() => null)
         await discard({ engine, names, settings, maker }, release, token, call)
       }),
 
-    list: (resourceId, call = {}) => safely(call, (engine) => list(engine, names, resourceId, call)),
+    list: (resourceId, call = {}) => withTaken(resourceId, call, (engine) => list(engine, names, resourceId, call)),
 
-    reach: (ref, port, call = {}) => safely(call, (engine) => reach(engine, names, ref, port, call)),
+    reach: (ref, port, call = {}) => withTaken(ref.resourceId, call, (engine) => reach(engine, names, ref, port, call)),
 
     promoted: (input, previous) =>
-      safely(input, async (engine) => {
+      withTaken(input.resourceId, input, async (engine) => {
         const project = isProject(input.release)
           ? null
           : projectThings({ engine, names }, input.resourceId, input.signal)
@@ -253,7 +267,9 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     restore: (candidate, previous, token, call = {}) =>
-      safely(call, (engine) => restoreProject({ engine, names, settings }, candidate, previous, token, call.signal)),
+      withTaken(candidate.resourceId, call, (engine) =>
+        restoreProject({ engine, names, settings }, candidate, previous, token, call.signal),
+      ),
 
     async close() {
       await proxy?.close?.()

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 
@@ -18,7 +19,12 @@ export async function relay(
   after: (call: Call) => Promise<boolean> = async () => true,
 ): Promise<Server> {
   rmSync(path, { force: true })
+  /** Of each connection one after the other, as the engine does them. */
+  const turns = new WeakMap<object, Promise<unknown>>()
   const server = createServer(async (call: IncomingMessage, answer) => {
+    const former = turns.get(call.socket)
+    turns.set(call.socket, once(answer, 'close'))
+    await former
     const { method = '', url = '', headers } = call
     const instead = await before({ method, url })
     if (instead) {

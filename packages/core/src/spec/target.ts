@@ -168,7 +168,10 @@ export interface Target {
   describe(plan: Plan, previousRelease?: ReleaseRecord): TargetDescription
   /** The present fence of a resource: 0 where none was raised. */
   mark(resourceId: string, options?: CallOptions): Promise<number>
-  /** Raises the fence durably, by compare-and-set, as `Proxy.fence` does. */
+  /**
+   * Raises the fence durably, by compare-and-set, as `Proxy.fence` does. What a former holder had begun before may come to its end until the
+   * first call after it that looks at releases, or changes them.
+   */
   fence(resourceId: string, token: number, options: FenceOptions): Promise<void>
   /** Where several engines without a common store may reach the machine: it tells them of each other. Absent: only the fence keeps them apart. */
   readonly lease?: TargetLease

@@ -267,6 +267,7 @@ volumes:
     expect(runningOf('other')).toEqual([])
     await here.target.start({ ...input, token: 5 })
     await here.target.fence(resourceId, 7, { expected: 5, owner: 'dep_c', signal: input.signal })
+    await here.target.list(resourceId)
     expect(
       lines('ps', '--all', '--filter', `label=appaloft.resource=${resourceId}`, '--format', '{{.Names}}').every(
         (name) => name.endsWith('.t7'),
