@@ -38,7 +38,7 @@ const limits = { timeoutMs: 60_000, maxBufferBytes: 16 * 1024 * 1024 }
  * each, since a path holds the token; a content is one line, which is why the shell reads it without a program of its own.
  */
 const script = `
-d=$1 t=new-$2 only=$3 undone= nl='
+d=$1 t=new-$2 only=$3 changed= undone= nl='
 '
 umask 077
 last() {
@@ -90,13 +90,18 @@ settled() {
   sync "\${1%/*}" 2>/dev/null || sync
 }
 while IFS= read -r what && IFS= read -r path; do
+  changed=1
   case $what in
   folder)
     IFS= read -r group
     folder "$path" "$group" || exit 1
     ;;
   touch) : >"$path" || exit 1 ;;
-  discard) rm -rf "$path" || exit 1 ;;
+  discard)
+    set -- "$path"
+    while IFS= read -r path && [ -n "$path" ]; do set -- "$@" "$path"; done
+    rm -rf "$@" || exit 1
+    ;;
   put)
     IFS= read -r content
     new=\${path%/*}/$t
@@ -139,9 +144,13 @@ set --
 for g in "$d"/g*; do
   [ -d "$g" ] || continue
   first "$g"
-  set -- "$@" "$g" \${s:+"$s"}
+  set -- "$@" "$g" "$s"
 done
-[ $# = 0 ] || { date '+now %s'; stat -c 'at %Y %n' "$@"; } 2>/dev/null
+# What was changed just now is that old, and beside a generation alone nothing else is.
+if [ $# -gt 0 ] && { [ $# -gt 2 ] || [ -z "$changed" ] || [ -n "$undone" ]; }; then
+  date '+now %s'
+  stat -c 'at %Y %n' "$@"
+fi 2>/dev/null
 exit 0
 `
 
@@ -193,23 +202,25 @@ export function machineFiles(machine: Host): Files {
       const { done: _, ...seen } = await run(folder, only ?? '', [])
       return seen
     },
-    change: (folder, steps) =>
-      run(
-        folder,
-        '',
-        steps.flatMap((step) => inputOf(folder, step)),
-      ),
+    change: (folder, steps) => run(folder, '', inputOf(folder, steps)),
   }
 }
 
-function inputOf(folder: string, step: Step): string[] {
-  if (step.do === 'expect') return [step.do, folder, ...linesOf(step.seen), '']
-  if (step.do === 'folder') return [step.do, step.path, String(step.group ?? '')]
-  if (step.do === 'put') return [step.do, step.path, step.content]
-  if (step.do !== 'claim') return [step.do, step.path]
-  const { expected, content, group } = step
-  const begin = expected === 0 ? '' : fenceBegin(expected)
-  return [step.do, `${folder}/${fenceFolder}/after-${expected}`, begin, content, String(group ?? '')]
+function inputOf(folder: string, steps: readonly Step[]): string[] {
+  return steps.flatMap((step, at) => {
+    if (step.do === 'expect') return [step.do, folder, ...linesOf(step.seen), '']
+    if (step.do === 'folder') return [step.do, step.path, String(step.group ?? '')]
+    if (step.do === 'put') return [step.do, step.path, step.content]
+    if (step.do === 'touch') return [step.do, step.path]
+    if (step.do === 'discard') {
+      // Those that follow one another go as one.
+      const begin = steps[at - 1]?.do === step.do ? [] : [step.do]
+      return [...begin, step.path, ...(steps[at + 1]?.do === step.do ? [] : [''])]
+    }
+    const { expected, content, group } = step
+    const begin = expected === 0 ? '' : fenceBegin(expected)
+    return [step.do, `${folder}/${fenceFolder}/after-${expected}`, begin, content, String(group ?? '')]
+  })
 }
 
 /** Times are by the machine's own clock, which may be another than the one here, in whole seconds: one more than can have passed counts as none. */

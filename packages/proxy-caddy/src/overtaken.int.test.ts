@@ -119,14 +119,14 @@ describe.skipIf(caddyProgram === null)(`markers of a machine, changed meanwhile 
     expect((await other.observe(web)).table).toEqual(table(releases[0]))
   })
 
-  it('are looked at while the way to Caddy is made, and the way to what was applied is there before it is asked for', async () => {
+  it('are looked at while the way to Caddy is made, and the way to what is served is there before it is asked for', async () => {
     const { program, proxy, releases, told } = await begin()
     const admin = program.admin.replace('unix/', '')
     expect(told.slice(0, 2)).toEqual([admin, 'exec'])
     expect(told).not.toContain(program.http)
     await proxy.fence(web, 2, { expected: 1, owner: dep(2) })
-    await proxy.apply(web, table(releases[1]), 2)
     expect(told).toContain(program.http)
+    await proxy.apply(web, table(releases[1]), 2)
     await proxy.endpoint(web)
     expect(told.filter((one) => one !== 'exec')).toEqual([admin, program.http])
   })

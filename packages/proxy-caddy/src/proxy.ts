@@ -90,7 +90,11 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       signal?.throwIfAborted()
       if (token < 1) throw new AppaloftError('invalid-input', { message: 'A token is at least 1.' })
       const raising = { token, expected, owner, group: settings.group }
-      await inTurn(resourceId, () => raiseFence(resource(resourceId), raising, signal === undefined ? {} : { signal }))
+      const one = resource(resourceId)
+      await inTurn(resourceId, () => raiseFence(one, raising, signal === undefined ? {} : { signal }))
+      // Who raised it asks there, if it is served.
+      const { last } = ours
+      if (last !== null && one.entries(last).length > 0) elsewhere?.prepare(() => servedAt(last))
     },
 
     async apply(resourceId, table, token, callOptions) {
