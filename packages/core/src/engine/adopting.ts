@@ -1,5 +1,6 @@
 import type { Problem, ReconcileReport } from '../spec/api.js'
 import { hasCode } from '../spec/errors.js'
+import type { NewEvent } from '../spec/events.js'
 import { resourceLeaseKey } from '../spec/lease.js'
 import type { Plan } from '../spec/plan.js'
 import type { RunningRef, Target } from '../spec/target.js'
@@ -75,7 +76,10 @@ async function adoptOne(
     for (const one of await openOf(runtime, found)) {
       const { deployment } = one
       if (!(await isFree(runtime, target, id, options))) problems.push(inProgress(one))
-      else {
+      else if (await wasLeftServing(target, one)) {
+        found.kept.splice(found.kept.indexOf(one), 1, endedAs(one, runtime.now()))
+        problems.push(...(await adopt(runtime, target, id, found)))
+      } else {
         const status = await takeUp(runtime, target, found, one)
         if (status !== null) report.ended.push({ deploymentId: deployment.id, status })
       }
@@ -116,21 +120,27 @@ async function openOf({ store }: Runtime, { kept }: Found): Promise<Kept[]> {
 async function takeUp(runtime: Runtime, target: Target, found: Found, open: Kept) {
   const { store, engineId } = runtime
   const { order: _order, version: _version, ...record } = open.deployment
-  const { id, createdAt, resourceId, trigger } = record
+  const { id, resourceId } = record
   await adopt(runtime, target, resourceId, found, [open])
-  const accepted = {
-    type: 'deployment-accepted' as const,
-    at: createdAt,
-    data: { resourceId, trigger, target: target.key },
-  }
   try {
-    const { lease } = await store.createDeployment({ record, holder: runtime.holder(id), events: [accepted] })
+    const { lease } = await store.createDeployment({ record, holder: runtime.holder(id), events: begunOf(open) })
     if (lease !== null) await store.releaseLease(lease)
   } catch (error) {
     // Another engine with this store was faster.
     if (!hasCode(error, 'conflict')) throw error
   }
   return runtime.recover(id, engineId)
+}
+
+/** What is open in it: whoever follows it from here sees a beginning of each end. */
+function begunOf({ deployment }: Kept): NewEvent[] {
+  const { createdAt: at, resourceId, trigger, target, releaseId } = deployment
+  const verify = { at, phase: 'verify', data: { adopted: true } } as const
+  return [
+    { type: 'deployment-accepted', at, data: { resourceId, trigger, target } },
+    { type: 'phase-started', ...verify },
+    { type: 'step-started', ...verify, step: 'promote', data: { releaseId, adopted: true } },
+  ]
 }
 
 /**
@@ -161,14 +171,27 @@ async function judge({ runtime, target, resourceLease, id }: Attempt, found: Fou
     await target.records?.remove(deployment.resourceId, deployment.id, token)
     return
   }
-  const end = { status: 'succeeded', promotion: 'recorded', drain: 'taken-over' } as const
-  const ended: Kept = {
-    ...open,
-    deployment: { ...deployment, ...end, finishedAt: runtime.now(), recoveredBy: id },
-    release: { ...open.release, state: 'retained', promotedAt: runtime.now() },
-  }
+  const ended = endedAs(open, runtime.now(), id)
   await target.records?.put(deployment.resourceId, deployment.id, JSON.stringify(ended), token)
   found.kept.splice(found.kept.indexOf(open), 1, ended)
+}
+
+/** It serves: nobody told the machine of its end, and nobody else will. */
+function endedAs(open: Kept, at: string, recoveredBy?: string): Kept {
+  const end = { status: 'succeeded', promotion: 'recorded', drain: 'taken-over', finishedAt: at } as const
+  return {
+    ...open,
+    deployment: { ...open.deployment, ...end, ...(recoveredBy === undefined ? {} : { recoveredBy }) },
+    release: { ...open.release, state: 'retained', promotedAt: at },
+  }
+}
+
+/** Whoever came after it is gone too, and gave the traffic back to it: there is nothing of it to be brought to an end. */
+async function wasLeftServing(target: Target, { deployment, release }: Kept): Promise<boolean> {
+  const { id, resourceId, token } = deployment
+  const machine = (await target.lease?.read(resourceId)) ?? null
+  if (machine === null || machine.token <= (token ?? 0)) return false
+  return isServed(target, { resourceId, deploymentId: id, releaseId: release.id }, release.plan)
 }
 
 async function isServed(target: Target, ref: RunningRef, plan: Plan): Promise<boolean> {

@@ -21,14 +21,16 @@ export async function isForeign(
   { store }: Runtime,
   target: Target,
   resourceId: string,
-  { owner }: MachineLease,
+  { owner, token }: MachineLease,
 ): Promise<boolean> {
   const named = owner.split('+')
+  const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
+  // An attempt of this store that another one's engine took up has a token there that this store never gave.
   for (const id of named.filter(isDeployment)) {
     const known = await store.getDeployment(id)
-    if (known !== null && known.token !== null && !known.adopted) return false
+    if (known === null || known.token === null || known.adopted) continue
+    if (token <= Math.max(known.token, lease?.token ?? 0)) return false
   }
-  const lease = await store.readLease(resourceLeaseKey(resourceId, target.key))
   return lease?.holder == null || !named.includes(lease.holder.deploymentId)
 }
 

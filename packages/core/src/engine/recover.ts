@@ -4,6 +4,7 @@ import { AppaloftError } from '../spec/errors.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
 import type { MachineLease } from '../spec/target-lease.js'
+import { readAll } from './adopt.js'
 import { align } from './align.js'
 import { Attempt } from './attempt.js'
 import { endOvertaken, endSuperseded, finish } from './ending.js'
@@ -11,10 +12,12 @@ import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
 import { holderGone, raiseFences, readMarks, takeLease } from './fences.js'
 import { acquireLease } from './leases.js'
-import { isForeign } from './machine.js'
+import { isForeign, ownerOf } from './machine.js'
 import { openStep } from './open-ends.js'
+import { promotionOrder } from './phases/drain.js'
 import { recordPromotion } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
+import { isEnded, type Kept } from './records.js'
 import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
 import { mayFinish } from './rollout/verdict.js'
@@ -53,7 +56,9 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     if (present === null || isTerminal(present.status)) throw new AppaloftError('lease-lost')
     attempt.record = present
     const overtaker = holds === true ? await overtakerOf(attempt) : undefined
-    if (holds === 'overtaken') {
+    const told = holds === 'overtaken' ? await toldEnd(attempt) : null
+    if (told !== null) await endAsTold(attempt, told, by)
+    else if (holds === 'overtaken') {
       if (!(await endOvertaken(attempt, by))) throw new AppaloftError('lease-lost')
     } else if (overtaker !== undefined) await endLeftBehind(attempt, overtaker, by)
     else if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
@@ -84,7 +89,7 @@ async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
   const taken = await takeLease(runtime, target, record.resourceId, marks, { expect: lease, deploymentId: record.id })
   if (taken === null) return false
   attempt.resourceLease = { key: taken.key, token: taken.token }
-  if (await isOvertaken(attempt, marks.lease)) return 'overtaken'
+  if (await isOvertaken(attempt, marks.lease, lease?.token ?? 0)) return 'overtaken'
   attempt.fenceOwner = `${record.id}+${runtime.engineId}`
   await raiseFences(target, record.resourceId, taken.token, attempt.fenceOwner, marks)
   attempt.holdMachine(taken.token)
@@ -94,9 +99,16 @@ async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
   return true
 }
 
-/** Did an engine with another store raise the fence above the attempt's, or is one at work, before the attempt had raised its own? */
-async function isOvertaken({ runtime, target, record }: Attempt, machine: MachineLease | null): Promise<boolean> {
-  if (machine === null || !(await isForeign(runtime, target, record.resourceId, machine))) return false
+/**
+ * Did an engine with another store raise the fence above the attempt's, or is one at work, before the attempt had raised its own?
+ *
+ * @param given the highest token that this store had given until then
+ */
+async function isOvertaken(attempt: Attempt, machine: MachineLease | null, given: number): Promise<boolean> {
+  const { runtime, target, record } = attempt
+  if (machine === null) return false
+  const takenUp = ownerOf(machine) === record.id && machine.token > Math.max(given, record.token ?? 0)
+  if (!takenUp && !(await isForeign(runtime, target, record.resourceId, machine))) return false
   return machine.held || machine.token >= (record.token ?? 0)
 }
 
@@ -106,6 +118,27 @@ async function overtakerOf({ runtime, target, record }: Attempt): Promise<string
   const live = (await store.getResource(record.resourceId))?.live[target.key]
   const newer = live === undefined ? null : await store.getDeployment(live.deploymentId)
   return newer?.adopted && (newer.token ?? 0) > (record.token ?? 0) ? newer.id : undefined
+}
+
+/** With another store, an engine took it up and brought it to a good end: the machine tells of it. */
+async function toldEnd({ target, record, signal }: Attempt): Promise<Kept | null> {
+  const { id, resourceId, promotion, status } = record
+  if (target.records === undefined || promotion === 'none' || status !== 'verifying') return null
+  const { kept } = readAll(await target.records.list(resourceId, { signal }), target)
+  return kept.find((one) => one.deployment.id === id && isEnded(one)) ?? null
+}
+
+/** Nothing is left to be done on the machine, where it may be another's by now. */
+async function endAsTold(attempt: Attempt, { deployment, release }: Kept, by: string): Promise<void> {
+  const { record, runtime } = attempt
+  const order = await promotionOrder(attempt)
+  if (record.promotion !== 'recorded') await recordPromotion(attempt, release)
+  await attempt.commit({
+    set: { recoveredBy: by, drain: 'taken-over', checks: deployment.checks },
+    releases: [{ ...release, promotedOrder: order }],
+    events: record.journal?.step === 'promote' ? [] : openStep(record, runtime.now(), 'interrupted'),
+  })
+  await finish(attempt, 'succeeded')
 }
 
 /** Who took its place has ended without a word about it. */

@@ -11,9 +11,8 @@ interface Follower {
 }
 
 /** Follows a deployment to its end, over whichever engine is there, and connects again and again. */
-export async function follow(simulation: Simulation, deploymentId: string): Promise<void> {
+export async function follow(simulation: Simulation, ledger: Ledger, deploymentId: string): Promise<void> {
   const { scheduler } = simulation
-  const ledger = simulation.ledgerOf(deploymentId)
   const random = new Random(`follower ${simulation.script.seed} ${simulation.following++}`)
   const follower: Follower = { deploymentId, seen: [], cursor: undefined, gap: false }
   for (let tries = 0; tries < 500 && simulation.violation === undefined; tries++) {
@@ -23,7 +22,7 @@ export async function follow(simulation: Simulation, deploymentId: string): Prom
       await new Promise<void>((resolve) => scheduler.after(500, resolve))
       continue
     }
-    if (await connect(alive, follower, random)) return compare(simulation, follower)
+    if (await connect(alive, follower, random)) return compare(simulation, ledger, follower)
     await new Promise<void>((resolve) => scheduler.after(random.whole(0, 300), resolve))
   }
 }
@@ -70,8 +69,8 @@ async function connect(engines: readonly Engine[], follower: Follower, random: R
   }
 }
 
-function compare(simulation: Simulation, { deploymentId, seen, gap }: Follower): void {
-  const entry = simulation.ledgerOf(deploymentId).deployments.get(deploymentId)
+function compare(simulation: Simulation, ledger: Ledger, { deploymentId, seen, gap }: Follower): void {
+  const entry = ledger.deployments.get(deploymentId)
   if (entry === undefined) return
   simulation.cover('followed')
   const numbers = seen.map((one) => one.sequence)

@@ -89,7 +89,7 @@ function move(random: Random, engines: number, resources: number, first: boolean
 }
 
 /** A world and what its users do, out of a seed. */
-export function generate(seed: number, limits: { engines: number; stores?: number }): Setup {
+export function generate(seed: number, limits: { engines: number; stores?: number; records?: boolean }): Setup {
   const random = new Random(`setup ${seed}`)
   const { stores = 1 } = limits
   const engines = Math.max(stores, random.whole(1, limits.engines))
@@ -102,6 +102,7 @@ export function generate(seed: number, limits: { engines: number; stores?: numbe
   return {
     engines,
     ...(stores > 1 ? { stores } : {}),
+    ...(limits.records ? { records: true } : {}),
     deaths: random.pick(['proven', 'unknown']),
     concurrency: random.weighted([
       [5, 'supersede'],

@@ -41,6 +41,8 @@ export class Machine {
   /** What was built, by the digest of its inputs. */
   readonly built = new Map<string, string>()
   readonly marks = new Map<string, Mark>()
+  /** What engines have written down there, by resource and name. */
+  readonly records = new Map<string, Map<string, string>>()
   /** Starts of each image so far. */
   readonly #starts = new Map<string, number>()
   readonly #freed: number[] = []

@@ -1,5 +1,5 @@
 import { attemptLeaseKey, isTerminal } from '@appaloft/core/spec'
-import { nothingLeft, quiet } from './invariants/quiet.js'
+import { agreed, nothingLeft, quiet } from './invariants/quiet.js'
 import type { Move } from './script.js'
 import type { Engine, Simulation } from './simulation.js'
 import { definitionOf, judgeRefusal, perform, removed, resourceId, watch } from './verbs.js'
@@ -78,19 +78,29 @@ export async function scenario(simulation: Simulation): Promise<void> {
     process.exit()
   }
   await sleep(simulation, 30_000)
+  const last: Engine[] = []
   for (const at of simulation.stores.keys()) {
     // An engine's place decides which store it has.
     const slot = Math.ceil(setup.engines / simulation.stores.length) * simulation.stores.length + at
-    const last = simulation.boot(slot)
-    let report = await last.appaloft.reconcile()
+    const engine = simulation.boot(slot)
+    let report = await engine.appaloft.reconcile()
     // An engine that lives may have taken up something of its own meanwhile.
     for (let again = 0; again < 3 && working().length > 0; again++) {
       await sleep(simulation, 90_000)
-      report = await last.appaloft.reconcile()
+      report = await engine.appaloft.reconcile()
     }
-    quiet(simulation, last, report)
+    quiet(simulation, engine, report)
     if (simulation.violation !== undefined) return
-    for (const index of setup.resources.keys()) await afterwards(simulation, last, index)
+    last.push(engine)
+    if (!setup.records) for (const index of setup.resources.keys()) await afterwards(simulation, engine, index)
+  }
+  if (setup.records) {
+    // What the last one has put right, the others are told.
+    for (const { appaloft } of last) await appaloft.reconcile()
+    agreed(simulation)
+    if (simulation.violation !== undefined) return
+    // A store that did not remove a resource believes in it until it acts.
+    for (const index of setup.resources.keys()) await afterwards(simulation, last[0]!, index)
   }
   simulation.over = true
 }

@@ -65,6 +65,8 @@ export interface Setup {
   engines: number
   /** Stores, of which each engine has one, in turn. Default 1. With more, what holds of one store's view of the machine is not asked. */
   stores?: number
+  /** The machine keeps records of its releases. Default: it does not. */
+  records?: boolean
   /** Can the death of an engine be proven (one machine), or does only its standing heartbeat tell? */
   deaths: 'proven' | 'unknown'
   concurrency: 'supersede' | 'wait' | 'reject'

@@ -17,6 +17,8 @@ export interface SimulationOptions extends Subject {
   engines?: number
   /** How many stores the engines share the machine from, each engine with one of them. Default 1. */
   stores?: number
+  /** The machine keeps records of its releases, which stores adopt. Default false. */
+  records?: boolean
   /** How many runs may be spent on looking for the shortest one that fails. Default 1,500; 0: none. */
   shrinkRuns?: number
   /** Called after each run. */
@@ -50,6 +52,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     runs: wanted = 1000,
     engines = 4,
     stores = 1,
+    records = false,
   } = options
   const began = performance.now()
   const covered: Record<string, number> = {}
@@ -57,7 +60,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const seconds = () => (performance.now() - began) / 1000
   for (let seed = first; seed < first + wanted; seed++) {
     if (options.seconds !== undefined && seconds() >= options.seconds) break
-    const script = { setup: generate(seed, { engines, stores }), seed }
+    const script = { setup: generate(seed, { engines, stores, records }), seed }
     const outcome = await run(options, script)
     report.runs++
     report.steps += outcome.steps
@@ -90,8 +93,9 @@ async function failureOf(options: SimulationOptions, script: Script, violation: 
 export function replay(
   subject: Subject,
   script: Script | number,
-  { engines = 4, stores = 1 }: { engines?: number; stores?: number } = {},
+  { engines = 4, stores = 1, records = false }: Pick<SimulationOptions, 'engines' | 'stores' | 'records'> = {},
 ): Promise<Outcome> {
-  const given = typeof script === 'number' ? { setup: generate(script, { engines, stores }), seed: script } : script
+  const given =
+    typeof script === 'number' ? { setup: generate(script, { engines, stores, records }), seed: script } : script
   return run(subject, given, { trace: true, record: true })
 }

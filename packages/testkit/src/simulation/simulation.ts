@@ -53,6 +53,8 @@ export class Simulation {
   /** Resources that are being removed, or were in part, and calls that do so. */
   readonly removing = new Set<string>()
   removals = 0
+  /** Resources that were removed at some time: another store still believes in them until it acts. */
+  readonly removed = new Set<string>()
   /** Resources of which nothing is promised until the next success: they were replaced without overlap, or a rollback failed. */
   readonly unpromised = new Set<string>()
   /** The highest token under which an effect has happened, by part and resource. */
@@ -80,11 +82,6 @@ export class Simulation {
 
   get now(): number {
     return this.scheduler.now
-  }
-
-  /** The book of the store in which a deployment is. */
-  ledgerOf(deploymentId: string): Ledger {
-    return this.ledgers.find((one) => one.deployments.has(deploymentId)) ?? this.ledgers[0]!
   }
 
   /** What is live of a resource, and why. */

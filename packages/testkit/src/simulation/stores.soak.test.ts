@@ -6,16 +6,22 @@ import { describeFailure, simulate } from './index.js'
 const runs = Number(process.env.APPALOFT_SIMULATION_RUNS ?? 20_000)
 const seed = Number(process.env.APPALOFT_SEED ?? Math.floor(Math.random() * 1_000_000_000))
 
-it(`engines that share a machine and no store keep their promises in ${runs} schedules`, async () => {
-  const report = await simulate({ createAppaloft, store: memoryStore, seed, runs, stores: 2, shrinkRuns: 5000 })
+it.each([
+  ['and no store', { stores: 2, records: false }],
+  ['that tells of its releases', { stores: 2, records: true }],
+  ['that tells of its releases, and a store', { stores: 1, records: true }],
+])(`engines that share a machine %s keep their promises in ${runs} schedules`, async (what, options) => {
+  const report = await simulate({ createAppaloft, store: memoryStore, seed, runs, ...options, shrinkRuns: 5000 })
   expect(report.failure && describeFailure(report.failure)).toBeNull()
   const rate = Math.round(report.runs / report.seconds)
-  console.log(`two stores: ${report.runs} runs from seed ${seed}, ${report.steps} steps, ${rate} runs/s, 0 violations`)
+  console.log(`${what}: ${report.runs} runs from seed ${seed}, ${report.steps} steps, ${rate} runs/s, 0 violations`)
 })
 
 it('finds that an attempt that was overtaken is recovered as if it were alone', async () => {
   const edits = {
-    'engine/recover.ts': [["if (await isOvertaken(attempt, marks.lease)) return 'overtaken'\n", '']] as const,
+    'engine/recover.ts': [
+      ["if (await isOvertaken(attempt, marks.lease, lease?.token ?? 0)) return 'overtaken'\n", ''],
+    ] as const,
   }
   const report = await simulate({ ...(await engineWith(edits)), seed: 1, runs: 30_000, stores: 2, shrinkRuns: 0 })
   console.log(`found after ${report.runs} seeds (${report.failure?.violation.invariant})`)

@@ -5,15 +5,20 @@ import { describeFailure, replay, simulate } from './index.js'
 
 const subject = { createAppaloft, store: memoryStore }
 const sample = Number(process.env.APPALOFT_SEED ?? 7_500_000)
-const runs = Number(process.env.APPALOFT_RUNS ?? 150)
+const runs = Number(process.env.APPALOFT_RUNS ?? 100)
 
 describe('engines that share a machine and no store', () => {
-  it('keep their promises in random schedules', { timeout: 600_000 }, async () => {
-    const report = await simulate({ ...subject, seed: sample, runs, stores: 2 })
-    const { seed, steps, seconds } = report
+  it.each([
+    ['in random schedules', { stores: 2, records: false }],
+    ['where the machine tells of its releases', { stores: 2, records: true }],
+    ['where it tells of them, and there is one store', { stores: 1, records: true }],
+  ])('keep their promises %s', { timeout: 600_000 }, async (_, options) => {
+    const report = await simulate({ ...subject, seed: sample, runs, ...options })
+    const { seed, steps, seconds, covered } = report
     const rate = Math.round(report.runs / seconds)
     console.log(`${report.runs} runs from seed ${seed} (APPALOFT_SEED chooses it), ${steps} steps, ${rate} runs/s`)
     expect(report.failure && describeFailure(report.failure)).toBeNull()
+    if (options.records && options.stores > 1) expect(covered.adopted).toBeGreaterThan(runs / 10)
   })
 })
 
@@ -24,6 +29,16 @@ it.each(seeds)('keep them in the schedule of seed %i', async (seed) => {
   const report = await simulate({ ...subject, seed, runs: 1, stores: 2 })
   expect(report.failure && describeFailure(report.failure)).toBeNull()
 })
+
+const seedsWithRecords = [23, 95, 97]
+
+it.each(seedsWithRecords)(
+  'keep them in the schedule of seed %i, where the machine tells of its releases',
+  async (seed) => {
+    const report = await simulate({ ...subject, seed, runs: 1, stores: 2, records: true })
+    expect(report.failure && describeFailure(report.failure)).toBeNull()
+  },
+)
 
 /** Deliberate faults of the engine, each of which only another store's engine meets. */
 const faults: Record<string, Edits> = {
@@ -43,9 +58,31 @@ const faults: Record<string, Edits> = {
   },
 }
 
-it.each(Object.entries(faults))('finds that %s', { timeout: 300_000 }, async (name, edits) => {
-  const report = await simulate({ ...(await engineWith(edits)), seed: 1, runs: 5000, stores: 2, shrinkRuns: 0 })
+/** And those that are met only where the machine tells of its releases. */
+const faultsWithRecords: Record<string, Edits> = {
+  'what another store has brought to its end is taken up again': {
+    'engine/recover.ts': [['machine.token > Math.max(given, record.token ?? 0)', 'false']],
+  },
+  'what was given the traffic back is taken up': {
+    'engine/adopting.ts': [['machine.token <= (token ?? 0)) return false', 'machine.token > 0) return false']],
+  },
+  'what another store took up has no beginning': {
+    'engine/adopting.ts': [["    { type: 'phase-started', ...verify },\n", '']],
+  },
+  'the machine is not told of an end': {
+    'engine/telling.ts': [
+      ['  const at = attempt.runtime.now()\n', '  const at = attempt.runtime.now()\n  if (at) return null\n'],
+    ],
+  },
+}
+
+it.each([
+  ...Object.entries(faults).map(([name, edits]) => [name, edits, false] as const),
+  ...Object.entries(faultsWithRecords).map(([name, edits]) => [name, edits, true] as const),
+])('finds that %s', { timeout: 300_000 }, async (name, edits, records) => {
+  const subjected = await engineWith(edits)
+  const report = await simulate({ ...subjected, seed: 1, runs: 5000, stores: 2, records, shrinkRuns: 0 })
   console.log(`found after ${report.runs} seeds (${report.failure?.violation.invariant}): ${name}`)
   if (report.failure === null) throw new Error('It was not found.')
-  expect((await replay(subject, report.failure.found)).violation).toBeUndefined()
+  expect((await replay(subject, report.failure.found, { records })).violation).toBeUndefined()
 })

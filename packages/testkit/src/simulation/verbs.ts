@@ -142,7 +142,7 @@ export async function perform(
       })
       return undefined
     case 'follow':
-      if (picked !== undefined) void follow(simulation, picked)
+      if (picked !== undefined) void follow(simulation, engine.process.ledger, picked)
       return undefined
     case 'close':
       await appaloft.close(move.abort === undefined ? {} : { mode: 'cancel' })

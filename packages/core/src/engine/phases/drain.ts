@@ -49,7 +49,7 @@ export async function drain(attempt: Attempt, release: ReleaseRecord): Promise<v
 }
 
 /** Above every former one's: what another store did meanwhile has come since the attempt was created. */
-async function promotionOrder({ runtime, target, record }: Attempt): Promise<number> {
+export async function promotionOrder({ runtime, target, record }: Attempt): Promise<number> {
   if (target.records === undefined) return record.order
   const { resourceId, releaseId, order } = record
   const all = await runtime.store.listReleases({ resourceId, target: target.key })

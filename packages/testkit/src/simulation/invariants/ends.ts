@@ -49,8 +49,7 @@ function* stillThere({ machine, routing }: Simulation, { record: { id, resourceI
   if (table?.live?.deploymentId === id || table?.staged?.deploymentId === id) yield 'the proxy still leads to it'
 }
 
-function* wasLive(simulation: Simulation, { record: { id, previous } }: Entry): Generator<string> {
-  const ledger = simulation.ledgerOf(id)
+function* wasLive(_simulation: Simulation, { record: { previous }, keeper: { ledger } }: Entry): Generator<string> {
   if (previous !== null && ledger.releases.has(previous.releaseId)) yield `${previous.deploymentId} was live before`
 }
 

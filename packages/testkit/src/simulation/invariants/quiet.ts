@@ -8,7 +8,8 @@ type Problem = readonly [invariant: InvariantId, message: string]
 export function quiet(simulation: Simulation, engine: Engine, report: ReconcileReport): void {
   for (const problem of notEnded(engine, report)) simulation.violate(...problem)
   for (const [index] of simulation.setup.resources.entries())
-    for (const problem of notQuiet(engine.process, simulation, `res_r${index}`)) simulation.violate(...problem)
+    for (const look of [notQuiet, notTold])
+      for (const problem of look(engine.process, simulation, `res_r${index}`)) simulation.violate(...problem)
 }
 
 function* notEnded({ process }: Engine, { problems }: ReconcileReport): Generator<Problem> {
@@ -63,6 +64,46 @@ function* notQuiet({ ledger }: Engine['process'], { machine, routing }: Simulati
     yield ['routes-equal-record', `${id}: the proxy has an old address of ${live.deploymentId}.`]
 }
 
+/** What the machine keeps for engines with another store. */
+function* notTold({ ledger }: Engine['process'], simulation: Simulation, id: string): Generator<Problem> {
+  const { machine, setup } = simulation
+  if (!setup.records || (simulation.stores.length > 1 && simulation.removed.has(id))) return
+  const told = machine.records.get(id) ?? new Map<string, string>()
+  const live = ledger.live(id)
+  if (live !== null && !told.has(live.deploymentId))
+    yield ['machine-tells', `${id}: of ${live.deploymentId}, which is live, there is no record.`]
+  for (const name of told.keys()) {
+    const record = ledger.deployments.get(name)?.record
+    // Where it could not be taken away, the rollback says so; the next deployment does it.
+    const left = record?.rollback?.outcome === 'failed' || ledger.gone.has(name)
+    // An engine that was overtaken while it drained calls it interrupted; what it did stays.
+    if (!left && record?.promotion !== 'recorded')
+      yield ['machine-tells', `${id}: there is a record of ${name}, which is ${record?.status ?? 'not known'}.`]
+  }
+}
+
+/** Stores whose engines share a machine that tells of its releases. */
+export function agreed(simulation: Simulation): void {
+  const { ledgers, setup, routing, machine, unpromised, removed } = simulation
+  for (const [index, { exposure }] of setup.resources.entries()) {
+    const id = `res_r${index}`
+    if (unpromised.has(id) || removed.has(id)) continue
+    const routed = routing.tables.get(id)?.live?.deploymentId
+    const running = machine.of(id).find(({ state }) => state === 'running')?.deploymentId
+    const present = exposure === 'proxy' ? routed : running
+    for (const [at, ledger] of ledgers.entries()) {
+      const live = ledger.live(id)
+      if (present !== undefined && live?.deploymentId !== present)
+        simulation.violate(
+          'stores-agree',
+          `${id}: ${present} is served, for store ${at} ${live?.deploymentId ?? 'nothing'} is live.`,
+        )
+      else if (live !== null && ledger.releases.get(live.releaseId) === undefined)
+        simulation.violate('stores-agree', `${id}: store ${at} does not know ${live.releaseId}, which is live.`)
+    }
+  }
+}
+
 /** A resource was removed. */
 export function nothingLeft(simulation: Simulation, id: string): void {
   const { machine, routing } = simulation
@@ -70,6 +111,7 @@ export function nothingLeft(simulation: Simulation, id: string): void {
   const left = [
     ...machine.of(id).map((one) => `${one.deploymentId} is ${one.state}`),
     ...(routing.tables.has(id) ? ['routes'] : []),
+    ...[...(machine.records.get(id)?.keys() ?? [])].map((name) => `the record of ${name}`),
     ...(ledger.resources.has(id) ? ['the record'] : []),
     ...[...machine.built]
       .filter(([build, owner]) => owner === id && ledger.builds.has(build))

@@ -1,5 +1,5 @@
 import { type DeploymentPatch, type DeploymentRecord, isTerminal, mayFollow } from '@appaloft/core/spec'
-import type { Entry } from '../ledger.js'
+import type { Entry, Ledger } from '../ledger.js'
 import type { SimulatedProcess } from '../process.js'
 import type { Simulation } from '../simulation.js'
 import { rollbackTold, succeeded } from './ends.js'
@@ -32,17 +32,15 @@ export function checkRecord(
   if (before.promotion === 'none' && record.promotion === 'intended') entry.promotionStep = steps
   if (before.promotion !== 'recorded' && record.promotion === 'recorded' && simulation.removals === 0)
     simulation.removing.delete(resourceId)
-  if (before.promotion !== 'recorded' && record.promotion === 'recorded') promoted(simulation, record)
+  if (before.promotion !== 'recorded' && record.promotion === 'recorded') promoted(simulation, process.ledger, record)
   if (record.supersededBy !== before.supersededBy && record.supersededBy !== undefined) {
-    const winner = simulation.ledgerOf(id).deployments.get(record.supersededBy)?.record
-    if (winner !== undefined && winner.order < record.order)
+    const winner = process.ledger.deployments.get(record.supersededBy)?.record
+    // What another store did has its order from when this one heard of it: there tokens decide.
+    if (winner !== undefined && !winner.adopted && winner.order < record.order)
       simulation.violate('newer-wins', `${id} was superseded by ${winner.id}, which is older.`)
   }
   if (pastPlanning(record) && !pastPlanning(before)) {
-    const others = simulation
-      .ledgerOf(id)
-      .of(resourceId)
-      .filter((one) => pastPlanning(one.record))
+    const others = process.ledger.of(resourceId).filter((one) => pastPlanning(one.record))
     if (others.length > 1)
       simulation.violate(
         'one-past-planning',
@@ -55,9 +53,8 @@ export function checkRecord(
   if (set?.status !== undefined && isTerminal(set.status)) ended(simulation, process, entry)
 }
 
-function promoted(simulation: Simulation, { id, resourceId, order }: DeploymentRecord): void {
-  const newer = simulation
-    .ledgerOf(id)
+function promoted(simulation: Simulation, ledger: Ledger, { id, resourceId, order }: DeploymentRecord): void {
+  const newer = ledger
     .of(resourceId)
     .find(({ record, promotionStep }) => record.order > order && promotionStep >= 0 && hasTraffic(record))
   if (newer !== undefined)
@@ -77,7 +74,8 @@ function ended(simulation: Simulation, process: SimulatedProcess, entry: Entry):
     simulation.violate('paired-events', `${id} is ${status} without deployment-finished.`)
   if (status === 'succeeded') succeeded(simulation, entry)
   if (rollback?.outcome === 'failed') simulation.unpromised.add(resourceId)
-  else if (status === 'succeeded' && record.plan?.overlap) simulation.unpromised.delete(resourceId)
+  else if (status === 'succeeded' && record.plan?.overlap && !isContested(simulation, id))
+    simulation.unpromised.delete(resourceId)
   const left = simulation.machine.ofDeployment(id)
   if (status !== 'succeeded' && rollback?.outcome !== 'failed' && left.length > 0 && record.supersededBy === undefined)
     simulation.violate('candidate-removed', `${id} is ${status}, and its release is ${left[0]?.state}.`)
@@ -87,3 +85,7 @@ function ended(simulation: Simulation, process: SimulatedProcess, entry: Entry):
       `${id} is interrupted by ${process.name}; ${owner.name} was never hindered.`,
     )
 }
+
+/** Its rollback failed with one store, and another one took it up where it served: the first still takes it for failed. */
+const isContested = ({ ledgers }: Simulation, id: string): boolean =>
+  ledgers.some(({ deployments }) => deployments.get(id)?.record.rollback?.outcome === 'failed')

@@ -31,6 +31,9 @@ export const invariants = {
   'retention-kept': 'Only what is beyond retention is let go of.',
   'nothing-left': 'A resource that was removed has left neither routes nor running releases nor builds.',
   'routes-equal-record': 'When nothing is running, the routes are those of the last recorded promotion.',
+  'machine-tells': 'When nothing is running, the machine tells of what is live, and of nothing that never was.',
+  'stores-agree':
+    'When nothing is running and the machine tells of its releases, each store knows what is live there, and can go back to it.',
   'not-wedged': 'When nothing is running, a deployment of a healthy release succeeds.',
   'no-stray-rejection': 'No promise is rejected that nobody listens to.',
 } as const

@@ -40,6 +40,7 @@ export function simulatedStore(process: SimulatedProcess): Store {
     removeResource: (id, options) =>
       call('removeResource', id, async () => {
         await store.removeResource(id, options)
+        simulation.removed.add(id)
         ledger.resources.delete(id)
         simulation.liveChanges(id, ledger)
         for (const [key, one] of ledger.releases) if (one.resourceId === id) ledger.releases.delete(key)
@@ -91,7 +92,25 @@ export function simulatedStore(process: SimulatedProcess): Store {
       })
     },
 
-    adopt: (input) => call('adopt', input.resource.id, () => store.adopt(input)),
+    adopt: (input) =>
+      call('adopt', input.resource.id, async () => {
+        const resource = await store.adopt(input)
+        ledger.resources.set(resource.id, resource)
+        for (const { record } of input.deployments) {
+          const adopted = await store.getDeployment(record.id)
+          if (adopted === null || ledger.deployments.has(record.id)) continue
+          const { events } = await store.readEvents(record.id)
+          checkEvents(simulation, ledger.created(adopted, [], process), events)
+        }
+        const present = await store.listReleases({ resourceId: resource.id })
+        for (const [key, one] of ledger.releases) if (one.resourceId === resource.id) ledger.releases.delete(key)
+        for (const one of present) {
+          ledger.releases.set(one.id, one)
+          ledger.builds.add(String(one.artifact.build))
+        }
+        simulation.cover('adopted')
+        return resource
+      }),
 
     getRelease: (id) => call('getRelease', id, () => store.getRelease(id)),
     listReleases: (query) => call('listReleases', query.resourceId, () => store.listReleases(query)),

@@ -5,6 +5,7 @@ import { simulatedLease } from './lease.js'
 import { buildMs, built, capabilities, reachOf, stateOf } from './machinery.js'
 import { compare, raise } from './marks.js'
 import { simulatedProxy } from './proxy.js'
+import { simulatedRecords } from './records.js'
 import { unavailable } from './unavailable.js'
 
 /** The one machine of a run, as one engine reaches it. */
@@ -63,6 +64,7 @@ export function simulatedTarget(process: SimulatedProcess): Target {
     fence: (id, token, { signal, ...rest }) =>
       read('fence', `${id} ${token}`, () => raise(machine.marks, id, token, rest), { signal }),
     ...(simulation.stores.length > 1 ? { lease: simulatedLease(process) } : {}),
+    ...(simulation.setup.records ? { records: simulatedRecords(process) } : {}),
     probe: (options) => read('probe', '', () => ({ ok: true, checks: [] }), options),
 
     build: (input) =>
