@@ -37,13 +37,19 @@ export async function applyTable(applying: Applying, options: CallOptions = {}):
   const read = running ?? (await ours.read(options))
   const { mark, entries, current, before } = standOf(applying, seen, read)
   refuse(applying, ours.entries(read), read)
+  let compared = false
   /** Also what lies about too long. A loser of the fence that was faster than its check: what it wrote ranks below the winner's. */
   const put = async (generation: string) => {
     const steps = putting(applying, seen, { generation, rank: nextRank(mark, before), state: stateOf(wanted, before) })
     if (generation === current) steps.push(...resource.discarding(unused(seen, generation)))
     resource.allowed(token, await resource.change(steps))
+    compared = true
   }
-  const allowed = async () => resource.allowed(token, await resource.look('fences'))
+  const allowed = async () => {
+    // The change told it just now.
+    if (!compared) resource.allowed(token, await resource.look('fences'))
+    compared = false
+  }
   const changing = (generation: string) => {
     const withOurs = (present: Entry[], now: Configuration) => {
       refuse(applying, present, now)

@@ -6,7 +6,7 @@ import type { Host } from '@appaloft/core/spec'
 import { expect, it, onTestFinished } from 'vitest'
 import { caddyProgram, noCaddy, startCaddy } from '../test/caddy.js'
 import { dep, startRelease } from '../test/releases.js'
-import { table, web } from '../test/switching.js'
+import { route, table, web } from '../test/switching.js'
 import { caddy } from './index.js'
 
 it.skipIf(caddyProgram === null)(
@@ -68,5 +68,10 @@ it.skipIf(caddyProgram === null)(
     await first.apply(web, table(three), 2)
     expect(await costs(() => proxy.apply(web, table(one), 2))).toEqual({ commands: 2, asked: 2 })
     expect((await first.observe(web)).table).toEqual(table(one))
+    // Routes that are new are looked for, put, and configured.
+    const [other, routes] = ['res_other', [route('other.example.test')]]
+    expect(await costs(() => proxy.fence(other, 1, { expected: 0, owner: dep(3) }))).toEqual({ commands: 1, asked: 0 })
+    expect(await costs(() => proxy.apply(other, table(three, { routes }), 1))).toEqual({ commands: 2, asked: 2 })
+    expect((await first.observe(other)).table).toEqual(table(three, { routes }))
   },
 )
