@@ -5,7 +5,6 @@ import { AppaloftError, type CallOptions, type Target } from '@appaloft/core/spe
 import { findEngine } from './api/address.js'
 import { EngineError, EngineUnreachable } from './api/client.js'
 import { Engine, orNull } from './api/engine.js'
-import type { Image } from './api/schemas.js'
 import { build, imageOf } from './build/build.js'
 import { Makers } from './builder/maker.js'
 import { upload } from './builder/upload.js'
@@ -13,14 +12,15 @@ import { buildProject } from './compose/build.js'
 import { isProject } from './compose/bundle.js'
 import { nameNetworks } from './compose/networks.js'
 import { promotedProject } from './compose/promoted.js'
-import { runInProject, startProject } from './compose/start.js'
+import { runInProject } from './compose/start.js'
 import { projectThings, removeNames, removeProject, restoreProject, wakeServices } from './compose/sweep.js'
 import { exec } from './containers/exec.js'
 import { everythingOf, type Found, instancesOf } from './containers/find.js'
 import { inspect, list, reach } from './containers/inspect.js'
 import { Listeners } from './containers/listening.js'
 import { logs } from './containers/logs.js'
-import { runCommand, startRelease } from './containers/start.js'
+import { runCommand } from './containers/start.js'
+import { Started } from './containers/started.js'
 import { describe } from './describe.js'
 import { discard } from './discard.js'
 import { fromEngine } from './errors.js'
@@ -31,6 +31,7 @@ import type { DockerOptions } from './options.js'
 import { probe } from './probe.js'
 import { targetRecords } from './records.js'
 import { capabilitiesOf, settingsOf } from './settings.js'
+import { type Before, start } from './start.js'
 import { Takings } from './takings.js'
 
 /** Runs releases as containers of a Docker Engine, through its API; BuildKit builds them. Nothing is kept but on the engine. */
@@ -41,11 +42,12 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const names = new Names(settings.scope)
   const host = localHost()
   const listeners = new Listeners()
+  const started = new Started()
   const takings = new Takings(names)
   const makers = new Makers(settings.build, options.key ?? 'docker')
   let engine: Promise<Engine> | undefined
   /** What was seen for attempts that are about to start their release. */
-  const prepared = new Map<string, { image: Image; seen: Found[] }>()
+  const prepared = new Map<string, Before>()
 
   const find = (): Promise<Engine> => {
     engine ??= findEngine(options, process.env).then((address) => new Engine(address))
@@ -156,7 +158,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
           upload(parts, input),
         ])
         if (prepared.size > 100) prepared.clear()
-        if (image !== null) prepared.set(input.deploymentId, { image, seen })
+        // Of what is there already, its present names are looked for.
+        if (image !== null && seen.length === 0) prepared.set(input.deploymentId, { image, seen })
       }),
 
     run: (input, command) =>
@@ -171,26 +174,16 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       }),
 
     start: (input) =>
-      withTaken(input.resourceId, input, async (engine) => {
-        const parts = { engine, names, settings }
-        const known = isProject(input.release) ? undefined : prepared.get(input.deploymentId)
+      safely(input, async (engine) => {
+        const known = prepared.get(input.deploymentId)
         prepared.delete(input.deploymentId)
-        // None of it changes anything, and the mark is compared again before what was made is started.
-        const [image, seen] = known
-          ? [known.image, known.seen]
-          : await Promise.all([
-              imageOf(parts, input.release, input.signal),
-              everythingOf(engine, names, input, input.signal),
-              checkMark(engine, names, input.resourceId, input.token, input.signal),
-            ])
-        if (isProject(input.release)) await startProject(parts, input, image)
-        else await startRelease(parts, input, image, { seen })
+        await start({ engine, names, settings }, { takings, started }, input, known)
       }),
 
     exec: (ref, command, call = {}) => safely(call, (engine) => exec(engine, names, ref, command, call)),
 
     inspect: (ref, call = {}) =>
-      withTaken(ref.resourceId, call, (engine) => inspect(engine, names, listeners, ref, call)),
+      withTaken(ref.resourceId, call, (engine) => inspect(engine, names, { listeners, started }, ref, call)),
 
     async *logs(ref, call = {}) {
       try {
@@ -202,12 +195,14 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     stop: (ref, token, call = {}) =>
       withTaken(ref.resourceId, call, async (engine) => {
+        started.forget(ref)
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
         await stop(engine, found, call.graceSeconds, token, call)
       }),
 
     restart: (ref, token, call = {}) =>
       withTaken(ref.resourceId, call, async (engine) => {
+        started.forget(ref)
         const found = await held(instancesOf(engine, names, ref, call.signal), engine, ref, token, call)
         if (found.length === 0)
           throw new AppaloftError('release-not-found', { message: 'The release is no longer on the engine.' })
@@ -219,6 +214,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     remove: (ref, token, call = {}) =>
       withTaken(ref.resourceId, call, async (engine) => {
+        started.forget(ref)
         const named = nameNetworks({ engine, names }, ref.resourceId, call.signal)
         // Waited for below.
         named.catch(() => undefined)
@@ -242,7 +238,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     list: (resourceId, call = {}) => withTaken(resourceId, call, (engine) => list(engine, names, resourceId, call)),
 
-    reach: (ref, port, call = {}) => withTaken(ref.resourceId, call, (engine) => reach(engine, names, ref, port, call)),
+    reach: (ref, port, call = {}) =>
+      withTaken(ref.resourceId, call, (engine) => reach(engine, names, started, ref, port, call)),
 
     promoted: (input, previous) =>
       withTaken(input.resourceId, input, async (engine) => {

@@ -4,6 +4,7 @@ import type { Container } from '../api/schemas.js'
 import type { Names } from '../names.js'
 import { containersOf, instancesOf } from './find.js'
 import type { Listeners, Listening } from './listening.js'
+import type { Started } from './started.js'
 
 /** So long after its start a release that listens nowhere is nothing to look into. */
 const youngMs = 1_000
@@ -32,11 +33,11 @@ const signals: Record<number, string> = {
 export async function inspect(
   engine: Engine,
   names: Names,
-  listeners: Listeners,
+  known: { listeners: Listeners; started: Started },
   ref: RunningRef,
   { signal }: CallOptions = {},
 ): Promise<RunningState> {
-  const seen = await lookAt(engine, names, listeners, ref, signal)
+  const seen = await lookAt(engine, names, known, ref, signal)
   if (seen.length === 0) return { state: 'absent', instances: [] }
   const instances = seen.map(({ container, listening }) => instanceOf(container, listening))
   return { state: together(instances), instances }
@@ -50,10 +51,26 @@ interface Seen {
 async function lookAt(
   engine: Engine,
   names: Names,
-  listeners: Listeners,
+  { listeners, started }: { listeners: Listeners; started: Started },
   ref: RunningRef,
   signal: AbortSignal | undefined,
 ): Promise<Seen[]> {
+  const lookInto = async (id: string, container: Container | null): Promise<Seen | null> => {
+    if (container === null) return null
+    const { Pid: pid, StartedAt: startedAt, Status: status } = container.State
+    const age = Date.now() - Date.parse(startedAt)
+    const young = age >= 0 && age < youngMs
+    const listening = status === 'running' && pid > 0 ? await listeners.of(engine, id, pid, { young, signal }) : null
+    return { container, listening }
+  }
+  const begun = started.of(ref)
+  if (begun !== null) {
+    const just = await Promise.all(begun.map(async ({ id }) => lookInto(id, await engine.container(id, { signal }))))
+    const seen = just.filter((one) => one !== null)
+    if (seen.some(({ container }) => container.State.Status !== 'running') || seen.length < just.length)
+      started.forget(ref)
+    if (seen.length === just.length) return seen
+  }
   // Those that were there before, most likely, and looked for all the same.
   const likely = new Map(listeners.known(ref).map((id) => [id, engine.container(id, { signal })]))
   for (const one of likely.values()) one.catch(() => undefined)
@@ -63,15 +80,7 @@ async function lookAt(
     found.map(({ id }) => id),
   )
   const looked = await Promise.all(
-    found.map(async ({ id }): Promise<Seen | null> => {
-      const container = await (likely.get(id) ?? engine.container(id, { signal }))
-      if (container === null) return null
-      const { Pid: pid, StartedAt: startedAt, Status: status } = container.State
-      const age = Date.now() - Date.parse(startedAt)
-      const young = age >= 0 && age < youngMs
-      const listening = status === 'running' && pid > 0 ? await listeners.of(engine, id, pid, { young, signal }) : null
-      return { container, listening }
-    }),
+    found.map(async ({ id }) => lookInto(id, await (likely.get(id) ?? engine.container(id, { signal })))),
   )
   return looked.filter((one) => one !== null)
 }
@@ -114,11 +123,20 @@ function together(instances: readonly Pick<InstanceState, 'state'>[]): RunningSt
 export async function reach(
   engine: Engine,
   names: Names,
+  started: Started,
   ref: RunningRef,
   port: number,
   { signal }: CallOptions = {},
 ): Promise<Reach> {
   const addresses: Reach['probe'] = []
+  const begun = started.of(ref)
+  if (begun !== null) {
+    for (const { published } of begun) {
+      const outside = published.get(port) ?? [...published.values()][0]
+      if (outside !== undefined) addresses.push({ kind: 'tcp', host: machineOf(engine), port: outside })
+    }
+    return { probe: addresses, upstream: addresses }
+  }
   const found = await instancesOf(engine, names, ref, signal)
   const told = found.map(({ state, ports }) =>
     state === 'running' ? ports.find(({ inside }) => inside === port)?.outside : undefined,

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { AppaloftError, type Command, type CommandResult, type Plan, type ReleaseInput } from '@appaloft/core/spec'
+import { AppaloftError, type Command, type CommandResult, type ReleaseInput } from '@appaloft/core/spec'
 import { EngineError, EngineUnreachable, failure } from '../api/client.js'
 import { type Engine, orNull, untilKnown } from '../api/engine.js'
 import { readFrames } from '../api/frames.js'
 import type { Image } from '../api/schemas.js'
-import { tarOf } from '../api/tar.js'
 import { fromEngine } from '../errors.js'
 import { checkMark } from '../marks.js'
 import type { Names } from '../names.js'
 import type { Settings } from '../options.js'
-import { askedPorts, type ContainerBody, containerBody, secretFiles, secretFolder, toArgv, type What } from './body.js'
+import type { ContainerBody } from './body.js'
 import { everythingOf, type Found, instancesOf } from './find.js'
-import { plainUser } from './place.js'
+import { choosePorts, type Making, make, mustHold, toFirst } from './make.js'
 import { isPortTaken, notStarted } from './refusals.js'
 
 export interface Parts {
@@ -30,28 +29,49 @@ export interface Shaped {
 /** So often another port is tried where one turns out to be taken. */
 const portTries = 20
 
-/** Starts what is missing of the release's instances. Idempotent; nothing of a start that failed stays. */
+/** A container that was started, and the machine's port of each that it publishes. */
+export interface Begun {
+  id: string
+  published: ReadonlyMap<number, number>
+}
+
+/**
+ * Starts what is missing of the release's instances. Idempotent; nothing of a start that failed stays.
+ *
+ * @returns the instances, in their order; null where some were there before
+ */
 export async function startRelease(
   parts: Parts,
   input: ReleaseInput,
   image: Image,
-  own: { command?: Command | null; replicas?: number; shaped?: Shaped; seen?: readonly Found[] } = {},
-): Promise<void> {
+  own: {
+    command?: Command | null
+    replicas?: number
+    shaped?: Shaped
+    seen?: readonly Found[]
+    /** Waited for before anything starts. */
+    taken?: Promise<void>
+  } = {},
+): Promise<Begun[] | null> {
   const { engine, names } = parts
   const { plan } = input.release
-  const all = own.seen ?? (await everythingOf(engine, names, input, input.signal))
-  const present = all.filter((one) => one.role === 'instance')
+  const seen = own.seen ?? (await everythingOf(engine, names, input, input.signal))
+  const present = seen.filter((one) => one.role === 'instance')
   // Over, but its removal was lost on the way.
-  for (const { id, name } of all) if (isCommand(name)) await orNull(engine.remove(id, { signal: input.signal }))
+  for (const { id, name } of seen) if (isCommand(name)) await orNull(engine.remove(id, { signal: input.signal }))
   const wanted = Array.from({ length: own.replicas ?? plan.replicas }, (_, index) => index)
   const command = own.command ?? plan.commands.start?.command ?? null
-  const { shaped } = own
+  const { shaped, taken } = own
+  taken?.catch(() => undefined)
+  const begun: (Begun | null)[] = []
   try {
     for (const index of wanted) {
       const found = present.find((one) => one.index === index)
-      if (found === undefined) await startOne(parts, input, { image, command, role: 'instance', index, shaped })
+      const what = { image, command, role: 'instance' as const, index, shaped }
+      begun.push(found === undefined ? await startOne(parts, input, what, taken) : null)
       // Made by a call that did not come to its end.
-      else if (found.state === 'created') {
+      if (found?.state === 'created') {
+        await taken
         await untilKnown(engine, found.name, input)
         await startNamed(parts, input, found.name)
       }
@@ -60,126 +80,52 @@ export async function startRelease(
     if (present.length === 0) await discardStarted(parts, input).catch(() => undefined)
     throw error
   }
+  const all = begun.filter((one) => one !== null)
+  return shaped === undefined && all.length === begun.length ? all : null
 }
 
 async function discardStarted({ engine, names }: Parts, input: ReleaseInput): Promise<void> {
   for (const { id } of await instancesOf(engine, names, input)) await engine.remove(id)
 }
 
-type Making = What & { shaped: Shaped | undefined }
-
-async function startOne(parts: Parts, input: ReleaseInput, what: Omit<Making, 'published'>): Promise<void> {
+/** @returns its container, and where it is published; null where it was made by a call that did not come to its end */
+async function startOne(
+  parts: Parts,
+  input: ReleaseInput,
+  what: Omit<Making, 'published'>,
+  taken: Promise<void> | undefined,
+): Promise<Begun | null> {
   const { plan } = input.release
   for (let tries = 1; ; tries += 1) {
     const published = choosePorts(parts.settings, plan)
-    let early: Promise<void> | undefined
-    // Looked for in what runs: to look into one that does not is to mount its files each time. That is less than a long way.
-    const far = parts.engine.address.elsewhere === true
-    const created = (made: string) => {
-      early = far ? mustHold(parts, input, made, what) : undefined
-      early?.catch(() => undefined)
-    }
-    const name = await make(parts, input, { ...what, published }, created).catch((error: unknown) => {
+    const made = await make(parts, input, { ...what, published }, taken).catch((error: unknown) => {
       throw notStarted(error, plan, toFirst(what))
     })
-    try {
-      await startNamed(parts, input, name)
-    } catch (error) {
-      const direct = plan.network.exposure === 'direct-port'
-      if (!isPortTaken(error) || direct || tries >= portTries) throw notStarted(error, plan, toFirst(what))
-      await parts.engine.remove(name, { signal: input.signal })
-      continue
+    const [started, held] = await startAndLook(parts, input, made.name, what)
+    if (started.status === 'fulfilled') {
+      if (held?.status === 'rejected') throw held.reason
+      return made.id === null ? null : { id: made.id, published }
     }
-    return await (early ?? mustHold(parts, input, name, what))
+    const direct = plan.network.exposure === 'direct-port'
+    if (!isPortTaken(started.reason) || direct || tries >= portTries)
+      throw notStarted(started.reason, plan, toFirst(what))
+    await parts.engine.remove(made.name, { signal: input.signal })
   }
 }
 
-const toFirst = ({ command, image }: Pick<What, 'command' | 'image'>): string =>
-  (command === null ? [...image.Config.Entrypoint, ...image.Config.Cmd] : toArgv(command))[0] ?? ''
-
-/** A release keeps its port for its lifetime, also when it is started again: so it is chosen here, not by the engine at each start. */
-function choosePorts({ ports }: Settings, plan: Plan): Map<number, number> {
-  const { exposure, internalPort, hostPort } = plan.network
-  const free = () => ports.from + Math.floor(Math.random() * (ports.to - ports.from + 1))
-  return new Map(
-    askedPorts(plan).map((port) => [
-      port,
-      exposure === 'direct-port' && port === (internalPort ?? 80) ? (hostPort ?? port) : free(),
-    ]),
-  )
-}
-
-/** @param created told when there is something to look into: that is done beside the comparison of the mark */
-async function make(
-  { engine, names, settings }: Parts,
-  input: ReleaseInput,
-  what: Making,
-  created: (name: string) => void = () => {},
-): Promise<string> {
-  const { signal, token, resourceId } = input
-  const part = what.role === 'command' ? 'run' : what.index
-  const name = names.container(input, part, token)
-  const plain = containerBody(names, settings, input, what)
-  const body = what.shaped?.body(plain) ?? plain
-  try {
-    await engine.create(name, body, { signal })
-  } catch (error) {
-    // Left by a call that did not come to its end.
-    if (!(error instanceof EngineError) || error.status !== 409) throw error
-    await untilKnown(engine, name, input)
-  }
-  try {
-    // Only now: a holder that raises the fence after this renames what was made, and the start finds nothing.
-    const checked = checkMark(engine, names, resourceId, token, signal)
-    created(name)
-    await checked
-    await what.shaped?.made(name)
-    const files = Object.entries(secretFiles(settings, input))
-    if (files.length > 0) {
-      const uid = Number(
-        /^\d+/.exec(what.image.Config.User)?.[0] ??
-          (what.image.Config.User === '' || what.image.Config.User === 'root' ? 0 : plainUser),
-      )
-      const folder = secretFolder.slice(1)
-      const entries = files.map(([file, content]) => ({ name: `${folder}/${file}`, content, mode: 0o400, uid }))
-      await engine.putArchive(name, '/', tarOf(entries), { signal })
-    }
-    return name
-  } catch (error) {
-    await engine.remove(name).catch(() => undefined)
-    throw error
-  }
-}
-
-const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
-/** An init hides from the engine that its program does not exist: the release would start, and end at once. */
-async function mustHold(
-  { engine, names }: Parts,
-  { resourceId, token, signal }: ReleaseInput,
-  name: string,
-  { image, command, role }: Omit<What, 'published'>,
-): Promise<void> {
-  const first = toFirst({ image, command })
-  const path = image.Config.Env.find((one) => one.startsWith('PATH='))?.slice(5) ?? defaultPath
-  const places = first.includes('/')
-    ? first.startsWith('/')
-      ? [first]
-      : []
-    : path.split(':').map((folder) => `${folder}/${first}`)
-  if (places.length === 0) return
-  if (engine.address.elsewhere === true) {
-    const all = await Promise.all(places.map((place) => engine.holds(name, place, { signal })))
-    if (all.includes(true)) return
-  } else for (const place of places) if (await engine.holds(name, place, { signal })) return
-  // Nothing is found either where a newer holder has renamed it.
-  await checkMark(engine, names, resourceId, token, signal)
-  const field = role === 'command' ? 'runtime.releaseCommand' : 'runtime.startCommand'
-  throw new AppaloftError('start-failed', {
-    message: `The image holds no program ${first}.`,
-    details: { command: first, profileField: field },
-    recoveryHint: `Set ${field} to a program that is in the image.`,
-  })
+/** Whether the image holds the program is looked for in what runs: to look into one that does not is to mount its files each time. */
+async function startAndLook(parts: Parts, input: ReleaseInput, name: string, what: Omit<Making, 'published'>) {
+  const { engine } = parts
+  // Where the way is long, behind the start; else one place after the other, which most often ends with the first.
+  if (engine.address.elsewhere === true)
+    return await engine.inOrder((ordered) => {
+      const far = { ...parts, engine: ordered }
+      return Promise.allSettled([startNamed(far, input, name), mustHold(far, input, name, what)])
+    })
+  const [started] = await Promise.allSettled([startNamed(parts, input, name)])
+  return started.status === 'rejected'
+    ? ([started] as const)
+    : ([started, ...(await Promise.allSettled([mustHold(parts, input, name, what)]))] as const)
 }
 
 /** A name that a newer holder changed meanwhile is not found. */
@@ -215,7 +161,7 @@ export async function runCommand(
     }
     const what = { image, command, role: 'command' as const, index: 0, published: new Map<number, number>(), shaped }
     const begun = await begunCommand(parts, input)
-    const started = begun ?? (await make(parts, input, what).catch(refused))
+    const started = begun ?? (await make(parts, input, what).catch(refused)).name
     if (begun === null) {
       await mustHold(parts, input, started, what)
       await startNamed(parts, input, started).catch(refused)
