@@ -73,5 +73,7 @@ it.skipIf(caddyProgram === null)(
     expect(await costs(() => proxy.fence(other, 1, { expected: 0, owner: dep(3) }))).toEqual({ commands: 1, asked: 0 })
     expect(await costs(() => proxy.apply(other, table(three, { routes }), 1))).toEqual({ commands: 2, asked: 2 })
     expect((await first.observe(other)).table).toEqual(table(three, { routes }))
+    await proxy.remove(other, 1)
+    await expect(proxy.endpoint(other)).rejects.toMatchObject({ code: 'resource-not-found' })
   },
 )

@@ -101,6 +101,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       const wanted = checked(table)
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
+        applied.delete(resourceId)
         const applying = { resource: resource(resourceId), wanted, token, settings, root: rootSeen() }
         const read = await applyTable(applying, callOptions)
         // Where it is served is asked for next.
@@ -167,6 +168,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
     async remove(resourceId, token, callOptions) {
       callOptions?.signal?.throwIfAborted()
       await inTurn(resourceId, async () => {
+        applied.delete(resourceId)
         const one = resource(resourceId)
         const seen = await one.look()
         one.allowed(token, seen)
