@@ -12,7 +12,11 @@ function sessions(channels: number, places = new Slots(8)) {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-ahead-'))
   const program = join(folder, 'ssh')
   const open = Array.from({ length: channels }, (_, at) => `mkdir ${folder}/c${at} 2>/dev/null && c=c${at}`)
-  const lines = [`c=; ${[...open, 'exit 255'].join(' || ')}`, `trap 'rmdir ${folder}/"$c"' EXIT TERM`, 'read -r line']
+  const lines = [
+    `c=; ${[...open, 'exit 255'].join(' || ')}`,
+    `trap 'rmdir ${folder}/"$c"' EXIT TERM`,
+    'while read -r line; do :; done',
+  ]
   writeFileSync(program, `#!/bin/sh\n${lines.join('\n')}\n`)
   chmodSync(program, 0o755)
   const connection = { socket: join(folder, 'c'), lost: new AbortController().signal } as unknown as Connection

@@ -1,13 +1,10 @@
-import { sessionArguments } from './arguments.js'
 import type { Connection } from './connection.js'
 import type { Settings } from './options.js'
-import { type Program, startProgram } from './program.js'
-import { loginCommand } from './remote/bootstrap.js'
+import { openSession, type WaitingSession } from './session.js'
 import type { Slots } from './slots.js'
 
-export interface Waiting {
+export interface Waiting extends WaitingSession {
   connection: Connection
-  client: Program
   /** Gives its place among the sessions back. */
   free(): void
 }
@@ -76,8 +73,9 @@ export class Ahead {
   }
 
   #open(connection: Connection, free: () => void): void {
-    const client = startProgram(this.settings.ssh, sessionArguments(connection.socket, loginCommand))
-    const waiting = { connection, client, free }
+    const session = openSession(this.settings, connection)
+    const { client } = session
+    const waiting = { ...session, connection, free }
     const timer = setTimeout(() => this.#drop(waiting), patienceMs)
     timer.unref()
     this.#waiting.set(waiting, timer)

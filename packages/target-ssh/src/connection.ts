@@ -8,7 +8,7 @@ import { masterArguments } from './arguments.js'
 import { closedError, diagnosed, lostError, noProgram, shellEnded, tooSlow } from './diagnosis.js'
 import type { Settings } from './options.js'
 import { startProgram } from './program.js'
-import { loginCommand, sent } from './remote/bootstrap.js'
+import { loginCommand, opening, sent } from './remote/bootstrap.js'
 import { guardProgram } from './remote/guard.js'
 
 export interface Connection {
@@ -99,7 +99,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       }
     })
   })
-  master.child.stdin.write(sent(guardProgram(mark, silenceSeconds), mark))
+  master.child.stdin.write(opening(mark) + sent(guardProgram(mark, silenceSeconds), mark))
 
   const ended = master.ended.then((code) => {
     clearInterval(beat)

@@ -7,11 +7,11 @@ import type { Connection } from './connection.js'
 import { diagnosed } from './diagnosis.js'
 import type { Settings } from './options.js'
 import { startProgram } from './program.js'
-import { type Doorway, doorway } from './ready.js'
+import { type Doorway, doorway, keptAhead } from './ready.js'
 
 interface Forward {
   path: string
-  /** Where ssh listens: at `path` itself, or behind a door of ours. */
+  /** Where ssh listens, behind a door of ours. */
   behind: string
   spec: string
   ahead: boolean
@@ -43,7 +43,7 @@ export class Forwards {
   add(folder: string, remote: ForwardTarget, ahead: boolean): Forward {
     this.#made += 1
     const path = join(folder, `f${this.#made}`)
-    const behind = ahead ? `${path}b` : path
+    const behind = `${path}b`
     const spec = forwardSpec(behind, remote)
     if (spec === null)
       throw new AppaloftError('invalid-input', {
@@ -89,10 +89,8 @@ export class Forwards {
     await before?.catch(() => undefined)
     await rm(forward.behind, { force: true })
     await this.#tell(connection, 'forward', forward)
-    if (forward.ahead) {
-      forward.door ??= await doorway(forward.path, forward.behind)
-      forward.door.fill()
-    }
+    forward.door ??= await doorway(forward.path, forward.behind, forward.ahead ? keptAhead : 0)
+    forward.door.fill()
     forward.used = true
   }
 

@@ -13,7 +13,8 @@ function forwarding() {
     const name = remote.kind === 'tcp' ? `${remote.port}` : remote.path
     calls.push(`open ${name}`)
     const close = async () => void calls.push(`close ${name}`)
-    return { address: { kind: 'unix', path: `/f/${name}` }, close }
+    const soon = () => void calls.push(`soon ${name}`)
+    return { address: { kind: 'unix', path: `/f/${name}` }, soon, close }
   }
   const host = { forward } as Host
   return { calls, reaching: new Reaching(host) }
@@ -30,6 +31,13 @@ describe('reaching ports of a machine', () => {
     expect(first.upstream).toEqual([port(1), port(2)])
     await reaching.of(ref('dep_a'), reach(1, 2))
     expect(calls).toEqual(['open 1', 'open 2'])
+  })
+
+  it('opens the way to each port where it is about to be used', async () => {
+    const { calls, reaching } = forwarding()
+    await reaching.of(ref('dep_a'), reach(1, 2))
+    await reaching.of(ref('dep_a'), reach(2), { soon: true })
+    expect(calls).toEqual(['open 1', 'open 2', 'soon 2'])
   })
 
   it('ends a forward with the last release that had the port', async () => {

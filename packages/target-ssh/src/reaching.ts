@@ -1,6 +1,4 @@
-import type { Address, CallOptions, Host, Reach, RunningRef } from '@appaloft/core/spec'
-
-type Forwarded = Awaited<ReturnType<Host['forward']>>
+import type { Address, CallOptions, Forwarded, Host, Reach, RunningRef } from '@appaloft/core/spec'
 
 /** Ports of the machine as sockets of this one, each forwarded once, for as long as a release is there that has it. */
 export class Reaching {
@@ -10,24 +8,30 @@ export class Reaching {
   constructor(readonly host: Host) {}
 
   /** What the proxy dials stays as it is: it is on the machine. */
-  async of(ref: RunningRef, { probe, upstream }: Reach, options: CallOptions = {}): Promise<Reach> {
+  async of(
+    ref: RunningRef,
+    { probe, upstream }: Reach,
+    options: CallOptions & { soon?: boolean } = {},
+  ): Promise<Reach> {
     const users = this.#users.get(ref.deploymentId) ?? new Set()
     this.#users.set(ref.deploymentId, users)
     const forwarded = probe.map(async (remote) => {
       const name = JSON.stringify(remote)
       users.add(name)
-      return await this.#forward(name, remote, options)
+      const way = await this.#forward(name, remote, options)
+      if (options.soon) way.soon?.()
+      return way.address
     })
     return { probe: await Promise.all(forwarded), upstream }
   }
 
-  async #forward(name: string, remote: Address, { signal }: CallOptions): Promise<Address> {
+  async #forward(name: string, remote: Address, { signal }: CallOptions): Promise<Forwarded> {
     const known = this.#ports.get(name)
-    if (known !== undefined) return (await known).address
+    if (known !== undefined) return await known
     const made = this.host.forward(remote, signal === undefined ? {} : { signal })
     this.#ports.set(name, made)
     made.catch(() => this.#ports.delete(name))
-    return (await made).address
+    return await made
   }
 
   /** The release is gone. */

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { doorway } from './ready.js'
 
 /** What is behind says which connection of its own it answers on. */
-async function begin() {
+async function begin(kept = 2) {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-door-'))
   const [path, behind] = [join(folder, 'f'), join(folder, 'b')]
   const came: Socket[] = []
@@ -17,7 +17,7 @@ async function begin() {
     socket.on('error', () => socket.destroy())
   })
   await once(server.listen(behind), 'listening')
-  const door = await doorway(path, behind)
+  const door = await doorway(path, behind, kept)
   onTestFinished(async () => {
     await door.close()
     server.close()
@@ -30,7 +30,7 @@ async function begin() {
     for await (const chunk of socket) said += String(chunk)
     return said
   }
-  return { came, ask }
+  return { came, ask, door }
 }
 
 it('a door has two connections open ahead, and gives each to one alone', async () => {
@@ -53,3 +53,17 @@ it('a door whose connections were hung up makes others', async () => {
   await expect.poll(() => came.length, { timeout: 20_000 }).toBe(5)
   expect(await ask()).toBe('4')
 })
+
+it('a door opens one connection for somebody who is about to come, and gives it up where nobody does', async () => {
+  const { came, ask, door } = await begin(0)
+  expect(await ask()).toBe('1')
+  door.soon()
+  door.soon()
+  await expect.poll(() => came.length, { timeout: 20_000 }).toBe(2)
+  expect(await ask()).toBe('2')
+  expect(await ask()).toBe('3')
+  door.soon()
+  await expect.poll(() => came.length, { timeout: 20_000 }).toBe(4)
+  await once(came[3] as Socket, 'close')
+  expect(await ask()).toBe('5')
+}, 30_000)

@@ -3,20 +3,24 @@ import { connect, createServer, type Socket } from 'node:net'
 
 /** Milliseconds for which a connection waits for somebody who uses it. */
 const patienceMs = 60_000
-/** Connections that are open ahead: who asks for two things asks for both at once. */
-const kept = 2
+/** Connections that are open ahead: who asks for several things asks for all of them at once. */
+export const keptAhead = 4
+/** Milliseconds for which one waits that was opened for somebody who is about to come. */
+const soonMs = 2_000
 
 export interface Doorway {
   /** Opens what is missing of those that are open ahead. */
   fill(): void
+  /** Somebody is about to come: one is opened, unless one waits. */
+  soon(): void
   close(): Promise<void>
 }
 
 /**
- * Listens at `path` for what goes to the socket `behind`, and keeps connections there open ahead: a channel that is open saves whoever
- * comes a way there and back. Each is used by one alone, the oldest first.
+ * Listens at `path` for what goes to the socket `behind`, and keeps so many connections there open ahead: a channel that is open saves
+ * whoever comes a way there and back. Each is used by one alone, the oldest first.
  */
-export async function doorway(path: string, behind: string): Promise<Doorway> {
+export async function doorway(path: string, behind: string, kept: number): Promise<Doorway> {
   const all = new Set<Socket>()
   const waiting = new Map<Socket, NodeJS.Timeout>()
   let closed = false
@@ -34,8 +38,8 @@ export async function doorway(path: string, behind: string): Promise<Doorway> {
   const fill = () => {
     while (!closed && waiting.size < kept) wait(open())
   }
-  const wait = (next: Socket) => {
-    const timer = setTimeout(() => next.destroy(), patienceMs)
+  const wait = (next: Socket, ms = patienceMs) => {
+    const timer = setTimeout(() => next.destroy(), ms)
     timer.unref()
     waiting.set(next, timer)
     next.unref()
@@ -73,6 +77,9 @@ export async function doorway(path: string, behind: string): Promise<Doorway> {
   fill()
   return {
     fill,
+    soon() {
+      if (!closed && waiting.size === 0) wait(open(), soonMs)
+    },
     async close() {
       closed = true
       for (const socket of waiting.keys()) forget(socket)

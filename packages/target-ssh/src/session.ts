@@ -8,7 +8,7 @@ import { diagnosed, shellEnded, tooSlow } from './diagnosis.js'
 import { Framed } from './frames.js'
 import type { Settings } from './options.js'
 import { type Program, startProgram } from './program.js'
-import { loginCommand, sent } from './remote/bootstrap.js'
+import { loginCommand, opening, sent } from './remote/bootstrap.js'
 import { supervisorProgram } from './remote/supervisor.js'
 
 export type Argv = readonly [string, ...string[]]
@@ -29,13 +29,25 @@ const longestTimer = 2 ** 31 - 1
 const patienceMs = 30_000
 const freeingMs = 1_000
 
+/** Its shell waits for a program. */
+export interface WaitingSession {
+  client: Program
+  mark: string
+}
+
+export function openSession({ ssh }: Settings, { socket }: Connection): WaitingSession {
+  const mark = newMark()
+  const client = startProgram(ssh, sessionArguments(socket, loginCommand))
+  client.child.stdin.write(opening(mark))
+  return { client, mark }
+}
+
 interface Place {
   key: string
   settings: Settings
   /** Ends it as the command's own signal does, with this signal's reason. */
   stopping: AbortSignal
-  /** A session that waits for a command. */
-  ahead?: Program | undefined
+  ahead: WaitingSession | null
 }
 
 /** Runs one command on a connection. */
@@ -46,9 +58,8 @@ export function runSession(
   { key, settings, stopping, ahead }: Place,
 ): Session {
   const { cwd, env = {}, input, signal, timeoutMs, onLine, maxBufferBytes = defaultBufferBytes } = options
-  const mark = newMark()
+  const { client, mark } = ahead ?? openSession(settings, connection)
   const graceMs = settings.graceSeconds * 1000
-  const client = ahead ?? startProgram(settings.ssh, sessionArguments(connection.socket, loginCommand))
   let begun = false
   let stopped: { reason: unknown } | undefined
   let settle: (error?: unknown) => void = () => undefined
@@ -115,7 +126,7 @@ export function runSession(
     if (stopped !== undefined || connection.lost.aborted) return settle()
     const said = client.said()
     // It had ended before the command came.
-    if (!begun && ahead !== undefined) return settle(new NoChannel(said))
+    if (!begun && ahead !== null) return settle(new NoChannel(said))
     if (!begun && /session request failed|open refused|open failed/i.test(said)) return settle(new NoChannel(said))
     if (!begun && typeof code === 'number' && code !== 255)
       return settle(shellEnded(key, code, streams.map(({ framed }) => framed.noise).join('\n')))

@@ -82,7 +82,7 @@ export function sshHost(options: SshHostOptions): Host {
           key,
           settings,
           stopping: link.closed,
-          ahead: waiting?.client,
+          ahead: waiting,
         })
         ahead.fill(connection)
         return await session.result
@@ -146,7 +146,7 @@ export function sshHost(options: SshHostOptions): Host {
         await close()
         throw signal.reason
       }
-      return { address: { kind: 'unix', path: forward.path }, close }
+      return { address: { kind: 'unix', path: forward.path }, soon: () => forward.door?.soon(), close }
     },
     async upload(localPath, remotePath, { signal } = {}) {
       signal?.throwIfAborted()

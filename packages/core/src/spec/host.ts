@@ -15,10 +15,7 @@ export interface Host {
    * Makes a remote port or socket reachable from here. On the local host it answers with the address itself. `ahead`: a connection may be
    * opened before somebody needs it, which saves time on a long way; who listens there must bear one on which nothing comes for a while.
    */
-  forward(
-    remote: ForwardTarget,
-    options?: { signal?: AbortSignal; ahead?: boolean },
-  ): Promise<{ address: ForwardTarget; close(): Promise<void> }>
+  forward(remote: ForwardTarget, options?: { signal?: AbortSignal; ahead?: boolean }): Promise<Forwarded>
   /**
    * Copies a local file or folder, so that it lies at `remotePath` itself; folders above are made. Permission bits come along, links
    * inside a folder stay links. Idempotent: what is there with the same content stays, and so does what is there besides. A file is
@@ -53,6 +50,16 @@ export interface HostExecResult {
   /** As it was printed, the last newline included. */
   stdout: string
   stderr: string
+}
+
+export interface Forwarded {
+  /** Where it is reached from here. */
+  address: ForwardTarget
+  /**
+   * Somebody connects within a moment. On a long way a connection is opened for who comes first, and given up where nobody does for 2 s.
+   */
+  soon?(): void
+  close(): Promise<void>
 }
 
 export type ForwardTarget = { kind: 'tcp'; host: string; port: number } | { kind: 'unix'; path: string }

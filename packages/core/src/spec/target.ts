@@ -211,8 +211,8 @@ export interface Target {
   ): Promise<void>
   /** Everything of ours that belongs to the resource, by ownership labels, whoever started it. */
   list(resourceId: string, options?: CallOptions): Promise<OwnedThing[]>
-  /** Where the release's port answers. Empty lists: not yet known. */
-  reach(ref: RunningRef, port: number, options?: CallOptions): Promise<Reach>
+  /** Where the release's port answers. Empty lists: not yet known. `soon`: it is probed in a moment, and the way there may be opened for that. */
+  reach(ref: RunningRef, port: number, options?: CallOptions & { soon?: boolean }): Promise<Reach>
   /** Called once after the recorded promotion and before the drain (a Compose service takes its name). */
   promoted?(input: ReleaseInput, previous: RunningRef | null): Promise<void>
   /** Called in `rollback` before the candidate is removed: undo what `start` changed beside the candidate. */

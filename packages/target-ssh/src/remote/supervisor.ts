@@ -23,7 +23,7 @@ const own = ['PWD', 'OLDPWD', 'SHLVL', '_', 'HOME', 'PATH']
 
 /**
  * Runs one command in a session of its own, tells that it began and how it ended, and ends all of its group: when it has ended, and when
- * it is told to by SIGTERM. Environment and arguments stand in the program, which comes through standard input; what follows there is the
+ * it is told to by SIGTERM. The shell that reads it has found `env` and `setsid`. Environment and arguments stand in the program, which comes through standard input; what follows there is the
  * command's own.
  *
  * Each stream is framed by the mark. Ends: `exit CODE`, `not-found`, `no-folder`, `no-setsid`, `stopped` (before it began), `gone` (no guard).
@@ -39,13 +39,12 @@ export const supervisorProgram = ({ argv, cwd, env, mark, folder, graceMs }: Sup
   return `
 exec 3<&0 4>&2 5>&1 </dev/null >/dev/null 2>/dev/null
 d=${quoted(folder)} m=${mark}
-e=$(command -v env) s=$(command -v setsid)
 echo $m >&4
 echo $m >&5 || exit
 finish() {
-  rm -f "$d/s.$m" "$d/x.$m"
   echo $m >&4
   echo "$m $*" >&5
+  rm -f "$d/s.$m" "$d/x.$m"
   exit 0
 }
 living() {

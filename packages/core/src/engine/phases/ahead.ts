@@ -48,7 +48,7 @@ export function lookAhead(attempt: Attempt, release: ReleaseRecord): Ahead | nul
         seenAt = clock.monotonic()
         const [present, reached] = await Promise.all([
           target.inspect(ref, { signal }),
-          target.reach(ref, port, { signal }),
+          target.reach(ref, port, { signal, soon: true }),
         ])
         state = present
         addresses = reached.probe

@@ -86,7 +86,7 @@ type Look = [RunningState, readonly Address[]]
 async function look(attempt: Attempt, { plan }: ReleaseRecord, port: number, attempts: number): Promise<Look> {
   const { target, ref, signal } = attempt
   const { enabled, type } = plan.health
-  const reached = enabled && type !== 'command' ? target.reach(ref, port, { signal }) : null
+  const reached = enabled && type !== 'command' ? target.reach(ref, port, { signal, soon: true }) : null
   // Waited for below.
   reached?.catch(() => undefined)
   const state = await inspected(attempt, attempts)
