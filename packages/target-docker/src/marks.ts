@@ -42,13 +42,17 @@ export const fenced = (token: number, mark?: number) =>
     details: { token, ...(mark === undefined ? {} : { mark }) },
   })
 
-/** @returns when the mark is raised: `taken` is done when the containers have its token in their names */
+/**
+ * @param behind asks for more behind the claim
+ * @returns when the mark is raised: `taken` is done when the containers have its token in their names
+ */
 export async function raiseMark(
   engine: Engine,
   names: Names,
   resourceId: string,
   token: number,
   { expected, owner, signal }: FenceOptions,
+  behind: (ordered: Engine) => void,
 ): Promise<{ taken: Promise<void> }> {
   if (token <= expected) {
     await refuseUnlessRaised(engine, names, resourceId, { token, owner }, signal)
@@ -56,13 +60,15 @@ export async function raiseMark(
   }
   const name = names.fence(resourceId, expected)
   const labels = names.labels({ resourceId }, 'fence', { [label.token]: String(token), [label.owner]: owner })
-  const [made, volumes, containers] = await engine.inOrder((ordered) =>
-    Promise.all([
+  const [made, volumes, containers] = await engine.inOrder((ordered) => {
+    const raised = Promise.all([
       ordered.createVolume({ Name: name, Labels: labels }, { signal }),
       ordered.volumes(names.ofResource(resourceId), { signal }),
       ordered.containers(names.ofResource(resourceId), { signal }),
-    ]),
-  )
+    ])
+    behind(ordered)
+    return raised
+  })
   if (made.Labels[label.token] !== String(token) || made.Labels[label.owner] !== owner) throw fenced(token)
   // Claimed after a mark that was already passed and swept, or that never was: the others say so. Without any, what it came after is swept.
   const [before, ...others] = claimsAmong(volumes).filter((one) => one.name !== name)

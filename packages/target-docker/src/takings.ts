@@ -1,6 +1,8 @@
-import type { CallOptions } from '@appaloft/core/spec'
+import type { CallOptions, FenceOptions } from '@appaloft/core/spec'
+import { unlessAborted } from './aborting.js'
 import type { Engine } from './api/engine.js'
-import { takeAll } from './marks.js'
+import type { Looks } from './looks.js'
+import { raiseMark, takeAll } from './marks.js'
 import type { Names } from './names.js'
 
 /**
@@ -43,11 +45,17 @@ export class Takings {
   }
 }
 
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal?.reason)
-    if (signal?.aborted === true) return abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    void work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', abort))
-  })
+/** Raises the mark, and asks behind its claim what the holder needs next. */
+export async function takeOver(
+  engine: Engine,
+  { names, takings, looks }: { names: Names; takings: Takings; looks: Looks },
+  resourceId: string,
+  token: number,
+  options: FenceOptions,
+): Promise<void> {
+  const behind = looks.asking(resourceId)
+  const ask = (ordered: Engine) => behind.ask(engine, ordered)
+  const { taken } = await raiseMark(engine, names, resourceId, token, options, ask)
+  behind.raised(token)
+  takings.add(resourceId, token, taken)
 }

@@ -5,7 +5,7 @@ import { AppaloftError, type CallOptions, type Target } from '@appaloft/core/spe
 import { findEngine } from './api/address.js'
 import { EngineError, EngineUnreachable } from './api/client.js'
 import { Engine, orNull } from './api/engine.js'
-import { build, imageOf } from './build/build.js'
+import { type BuildParts, build, imageOf } from './build/build.js'
 import { Makers } from './builder/maker.js'
 import { upload } from './builder/upload.js'
 import { buildProject } from './compose/build.js'
@@ -25,14 +25,15 @@ import { describe } from './describe.js'
 import { discard } from './discard.js'
 import { fromEngine } from './errors.js'
 import { machineLease } from './lease.js'
-import { checkMark, fenced, raiseMark, readMark } from './marks.js'
+import { Looks } from './looks.js'
+import { checkMark, fenced, readMark } from './marks.js'
 import { Names, tokenOf } from './names.js'
 import type { DockerOptions } from './options.js'
 import { probe } from './probe.js'
 import { targetRecords } from './records.js'
 import { capabilitiesOf, settingsOf } from './settings.js'
 import { type Before, start } from './start.js'
-import { Takings } from './takings.js'
+import { Takings, takeOver } from './takings.js'
 
 /** Runs releases as containers of a Docker Engine, through its API; BuildKit builds them. Nothing is kept but on the engine. */
 export function dockerTarget(options: DockerOptions = {}): Target {
@@ -44,6 +45,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const listeners = new Listeners()
   const started = new Started()
   const takings = new Takings(names)
+  const looks = new Looks(names, settings, host)
   const makers = new Makers(settings.build, options.key ?? 'docker')
   let engine: Promise<Engine> | undefined
   /** What was seen for attempts that are about to start their release. */
@@ -101,6 +103,12 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     await checkMark(engine, names, ref.resourceId, token, call.signal)
     return false
   }
+  const making = async (engine: Engine, input: { deploymentId: string; token: number }): Promise<BuildParts> => {
+    const ahead = looks.of(input)
+    const seer = ahead?.engine(engine) ?? engine
+    const parts = { engine: seer, names, settings, host, maker: await makers.for(seer) }
+    return ahead === null ? parts : { ...parts, compared: true, login: ahead.takeLogin() }
+  }
   const stop = async (
     engine: Engine,
     found: readonly Found[],
@@ -132,10 +140,9 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     mark: (resourceId, call = {}) => safely(call, (engine) => readMark(engine, names, resourceId, call.signal)),
 
     fence: (resourceId, token, call) =>
-      safely(call, async (engine) => {
-        const { taken } = await raiseMark(engine, names, resourceId, token, call)
-        takings.add(resourceId, token, taken)
-      }),
+      safely(call, (engine) => takeOver(engine, { names, takings, looks }, resourceId, token, call)),
+
+    prepare: (coming, previous) => looks.prepare(coming, previous),
 
     lease: machineLease(safely, names),
 
@@ -143,20 +150,21 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     build: (input) =>
       safely(input, async (engine) => {
-        const parts = { engine, names, settings, host, maker: await makers.for(engine) }
+        const parts = await making(engine, input)
         const { artifact } = input.plan
         return artifact.kind === 'compose-project' ? buildProject(parts, input, artifact) : build(parts, input)
       }),
 
     upload: (input) =>
       safely(input, async (engine) => {
-        const parts = { engine, names, settings, host, maker: await makers.for(engine) }
+        const parts = await making(engine, input)
         const [image, seen] = await Promise.all([
           // The start tells why there is none.
           imageOf(parts, input.release, input.signal).catch(() => null),
-          everythingOf(engine, names, input, input.signal),
+          everythingOf(parts.engine, names, input, input.signal),
           upload(parts, input),
         ])
+        looks.forget(input.deploymentId)
         if (prepared.size > 100) prepared.clear()
         // Of what is there already, its present names are looked for.
         if (image !== null && seen.length === 0) prepared.set(input.deploymentId, { image, seen })

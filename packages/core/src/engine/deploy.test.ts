@@ -41,6 +41,52 @@ describe('a deployment', () => {
     expect((await engine.resources.status('res_shop')).desired?.deploymentId).toBe(first.id)
   })
 
+  it('is foretold to a target that looks ahead, with what its build is told then; whatever comes of that', async () => {
+    const { target } = scene
+    const told: string[] = []
+    const known: object[] = []
+    const telling = (prepare: NonNullable<typeof target.prepare>) =>
+      scene.engine({
+        targets: [
+          {
+            ...target,
+            prepare: (coming, previous) => {
+              told.push('prepare')
+              known.push({ ...coming, previous: previous?.deploymentId })
+              prepare(coming, previous)
+            },
+            fence: async (...given: Parameters<typeof target.fence>) => {
+              told.push('fence')
+              await target.fence(...given)
+            },
+            build: (input) => {
+              told.push('build')
+              const { token: _token, sourceDirectory: _source, log: _log, signal: _signal, ...rest } = input
+              known.push(rest)
+              return target.build(input)
+            },
+          },
+        ],
+      })
+    const first = await scene.deployed(telling(() => undefined))
+    const second = await scene.deployed(
+      telling(() => {
+        throw new Error('broken')
+      }),
+      'serve text=two',
+    )
+    expect([first.status, second.status]).toEqual(['succeeded', 'succeeded'])
+    expect(told).toEqual(['prepare', 'fence', 'build', 'prepare', 'fence', 'build'])
+    const [one, oneBuilt, two] = known
+    expect(one).toMatchObject({
+      ...oneBuilt,
+      deploymentId: first.id,
+      releaseId: first.release?.id,
+      previous: undefined,
+    })
+    expect(two).toMatchObject({ deploymentId: second.id, previous: first.id })
+  })
+
   it('whose candidate exits fails with process-exited', async () => {
     const failed = await scene.deployed(scene.engine(), 'serve exit-after=0 exit-code=3 print=boom')
     expect(failed.status).toBe('failed')

@@ -12,7 +12,7 @@ import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
 import { drain } from './phases/drain.js'
 import { entering } from './phases/enter.js'
-import { makeRelease, startCandidate } from './phases/execute.js'
+import { foretell, makeRelease, startCandidate } from './phases/execute.js'
 import { BlockedPlan, detectAndPlan } from './phases/plan.js'
 import { promote } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
@@ -56,6 +56,7 @@ async function forward(attempt: Attempt): Promise<void> {
   const { loser, marks } = await acquireResource(attempt)
   const { token } = attempt.resourceLease!
   const { previous } = await found(attempt)
+  const coming = record.trigger === 'rollback' ? null : await foretell(attempt, plan, previous)
   const begun = entering(attempt, 'executing', 'execute')
   await attempt.step('execute', 'fence', { token }, () => raiseOwnFences(attempt, marks), {
     set: { token, previous, startedAt: attempt.record.startedAt ?? startedAt, ...begun.set },
@@ -65,7 +66,7 @@ async function forward(attempt: Attempt): Promise<void> {
   const release =
     record.trigger === 'rollback'
       ? await formerRelease(attempt)
-      : await makeRelease(attempt, plan, await sourceOf(attempt, plan, opened))
+      : await makeRelease(attempt, plan, await sourceOf(attempt, plan, opened), coming)
   const beside = await startCandidate(attempt, release)
   attempt.defer(entering(attempt, 'verifying', 'verify'))
   await verifyCandidate(attempt, release, beside)

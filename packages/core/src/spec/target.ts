@@ -83,6 +83,9 @@ export interface BuildInput extends EffectContext {
   noCache: boolean
 }
 
+/** A build before the fence is raised. Nothing of it may be done yet. */
+export type ComingBuild = Omit<BuildInput, 'token' | 'sourceDirectory' | 'log'>
+
 export interface BuildResult {
   /** The target's own description of what it built; kept in the release. */
   artifact: JsonObject
@@ -166,6 +169,12 @@ export interface Target {
   open?(context: { stateDir: string }): Promise<void>
   /** Pure and synchronous: neither the machine nor the proxy is asked. */
   describe(plan: Plan, previousRelease?: ReleaseRecord): TargetDescription
+  /**
+   * Told of a build ahead of its fence, with what `build` will be told: the target may ask for what it is going to need together with the
+   * fence. Returns at once, changes nothing and never fails; what was found is only used where a former holder could not have changed it
+   * since. The build may also never come. @param previous the release that is live
+   */
+  prepare?(coming: ComingBuild, previous: ReleaseRecord | null): void
   /** The present fence of a resource: 0 where none was raised. */
   mark(resourceId: string, options?: CallOptions): Promise<number>
   /**

@@ -20,6 +20,15 @@ export interface Looked {
   found: Before | undefined
 }
 
+/** A digest of all that decides what is built. */
+export const inputsOf = (all: readonly unknown[]) => createHash('sha256').update(JSON.stringify(all)).digest('hex')
+
+/** The labels of what these inputs gave. */
+export const askOf = (names: Names, resourceId: string, inputs: string) => [
+  ...names.ofResource(resourceId, 'build'),
+  `${label.inputs}=${inputs}`,
+]
+
 /** What the same inputs gave before, where it is to run, else where it is made. @param only the latter alone */
 export async function lookBefore(
   parts: Pick<BuildParts, 'engine' | 'maker' | 'names'>,
@@ -29,18 +38,17 @@ export async function lookBefore(
 ): Promise<Looked> {
   const { engine, maker, names } = parts
   const { resourceId, signal, noCache } = input
-  const digest = (all: readonly unknown[]) => createHash('sha256').update(JSON.stringify(all)).digest('hex')
   const asked = { names, resourceId, signal }
   const there = async (inputs: string) =>
     noCache || (only === 'made' && maker.elsewhere)
       ? undefined
       : await newest(engine, { ...asked, inputs }, (tag) => tag)
-  const plain = digest(of)
+  const plain = inputsOf(of)
   const found = await there(plain)
   // Then the engine that builds need not even answer.
   if (found !== undefined || !maker.elsewhere) return { inputs: plain, platform: null, found }
   const platform = await maker.platform(signal)
-  const inputs = platform === null ? plain : digest([...of, platform])
+  const inputs = platform === null ? plain : inputsOf([...of, platform])
   const foreign = platform === null ? undefined : await there(inputs)
   if (foreign !== undefined || noCache) return { inputs, platform, found: foreign }
   const here = await newest(maker.engine, { ...asked, inputs }, plainName)
@@ -54,7 +62,7 @@ async function newest(
   { names, resourceId, inputs, signal }: { names: Names; resourceId: string; inputs: string; signal: AbortSignal },
   named: (tag: string) => string,
 ): Promise<Before | undefined> {
-  const found = await engine.images([...names.ofResource(resourceId, 'build'), `${label.inputs}=${inputs}`], { signal })
+  const found = await engine.images(askOf(names, resourceId, inputs), { signal })
   const prefix = names.image(resourceId, '').name
   const [first] = found
     .flatMap(({ Id: image, RepoTags: tags, Created: created }) =>

@@ -7,6 +7,7 @@ import type { Maker } from '../builder/maker.js'
 import type { Parts } from '../containers/start.js'
 import { checkMark } from '../marks.js'
 import { label } from '../names.js'
+import type { Login } from '../registry/credentials.js'
 import { provide } from '../registry/pull.js'
 import { kept, lookBefore, named, sweep } from './before.js'
 import { type BuildxInput, buildx } from './buildx.js'
@@ -18,6 +19,10 @@ import { type BuildVariables, inputsArgument, safePath } from './words.js'
 export interface BuildParts extends Parts {
   host: Host
   maker: Maker
+  /** What is looked at first was answered behind this holder's claim: the mark need not be compared before something is changed. */
+  compared?: boolean
+  /** As whom the registry of the plan's image was asked ahead. */
+  login?: Promise<Login | null> | undefined
 }
 
 /** Pulls or builds, or finds what the same inputs gave before. */
@@ -27,11 +32,13 @@ export async function build(parts: BuildParts, input: BuildInput): Promise<Build
   if (plan.artifact.kind === 'image') return await pullImage(parts, input, plan.artifact.image)
   const variables = variablesOf(input)
   const generated = dockerfileFor(plan, parts.settings, variables)
+  const check = () => checkMark(engine, names, resourceId, token, signal)
   const [{ inputs, platform, found }] = await Promise.all([
     lookBefore(parts, input, [input.inputsDigest, generated]),
-    checkMark(engine, names, resourceId, token, signal),
+    parts.compared === true ? null : check(),
   ])
   if (found !== undefined) return { artifact: { ...found }, cached: true }
+  if (parts.compared === true) await check()
   if (input.sourceDirectory === null)
     throw new AppaloftError('unsupported-runtime-target', { message: 'A source without files cannot be built.' })
   await checkSpace(parts.maker, signal)
@@ -43,12 +50,18 @@ export async function build(parts: BuildParts, input: BuildInput): Promise<Build
   return { artifact: await kept(parts, input, inputs, result.image), cached: false }
 }
 
+type Variables = Pick<BuildInput, 'environment' | 'secretNames'>
+
+/** The Dockerfile that is generated for a build. */
+export const generatedFor = (input: Variables & Pick<BuildInput, 'plan'>, settings: Parts['settings']) =>
+  dockerfileFor(input.plan, settings, variablesOf(input))
+
 export const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
   name,
   name.toLowerCase(),
 ])
 
-function variablesOf({ environment, secretNames }: BuildInput): BuildVariables {
+function variablesOf({ environment, secretNames }: Variables): BuildVariables {
   const all = Object.keys(environment).sort()
   return {
     plain: all.filter((name) => !secretNames.includes(name)),
@@ -105,13 +118,17 @@ export async function pullImage(
     await checkSpace(puts, signal)
   }
   const platform = puts.engine === engine ? null : await maker.platform(signal)
-  const place = { engine: puts.engine, settings, host, env: process.env, signal, log, platform, mayFetch }
+  const { login, compared = false } = parts
+  const place = { engine: puts.engine, settings, host, env: process.env, signal, log, platform, mayFetch, login }
   const check = () => checkMark(engine, names, resourceId, token, signal)
-  const [{ image, digest, pulled }] = await Promise.all([provide(place, reference), check()])
+  const [{ image, digest, pulled }] = await Promise.all([provide(place, reference), compared ? null : check()])
   if (pulled) await check()
   // A name of ours keeps it, when the registry's tag moves on to another.
   const { name } = names.image(resourceId, `i-${image.Id.replace(/^sha256:/, '').slice(0, 24)}`)
-  if (!image.RepoTags.includes(name)) await named(puts, image.Id, name, signal)
+  if (!image.RepoTags.includes(name)) {
+    if (compared && !pulled) await check()
+    await named(puts, image.Id, name, signal)
+  }
   return {
     artifact: {
       ...{ image: image.Id, name, reference },

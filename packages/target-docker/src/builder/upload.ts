@@ -9,14 +9,14 @@ import type { Maker } from './maker.js'
 import { through } from './push.js'
 import { send } from './send.js'
 
-type UploadParts = Parts & { host: Host; maker: Maker }
+type UploadParts = Parts & { host: Host; maker: Maker; compared?: boolean }
 type Made = { image: string; name: string }
 
 /** Brings the images of a release to the engine that runs it, as far as they are not there. */
 export async function upload(parts: UploadParts, input: ReleaseInput): Promise<void> {
   const { engine, names, maker } = parts
   const { resourceId, token, signal } = input
-  await checkMark(engine, names, resourceId, token, signal)
+  if (maker.elsewhere || parts.compared !== true) await checkMark(engine, names, resourceId, token, signal)
   if (!maker.elsewhere) return
   for (const one of imagesOf(input.release, { bases: false })) {
     if ((await engine.image(one.name, { signal })) !== null) continue

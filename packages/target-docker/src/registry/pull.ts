@@ -13,7 +13,7 @@ import type { Engine } from '../api/engine.js'
 import type { Image } from '../api/schemas.js'
 import { Amounts } from '../build/amounts.js'
 import type { Settings } from '../options.js'
-import { loginFor, loginHeader } from './credentials.js'
+import { type Login, loginFor, loginHeader } from './credentials.js'
 import { type PullFault, pullError, pullFaultOf } from './faults.js'
 
 export interface PullPlace {
@@ -25,6 +25,8 @@ export interface PullPlace {
   log(line: LogLine): void
   /** Of another kind than the engine, as `linux/arm64`. */
   platform?: string | null
+  /** As whom the registry was asked already. */
+  login?: Promise<Login | null> | undefined
   /** Waited for before anything is fetched; refuses where that may not be. What is asked before changes nothing. */
   mayFetch(): Promise<void>
 }
@@ -37,13 +39,17 @@ export interface Pulled {
   pulled: boolean
 }
 
+/** Is the registry asked also for what is there? */
+export const asksRegistry = ({ pull }: Pick<Settings, 'pull'>, { digest }: ImageReference): boolean =>
+  pull === 'always' || (pull === 'newer' && digest === undefined)
+
 /** An image that is on the engine afterwards, as the policy says. Errors: those of `pullError`. */
 export async function provide(place: PullPlace, text: string): Promise<Pulled> {
   const reference = parseImageReference(text)
   if (isImageReferenceFault(reference)) throw new AppaloftError('image-reference-invalid', { message: reference.fault })
   const { engine, settings, signal } = place
   const { pull } = settings
-  const asks = pull === 'always' || (pull === 'newer' && reference.digest === undefined)
+  const asks = asksRegistry(settings, reference)
   const looked = engine.image(reference.canonical, { signal }).then((image) => fitting(place, image))
   const asked = asks ? fetched(place, reference, looked) : null
   // Waited for below.
@@ -74,7 +80,9 @@ export async function fetched(
 ): Promise<Pulled> {
   const { engine, signal, log } = place
   const { canonical, registry } = reference
-  const login = await loginFor(registry, { hook: place.settings.credentials, env: place.env, host: place.host, signal })
+  const asLogin = () =>
+    loginFor(registry, { hook: place.settings.credentials, env: place.env, host: place.host, signal })
+  const login = await (place.login?.catch(asLogin) ?? asLogin())
   const headers = loginHeader(login, registry)
   const digest =
     reference.digest ??

@@ -27,6 +27,19 @@ const broken: Record<string, (t: Target, world: FakeWorld) => Partial<Target>> =
     build: async (input) => ({ ...(await t.build({ ...input, noCache: true })), cached: false }),
   }),
   'target.build.no-cache': (t) => ({ build: (input) => t.build({ ...input, noCache: false }) }),
+  // believes what it saw before the fence
+  'target.build.foretold': (t) => {
+    let seen = false
+    return {
+      prepare: () => {
+        seen = true
+      },
+      build: async (input) => {
+        const result = await t.build(input)
+        return seen ? { ...result, cached: true } : result
+      },
+    }
+  },
   'target.build.failure': (t) => ({
     // forgets what it knows
     build: (input) =>

@@ -3,7 +3,7 @@ import { AppaloftError } from '../../spec/errors.js'
 import { canonicalJson } from '../../spec/json.js'
 import type { Plan } from '../../spec/plan.js'
 import type { ReleaseRecord } from '../../spec/release.js'
-import type { ReleaseInput, RunningRef } from '../../spec/target.js'
+import type { ComingBuild, ReleaseInput, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
 import { openVariables } from '../definitions.js'
 import { proxyOf, servedTable, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
@@ -88,16 +88,53 @@ function inputsDigest(plan: Plan): string {
   return createHash('sha256').update(canonicalJson(inputs)).digest('hex')
 }
 
-/** build → upload → release-command: what makes a release. */
+/** What the build of a plan will be told, as far as it is known before its source is at hand. */
+async function comingBuild(attempt: Attempt, plan: Plan): Promise<ComingBuild> {
+  const { runtime, record } = attempt
+  const opened = await openVariables(runtime, record.resourceId, plan.environment)
+  return {
+    resourceId: record.resourceId,
+    deploymentId: record.id,
+    releaseId: record.releaseId ?? runtime.ids.next('rel'),
+    signal: attempt.signal,
+    plan,
+    environment: valuesOf(opened, 'build'),
+    secretNames: secretsOf(opened),
+    inputsDigest: inputsDigest(plan),
+    noCache: record.trigger === 'force-redeploy' || record.request.force === true,
+  }
+}
+
+/** Tells a target that looks ahead what comes. Null: nobody was told; the build tells what is wrong. */
+export async function foretell(
+  attempt: Attempt,
+  plan: Plan,
+  previous: Attempt['record']['previous'],
+): Promise<ComingBuild | null> {
+  const { target, runtime } = attempt
+  if (target.prepare === undefined) return null
+  try {
+    const [coming, former] = await Promise.all([
+      comingBuild(attempt, plan),
+      previous === null ? null : runtime.store.getRelease(previous.releaseId),
+    ])
+    target.prepare(coming, former)
+    return coming
+  } catch {
+    return null
+  }
+}
+
+/** build → upload → release-command: what makes a release. @param foretold what its target was told of the build */
 export async function makeRelease(
   attempt: Attempt,
   plan: Plan,
   sourceDirectory: string | null,
+  foretold: ComingBuild | null,
 ): Promise<ReleaseRecord> {
   const { runtime, record, target } = attempt
-  const releaseId = record.releaseId ?? runtime.ids.next('rel')
-  const opened = await openVariables(runtime, record.resourceId, plan.environment)
-  const noCache = record.trigger === 'force-redeploy' || record.request.force === true
+  const coming = foretold ?? (await comingBuild(attempt, plan))
+  const { releaseId } = coming
   const built = await attempt.step(
     'execute',
     'build',
@@ -105,18 +142,11 @@ export async function makeRelease(
     () =>
       within(attempt, plan.timeouts.buildSeconds, 'buildSeconds', (signal) =>
         target.build({
-          resourceId: record.resourceId,
-          deploymentId: record.id,
-          releaseId,
+          ...coming,
           token: attempt.token,
           signal,
           log: (line) => attempt.log('build', line),
-          plan,
           sourceDirectory,
-          environment: valuesOf(opened, 'build'),
-          secretNames: secretsOf(opened),
-          inputsDigest: inputsDigest(plan),
-          noCache,
         }),
       ),
     { set: { releaseId } },

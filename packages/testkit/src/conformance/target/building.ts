@@ -54,6 +54,34 @@ export const buildingCases: readonly ConformanceCase<TargetFactory>[] = [
     }),
   },
   {
+    id: 'target.build.foretold',
+    title: 'a build that was told of ahead changes nothing before it comes, and finds what is there after its fence',
+    requires: ['workspace', 'fencing:compare'],
+    run: staged(async (stage) => {
+      const { target } = stage
+      const app = stage.samples.server('hello')
+      const foretold = async (number: number, token: number, expected: number) => {
+        const input = await stage.buildInput(app, { ...stage.ref(number), token })
+        const { token: _token, sourceDirectory: _source, log: _log, ...coming } = input
+        target.prepare?.(coming, release)
+        assert.equal(await target.mark('res_web'), expected)
+        assert.deepEqual(await target.list('res_web'), [])
+        return input
+      }
+      const { release } = stage.releaseInput(1, stage.plan(app), await stage.build(app))
+      const second = await foretold(2, 3, 0)
+      await target.fence('res_web', 3, { expected: 0, owner: 'dep_a' })
+      const built = await target.build(second)
+      assert.deepEqual([built.cached, built.artifact], [true, release.artifact])
+      // Its former holder takes away what was built, just before the next one comes.
+      const third = await foretold(3, 5, 3)
+      await (await stage.machine.again()).discard(release, 3, { retained: [] })
+      await target.fence('res_web', 5, { expected: 3, owner: 'dep_b' })
+      await refused(() => target.build({ ...third, token: 4 }), 'fenced')
+      assert.equal((await target.build(third)).cached, false)
+    }),
+  },
+  {
     id: 'target.build.failure',
     title: 'a command that fails ends the build with its code, its exit code and its last lines',
     requires: ['workspace'],
