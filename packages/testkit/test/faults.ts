@@ -45,13 +45,24 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
       ],
     },
   },
+  'a process is not looked at after it has answered': {
+    edits: {
+      'engine/phases/health.ts': [
+        [
+          '      const { upstream } = await see(routed)\n      if (',
+          "      const upstream: readonly Address[] = []\n      state = { state: 'running', instances: [] }\n      if (",
+        ],
+      ],
+    },
+  },
   'the route check is skipped': {
     edits: {
       'engine/phases/verify.ts': [
         [
-          "    checkRoutes(attempt, release, { name: 'route', patienceMs: 10_000, endpoint }),\n",
-          '    Promise.resolve(),\n',
+          "      checkRoutes(attempt, release, { name: 'route', patienceMs: 10_000, endpoint, asked }),\n",
+          '      Promise.resolve(asked.length),\n',
         ],
+        ['    asked = askRoutes(attempt, release, endpoint)\n', ''],
       ],
     },
   },
@@ -225,6 +236,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/phases/routing.ts': [['      if (probe.length > 0)\n', '']],
     },
+    rare: true,
   },
   'a takeover does not compare the counter': {
     edits: {

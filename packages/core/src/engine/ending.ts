@@ -51,9 +51,13 @@ export async function endSuperseded(
     await patiently(runtime, async () => {
       const loser = await runtime.store.getDeployment(loserId)
       if (loser === null || isTerminal(loser.status)) return
-      const { resourceId, releaseId } = loser
+      const { resourceId, releaseId, currentPhase } = loser
       if (releaseId !== null && holds)
-        await target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token)
+        await Promise.all([
+          target.remove({ resourceId, deploymentId: loserId, releaseId }, lease.token),
+          // The machine may have been told of it.
+          currentPhase === 'verify' ? target.records?.remove(resourceId, loserId, lease.token) : null,
+        ])
       const { events } = await runtime.store.commit(supersession(loser, lease, by, runtime.now()))
       runtime.bus.emit(events)
     })

@@ -69,9 +69,13 @@ async function forward(attempt: Attempt): Promise<void> {
       : await makeRelease(attempt, plan, await sourceOf(attempt, plan, opened), coming)
   const beside = await startCandidate(attempt, release)
   attempt.defer(entering(attempt, 'verifying', 'verify'))
-  await verifyCandidate(attempt, release, beside)
-  await attempt.hooks.verified?.(attempt, () => verifyCandidate(attempt, release))
-  await promote(attempt, release)
+  let verified = await verifyCandidate(attempt, release, beside)
+  if (attempt.hooks.verified !== undefined) {
+    // What was seen before it waited is no longer the last that is known.
+    verified = {}
+    await attempt.hooks.verified(attempt, async () => void (await verifyCandidate(attempt, release)))
+  }
+  await promote(attempt, release, verified)
   await finishPromoted(attempt, release)
 }
 

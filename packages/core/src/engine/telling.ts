@@ -6,13 +6,17 @@ import type { Attempt } from './attempt.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { isEnded, type Kept, keptText, readKept } from './records.js'
 
-/** Before a release takes the traffic, the machine is told of it: whoever finds it serving knows what it is. */
+/**
+ * Before a release takes the traffic, the machine is told of it: whoever finds it serving knows what it is. Told so even where its checks are
+ * not all over: what does not serve is taken for nothing but what it is, a candidate.
+ */
 export async function tellIntent(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   if (attempt.target.records === undefined) return
   const { store } = attempt.runtime
   const { previous } = attempt.record
+  const intended = { step: 'promote', state: 'intended', data: { releaseId: release.id } } as const
   await Promise.all([
-    put(attempt, attempt.present, release),
+    put(attempt, { ...attempt.present, promotion: 'intended', journal: intended }, release),
     // Of what was live before machines were told, one that must go back to it has to know as well.
     (async () => {
       const former = previous === null ? null : await store.getRelease(previous.releaseId)

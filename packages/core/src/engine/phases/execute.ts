@@ -212,6 +212,11 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
   const served = usesProxy(plan) && plan.overlap ? servedTable(attempt) : null
   // Waited for below.
   served?.catch(() => undefined)
+  const begun: Begun = {}
+  // Where it serves something already; where that changes with this route, the first try finds out.
+  if (usesProxy(plan) && previous !== null) begun.endpoint = endpointOf(attempt).catch(() => endpointOf(attempt))
+  // Waited for by who takes it.
+  begun.endpoint?.catch(() => undefined)
   await attempt.step(
     'execute',
     'start',
@@ -223,13 +228,8 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
       }),
   )
   if (!usesProxy(plan)) return {}
-  const begun: Begun = {}
   const route = async () => {
     begun.health = lookAhead(attempt, release)
-    // Where it serves something already; where that changes with this route, the first try finds out.
-    if (previous !== null) begun.endpoint = endpointOf(attempt).catch(() => endpointOf(attempt))
-    // Waited for by who takes it.
-    begun.endpoint?.catch(() => undefined)
     const { startSeconds } = plan.timeouts
     const port = plan.network.internalPort ?? 80
     const [staged, former, token] = await Promise.all([

@@ -1,8 +1,9 @@
 import type { Address } from '../../spec/proxy.js'
 import { reason } from '../../spec/reasons.js'
 import type { ReleaseRecord } from '../../spec/release.js'
-import type { RunningState } from '../../spec/target.js'
+import type { Reach, RunningState } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
+import { usesProxy } from '../routes.js'
 import type { Ahead } from './ahead.js'
 import { exitSign } from './exit-signs.js'
 import { fail, record, runtimeLogs, seen } from './observed.js'
@@ -12,59 +13,89 @@ import { type Outcome, probe } from './probe.js'
 /** Between two probes an exit is looked for so often. */
 const exitMs = 100
 
-/** process and health, together: an exit ends the wait at once. @param ahead looks that were taken while the route was made */
-export async function checkHealth(attempt: Attempt, release: ReleaseRecord, ahead: Ahead | null = null): Promise<void> {
+interface Asked {
+  /** What was asked while its route was made. */
+  ahead?: Ahead | null | undefined
+  /** It has answered as it should, and is looked at for the last time: what needs no more than that can be begun beside. */
+  answered?(): void
+}
+
+/**
+ * process and health, together: an exit ends the wait at once.
+ *
+ * @returns where its proxy reaches it, as the last look has found it; empty: not told
+ */
+export async function checkHealth(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  { ahead = null, answered = () => {} }: Asked = {},
+): Promise<readonly Address[]> {
   const { signal, runtime } = attempt
   const { plan } = release
   const { health } = plan
   const { clock } = runtime
   const began = clock.monotonic()
   const port = health.port ?? plan.network.internalPort ?? 80
+  const probed = health.enabled && health.type !== 'command' ? port : null
+  const routed = usesProxy(plan) ? (plan.network.internalPort ?? 80) : null
   const early = await ahead?.found()
-  signal.throwIfAborted()
   let attempts = early?.attempts ?? 0
-  if (early?.passed) {
-    const { state, outcome, at } = early.passed
-    const seenThen = { status: 'passed', attempts, observedAt: at } as const
-    record(attempt, 'process', { ...seenThen, evidence: pidsOf(state) })
-    record(attempt, 'health', { ...seenThen, evidence: outcome.evidence })
-    return await warnOfDefault(attempt, release, outcome)
-  }
+  let addresses = early?.addresses ?? []
+  let known = early?.answered ?? null
   let counted = 0
   let processTold = false
   let seenAt = Number.NEGATIVE_INFINITY
-  let [state, addresses]: Look = [{ state: 'unknown', instances: [] }, []]
-  for (;;) {
-    signal.throwIfAborted()
-    attempts++
-    const inPeriod = clock.monotonic() - began < health.startPeriodSeconds * 1000
-    const often = inPeriod && health.enabled && processTold && addresses.length > 0
-    if (!often || clock.monotonic() - seenAt >= lookMs) {
-      seenAt = clock.monotonic()
-      ;[state, addresses] = await look(attempt, release, port, attempts)
-    }
-    let running = state.state === 'running'
-    if (running && !processTold) {
+  let state: RunningState = { state: 'unknown', instances: [] }
+  const see = async (at: number | null, soon = false): Promise<Reach> => {
+    seenAt = clock.monotonic()
+    const [present, reached] = await look(attempt, at, soon, attempts)
+    state = present
+    if (state.state === 'running' && !processTold) {
       processTold = true
       record(attempt, 'process', { status: 'passed', attempts, evidence: pidsOf(state) })
     }
+    return reached
+  }
+  const seeProbed = async () => {
+    addresses = (await see(probed, true)).probe
+  }
+  for (;;) {
+    signal.throwIfAborted()
+    if (known === null) attempts++
+    const inPeriod = clock.monotonic() - began < health.startPeriodSeconds * 1000
     if (!health.enabled) {
+      answered()
+      const { upstream } = await see(routed)
+      const running = state.state === 'running'
       // Without a port nothing else tells that it works: it has to hold for the start period.
       if (running && (plan.network.exposure !== 'none' || !inPeriod)) {
         const evidence = [seen('health.enabled', false, 'profile')]
-        return record(attempt, 'health', { status: 'skipped', attempts: 0, evidence })
+        record(attempt, 'health', { status: 'skipped', attempts: 0, evidence })
+        return upstream
       }
       if (!running && clock.monotonic() - began > plan.timeouts.startSeconds * 1000)
         fail(attempt, 'process', 'start-failed', 'The process was not seen running.', attempts, [])
       await Promise.all([attempt.settle(), runtime.pause(exitMs, signal)])
       continue
     }
-    const outcome = await probe(attempt, release, addresses)
-    // Where the process is gone, somebody else may answer on its port.
-    if (outcome.ok) running = (await inspected(attempt, attempts)).state === 'running'
-    if (outcome.ok && running) {
-      record(attempt, 'health', { status: 'passed', attempts, evidence: outcome.evidence })
-      return await warnOfDefault(attempt, release, outcome)
+    let outcome = known
+    known = null
+    if (outcome === null) {
+      const often = inPeriod && processTold && addresses.length > 0
+      const looking = often && clock.monotonic() - seenAt < lookMs ? null : seeProbed()
+      if (addresses.length === 0) await looking
+      ;[outcome] = await Promise.all([probe(attempt, release, addresses), looking])
+    }
+    if (outcome.ok) {
+      answered()
+      // Sent after the answer: it sees an end that being asked has brought; and where the process is gone, somebody else may have answered on
+      // its port. Nothing that was asked beside the probe could tell either.
+      const { upstream } = await see(routed)
+      if (state.state === 'running') {
+        record(attempt, 'health', { status: 'passed', attempts, evidence: outcome.evidence })
+        await warnOfDefault(attempt, release, outcome)
+        return upstream
+      }
     }
     if (!inPeriod) {
       counted++
@@ -80,17 +111,19 @@ export async function checkHealth(attempt: Attempt, release: ReleaseRecord, ahea
 
 const pidsOf = ({ instances }: RunningState) => instances.map((one) => seen('pid', one.pid ?? one.id, 'process'))
 
-type Look = [RunningState, readonly Address[]]
-
-/** How it runs and where it answers; fails where it does not run. */
-async function look(attempt: Attempt, { plan }: ReleaseRecord, port: number, attempts: number): Promise<Look> {
+/** How it runs and, at a port, where it answers; fails where it does not run. @param soon it is about to be asked there */
+async function look(
+  attempt: Attempt,
+  port: number | null,
+  soon: boolean,
+  attempts: number,
+): Promise<[RunningState, Reach]> {
   const { target, ref, signal } = attempt
-  const { enabled, type } = plan.health
-  const reached = enabled && type !== 'command' ? target.reach(ref, port, { signal, soon: true }) : null
+  const reached = port === null ? { probe: [], upstream: [] } : target.reach(ref, port, { signal, soon })
   // Waited for below.
-  reached?.catch(() => undefined)
+  if (reached instanceof Promise) reached.catch(() => undefined)
   const state = await inspected(attempt, attempts)
-  return [state, (await reached)?.probe ?? []]
+  return [state, await reached]
 }
 
 /** How it runs; fails where it does not. */

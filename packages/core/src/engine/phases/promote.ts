@@ -1,16 +1,17 @@
+import type { UpstreamSet } from '../../spec/proxy.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
 import { proxyOf, runningUpstreamOf, tableOf, usesProxy, verifyToken } from '../routes.js'
 import { tellIntent } from '../telling.js'
+import type { Verified } from './verify.js'
 
-/** Live traffic moves in one atomic change of the proxy; the record follows it. */
-export async function promote(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+/** Live traffic moves in one atomic change of the proxy; the record follows it. @param verified what its checks have left to begin with */
+export async function promote(attempt: Attempt, release: ReleaseRecord, verified: Verified = {}): Promise<void> {
   const { runtime, target, signal } = attempt
   const data = { releaseId: release.id }
   signal.throwIfAborted()
   await attempt.stillHolds()
-  const port = release.plan.network.internalPort ?? 80
-  const reached = usesProxy(release.plan) ? runningUpstreamOf(runtime, target, attempt.ref, port, 10, signal) : null
+  const reached = usesProxy(release.plan) ? upstreamFor(attempt, release, verified) : null
   // Waited for below.
   reached?.catch(() => undefined)
   await attempt.commit({
@@ -19,7 +20,7 @@ export async function promote(attempt: Attempt, release: ReleaseRecord): Promise
   })
   signal.throwIfAborted()
   attempt.settled = true // from here on a cancel is refused: already promoted
-  const [reach, told] = await Promise.allSettled([reached, tellIntent(attempt, release)])
+  const [reach, told] = await Promise.allSettled([reached, verified.told ?? tellIntent(attempt, release)])
   if (told.status === 'rejected') throw told.reason
   if (reach.status === 'rejected') throw reach.reason
   const live = reach.value
@@ -32,6 +33,13 @@ export async function promote(attempt: Attempt, release: ReleaseRecord): Promise
     )
   }
   await recordPromotion(attempt, release)
+}
+
+async function upstreamFor(attempt: Attempt, { plan }: ReleaseRecord, { upstream }: Verified): Promise<UpstreamSet> {
+  const { runtime, target, ref, signal } = attempt
+  const { deploymentId, releaseId } = ref
+  if (upstream !== undefined) return { deploymentId, releaseId, addresses: [...upstream] }
+  return runningUpstreamOf(runtime, target, ref, plan.network.internalPort ?? 80, 10, signal)
 }
 
 export async function recordPromotion(attempt: Attempt, release: ReleaseRecord): Promise<void> {

@@ -74,30 +74,48 @@ function objection(
   return null
 }
 
+const hostnamesOf = ({ plan: { access } }: ReleaseRecord): (string | null)[] =>
+  access.hostnames.length > 0 ? access.hostnames : [null]
+
+/** Each of the routes is asked once, all at once. */
+export const askRoutes = (attempt: Attempt, release: ReleaseRecord, endpoint?: Endpoint): Promise<Answer>[] =>
+  hostnamesOf(release).map((hostname) => {
+    const asked = askRoute(attempt, hostname, release.plan.access.pathPrefix, endpoint)
+    // Waited for by who takes it.
+    asked.catch(() => undefined)
+    return asked
+  })
+
 interface Asking {
   name: 'route' | 'access'
   patienceMs: number
   /** Where the proxy was asked for it already: taken for the first try. */
   endpoint?: Endpoint | undefined
+  /** What each was asked already: its first try. */
+  asked?: readonly Promise<Answer>[] | undefined
 }
 
+/** @returns how often they were asked */
 export async function checkRoutes(
   attempt: Attempt,
   release: ReleaseRecord,
-  { name, patienceMs, endpoint }: Asking,
-): Promise<void> {
+  { name, patienceMs, endpoint, asked }: Asking,
+): Promise<number> {
   const { access } = release.plan
   const { clock, pause } = attempt.runtime
   const began = clock.monotonic()
   const evidence: Evidence[] = []
   let attempts = 0
-  for (const hostname of access.hostnames.length > 0 ? access.hostnames : [null]) {
+  for (const [index, hostname] of hostnamesOf(release).entries()) {
+    let known = asked?.[index]
     for (;;) {
       attempts++
       if (name === 'route') attempt.signal.throwIfAborted()
       const at = `${hostname ?? 'own port'}${access.pathPrefix}`
       try {
-        const answer = await askRoute(attempt, hostname, access.pathPrefix, attempts === 1 ? endpoint : undefined)
+        const asking = known ?? askRoute(attempt, hostname, access.pathPrefix, attempts === 1 ? endpoint : undefined)
+        known = undefined
+        const answer = await asking
         const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
         if (wrong === null) evidence.push(fact)
@@ -131,6 +149,7 @@ export async function checkRoutes(
     }
   }
   record(attempt, name, { status: 'passed', attempts, evidence })
+  return attempts
 }
 
 const listenerMs = 10_000
