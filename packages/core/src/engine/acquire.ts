@@ -5,6 +5,7 @@ import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
 import { adoptUnderLease } from './adopting.js'
 import { type Attempt, supersededBy } from './attempt.js'
+import { type EarlyMarks, stillGood } from './early-marks.js'
 import { holderGone, type Marks, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
 import { existingResource } from './lookup.js'
 import { askToGiveWay, foreignHolder, isOutdated, isStillLive, ownerOf, refuseBeside } from './machine.js'
@@ -18,12 +19,17 @@ interface Acquired {
   marks: Marks
 }
 
-/** Takes the lease of resource and target for an attempt whose plan is ready, where nobody of another store holds the machine. */
-export async function acquireResource(attempt: Attempt): Promise<Acquired> {
+/**
+ * Takes the lease of resource and target for an attempt whose plan is ready, where nobody of another store holds the machine.
+ *
+ * @param early read before
+ */
+export async function acquireResource(attempt: Attempt, early: Promise<EarlyMarks | null>): Promise<Acquired> {
   const { runtime, target, record } = attempt
   const { store } = runtime
   const key = resourceLeaseKey(record.resourceId, target.key)
   const waiting = waitingOf(attempt)
+  let read: Promise<EarlyMarks | null> | null = early
   for (;;) {
     attempt.signal.throwIfAborted()
     const lease = await store.readLease(key)
@@ -31,7 +37,11 @@ export async function acquireResource(attempt: Attempt): Promise<Acquired> {
     const live = (await store.getResource(record.resourceId))?.live[target.key]
     const newest = live === undefined ? null : await store.getDeployment(live.deploymentId)
     if (newest !== null && !newest.adopted && newest.order > record.order) throw supersededBy(newest.id)
-    const take = (change?: Change) => takeFreeMachine(attempt, lease, waiting, change)
+    const take = async (change?: Change) => {
+      const first = await read
+      read = null
+      return await takeFreeMachine(attempt, lease, waiting, { change, early: first })
+    }
     const free = lease === null || lease.holder === null || (other === null && holderGone(runtime, lease))
     if (free || other?.id === attempt.id || (other !== null && isTerminal(other.status))) {
       const marks = await take()
@@ -80,11 +90,11 @@ async function takeFreeMachine(
   attempt: Attempt,
   expect: Lease | null,
   waiting: Waiting,
-  change?: Change,
+  { change, early = null }: { change?: Change | undefined; early?: EarlyMarks | null } = {},
 ): Promise<Marks | null> {
   const { runtime, target, record } = attempt
   const { resourceId } = record
-  const marks = await readMarks(target, resourceId)
+  const marks = (await stillGood(runtime, target, resourceId, early)) ?? (await readMarks(target, resourceId))
   const holder = await foreignHolder(runtime, target, resourceId, marks.lease)
   if (holder !== null) {
     if (runtime.concurrency === 'reject') refuseBeside(runtime, target, resourceId, holder)

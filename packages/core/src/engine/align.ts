@@ -32,6 +32,8 @@ export interface Shown {
   routed: boolean
   things: OwnedThing[]
   table: RouteTable | null
+  /** The fence of the proxy, 0 without one; null: it was not asked. */
+  mark: number | null
   reached: Reach | null
 }
 
@@ -76,12 +78,13 @@ export async function show(runtime: Runtime, target: Target, resourceId: string)
   const live = ref === undefined ? null : { resourceId, ...ref }
   const release = live === null ? null : await store.getRelease(live.releaseId)
   const routed = target.proxy !== null && (release === null || usesProxy(release.plan))
-  const [things, table, reached] = await Promise.all([
+  const [things, observed, reached] = await Promise.all([
     target.list(resourceId),
-    routed ? target.proxy.observe(resourceId).then((one) => one.table) : null,
+    routed ? target.proxy.observe(resourceId) : null,
     routed && live !== null ? target.reach(live, release?.plan.network.internalPort ?? 80) : null,
   ])
-  return { live, release, routed, things, table, reached }
+  const mark = target.proxy === null ? 0 : (observed?.token ?? null)
+  return { live, release, routed, things, table: observed?.table ?? null, mark, reached }
 }
 
 async function drift(runtime: Runtime, target: Target, shown: Shown): Promise<Drift> {

@@ -38,6 +38,7 @@ export class Attempt {
   /** What is live on the machine may have been deployed with another store, and is not known here. */
   outdated = false
   private hold: MachineHold | undefined
+  private readonly over = new AbortController()
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */
   settled = false
   /** Of the rollout that it belongs to. */
@@ -278,6 +279,13 @@ export class Attempt {
     return this.hold !== undefined
   }
 
+  /** What is looked at while other things are done; it ends with the attempt at the latest. */
+  beside<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const looked = work(AbortSignal.any([this.signal, this.over.signal]))
+    this.runtime.beside(looked.catch(() => undefined))
+    return looked
+  }
+
   /** Before what cannot be taken back. Errors: `fenced`. */
   async stillHolds(): Promise<void> {
     await this.hold?.sure()
@@ -285,6 +293,7 @@ export class Attempt {
 
   /** Ends what runs beside the attempt. Leases are released by the last commit. */
   async end(): Promise<void> {
+    this.over.abort()
     this.lines.stop()
     await this.journal.end()
     await this.heartbeat.stop()

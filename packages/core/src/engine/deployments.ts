@@ -151,9 +151,10 @@ async function create(
   const { runtime } = engine
   const request = parseInput(requestSchema, input, 'request')
   const target = targetOf(runtime, request.target)
+  const id = typeof request.resource === 'string' ? request.resource : request.resource.id
+  if (id !== undefined) runtime.early.want(id)
   await engine.ready()
   if (request.stateVersion !== undefined) {
-    const id = typeof request.resource === 'string' ? request.resource : request.resource.id
     const present = id === undefined ? null : await runtime.store.getResource(id)
     if (present !== null) refuseStale(present, request.stateVersion)
   }

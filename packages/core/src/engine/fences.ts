@@ -1,5 +1,6 @@
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import { attemptLeaseKey, type Lease, leaseExpiryMs, resourceLeaseKey } from '../spec/lease.js'
+import type { CallOptions } from '../spec/proxy.js'
 import type { AcquireLease } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { MachineLease } from '../spec/target-lease.js'
@@ -12,13 +13,15 @@ export interface Marks {
   proxy: number
   /** Of the machine itself; null where it keeps none. */
   lease: MachineLease | null
+  /** They were read before the lease was asked for. */
+  early?: true
 }
 
-export async function readMarks(target: Target, resourceId: string): Promise<Marks> {
+export async function readMarks(target: Target, resourceId: string, call: CallOptions = {}): Promise<Marks> {
   const { lease: machine, proxy } = target
   const [own, route] = await Promise.all([
-    machine === undefined ? target.mark(resourceId) : machine.read(resourceId),
-    proxy?.mark(resourceId) ?? 0,
+    machine === undefined ? target.mark(resourceId, call) : machine.read(resourceId, call),
+    proxy?.mark(resourceId, call) ?? 0,
   ])
   if (typeof own === 'number') return { target: own, proxy: route, lease: null }
   return { target: own?.token ?? 0, proxy: route, lease: own }
@@ -53,9 +56,9 @@ export async function raiseFences(
     const [own, route] = raised
     if (own.status === 'rejected' && present.target === token) throw own.reason
     if (route.status === 'rejected' && present.proxy === token) throw route.reason
-    // A former holder raised its own in between: this one is still above it.
+    // A former holder raised its own in between: this one is still above it. Of early marks nobody knows who it was.
     const other = refused.find((reason) => !hasCode(reason, 'fenced'))
-    if (other !== undefined || tries >= 10) throw other ?? refused[0]
+    if (other !== undefined || tries >= 10 || present.early) throw other ?? refused[0]
   }
 }
 

@@ -1,6 +1,8 @@
 import { resourceLeaseKey } from '../spec/lease.js'
-import type { RunningRef } from '../spec/target.js'
+import type { RunningRef, Target } from '../spec/target.js'
+import type { MachineLease } from '../spec/target-lease.js'
 import { type Shown, show } from './align.js'
+import { readsEarly } from './early-marks.js'
 import { type Runtime, targetOf } from './runtime.js'
 import { several } from './several.js'
 import { wasOn } from './was-on.js'
@@ -39,8 +41,19 @@ export class FirstLooks {
     const leaseKey = resourceLeaseKey(id, key)
     const lease = await store.readLease(leaseKey)
     if (lease?.holder != null) return
-    const shown = await show(this.runtime, targetOf(this.runtime, key), id)
-    this.#found.set(leaseKey, { token: lease?.token ?? 0, shown })
+    const token = lease?.token ?? 0
+    const target = targetOf(this.runtime, key)
+    const [shown, machine] = await Promise.all([show(this.runtime, target, id), this.#machine(target, id)])
+    this.#found.set(leaseKey, { token, shown })
+    if (machine === undefined || shown.mark === null) return
+    const marks = { target: machine?.token ?? 0, proxy: shown.mark, lease: machine }
+    this.runtime.early.put(leaseKey, { token, marks })
+  }
+
+  /** Undefined: it is not needed, or not told. */
+  async #machine(target: Target, id: string): Promise<MachineLease | null | undefined> {
+    if (!readsEarly(target) || !this.runtime.early.isWanted(id)) return undefined
+    return target.lease?.read(id).catch(() => undefined)
   }
 
   /** Undefined: it was not looked at, or what was seen may no longer be so. Once. */

@@ -39,6 +39,7 @@ export function createResources(engine: Engine): Resources {
       return resourceStatus(runtime, await existing(id), options.target)
     },
     async redeploy(id, options = {}) {
+      runtime.early.want(id)
       await engine.ready()
       const resource = await existing(id)
       refuseStale(resource, options.stateVersion)

@@ -7,6 +7,7 @@ import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import { acquireResource, found, raiseOwnFences } from './acquire.js'
 import type { Attempt } from './attempt.js'
+import { earlyMarks } from './early-marks.js'
 import { endElsewhere, endOvertaken, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
@@ -49,11 +50,12 @@ async function forward(attempt: Attempt): Promise<void> {
   const { environment } = record.definition
   attempt.redact = await redactorOf(runtime, record.resourceId, environment, record.plan?.environment)
   const startedAt = runtime.now()
+  const early = attempt.beside((signal) => earlyMarks(runtime, target, record.resourceId, signal))
   const planned = record.trigger === 'retry' || record.trigger === 'rollback'
   const opened = planned ? null : await detectAndPlan(attempt, startedAt)
   const { plan } = attempt.record
   if (plan === null) throw new AppaloftError('not-retryable')
-  const { loser, marks } = await acquireResource(attempt)
+  const { loser, marks } = await acquireResource(attempt, early)
   const { token } = attempt.resourceLease!
   const { previous } = await found(attempt)
   const coming = record.trigger === 'rollback' ? null : await foretell(attempt, plan, previous)

@@ -16,6 +16,7 @@ import type { Store } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import { createBus } from './bus.js'
 import { systemClock } from './clock.js'
+import { EarlyReads } from './early-marks.js'
 import { createFeed, type Feed } from './feed.js'
 import { ulidIds } from './ids.js'
 import { Holdings } from './leases.js'
@@ -41,6 +42,7 @@ export interface Runtime {
   bus: ReturnType<typeof createBus>
   feed: Feed
   holdings: Holdings
+  early: EarlyReads
   /** Work that nobody waits for but whoever closes the engine. Never rejects. */
   beside(work: Promise<unknown>): void
   /** What is under way of it. */
@@ -89,6 +91,7 @@ export function createRuntime(
     bus: createBus(),
     feed: createFeed(options.store),
     holdings: new Holdings(),
+    early: new EarlyReads(),
     besides,
     beside(work) {
       besides.add(work)
