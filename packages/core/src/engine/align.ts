@@ -101,7 +101,7 @@ async function drift(runtime: Runtime, target: Target, shown: Shown): Promise<Dr
   const misrouted =
     live === null
       ? table?.live != null || table?.staged != null
-      : routed && (table?.staged != null || !leadsTo(table, live, reached))
+      : routed && (table?.staged != null || table?.verify != null || !leadsTo(table, live, reached))
   return { live, release, down: state === 'exited' || state === 'absent', table, misrouted, strangers }
 }
 

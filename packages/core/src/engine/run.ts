@@ -11,7 +11,7 @@ import { earlyMarks } from './early-marks.js'
 import { endElsewhere, endOvertaken, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
-import { drain } from './phases/drain.js'
+import { drain, unlessLost } from './phases/drain.js'
 import { entering } from './phases/enter.js'
 import { foretell, makeRelease, startCandidate } from './phases/execute.js'
 import { BlockedPlan, detectAndPlan } from './phases/plan.js'
@@ -120,13 +120,21 @@ export async function finishPromoted(attempt: Attempt, release: ReleaseRecord): 
   await finish(attempt, 'succeeded')
 }
 
-/** Nothing is staged any more, and nobody needs the attempt's token. */
-async function serveAlone({ target, record, id, token }: Attempt, release: ReleaseRecord): Promise<void> {
+/** Nothing is staged any more, and nobody needs the attempt's token. A failure is a warning: it serves, and the former release is gone. */
+async function serveAlone(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   if (!usesProxy(release.plan)) return
-  const proxy = proxyOf(target)
-  const { table } = await proxy.observe(record.resourceId)
-  if (table !== null && table.live?.deploymentId === id)
-    await proxy.apply(record.resourceId, { ...table, staged: null, verify: null }, token)
+  const { target, record, id, token } = attempt
+  try {
+    const proxy = proxyOf(target)
+    const { table } = await proxy.observe(record.resourceId)
+    if (table !== null && table.live?.deploymentId === id)
+      await proxy.apply(record.resourceId, { ...table, staged: null, verify: null }, token)
+  } catch (error) {
+    unlessLost(attempt)
+    if (isLost(error)) throw error
+    const message = `The proxy still knows the verification token: ${toAppaloftError(error).message}`
+    await attempt.warn(reason('verify-route-kept', { phase: 'verify', message }))
+  }
 }
 
 /** A failure, a cancel: undo what was done, and say what became of it. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Scene } from '../../../test/engine.js'
+import { AppaloftError } from '../../spec/errors.js'
 import type { Proxy } from '../../spec/proxy.js'
 import type { Target } from '../../spec/target.js'
 
@@ -55,6 +56,32 @@ it('what cannot be made to stay takes nothing away, and is told', async () => {
   expect(second.status).toBe('succeeded')
   expect(second.warnings.map(({ code }) => code)).toContain('drain-failed')
   expect((await scene.owned()).sort()).toEqual([first.id, second.id].sort())
+})
+
+it('a proxy that cannot be asked any more when all is done is told of, and undoes nothing', async () => {
+  await scene.deployed(scene.engine())
+  const { target } = scene
+  const proxy = target.proxy as Proxy
+  const away = async () => {
+    throw new AppaloftError('runtime-backend-unavailable')
+  }
+  let drained = false
+  const observe: Proxy['observe'] = (...asked) => (drained ? away() : proxy.observe(...asked))
+  const watched: Target = {
+    ...target,
+    proxy: Object.create(proxy, { observe: { value: observe } }) as Proxy,
+    async remove(...asked) {
+      await target.remove(...asked)
+      drained = true
+    },
+  }
+  const second = await scene.deployed(scene.engine({ targets: [watched] }), 'serve text=two')
+  expect(second).toMatchObject({ status: 'succeeded', rollback: null })
+  expect(second.warnings.map(({ code }) => code)).toEqual(['verify-route-kept'])
+  expect(await scene.owned()).toEqual([second.id])
+  await scene.engine().reconcile()
+  const { table } = await proxy.observe('res_shop')
+  expect(table).toMatchObject({ live: { deploymentId: second.id }, staged: null, verify: null })
 })
 
 it('what is beyond retention goes while the routes are left alone', async () => {

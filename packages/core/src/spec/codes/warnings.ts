@@ -163,6 +163,12 @@ export const warningCodes = {
     'The old release could not be drained or stopped cleanly.',
     'Run reconcile; it stops what nobody owns.',
   ),
+  'verify-route-kept': entry(
+    'runtime-backend',
+    'verify',
+    'The proxy still knows the token that the deployment was verified with.',
+    'Nothing: it leads nowhere else by now, and the next deployment or reconcile takes it away.',
+  ),
   'record-not-written': entry(
     'runtime-backend',
     'verify',
