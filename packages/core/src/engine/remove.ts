@@ -9,7 +9,7 @@ import type { Engine } from './engine.js'
 import { untilUndisturbed } from './environment.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
-import { patiently } from './leases.js'
+import { acquireLease, patiently } from './leases.js'
 import { askToGiveWay } from './machine.js'
 import { maintain } from './maintenance.js'
 import { type Runtime, targetOf } from './runtime.js'
@@ -27,6 +27,7 @@ export async function remove(engine: Engine, id: string, options: RemoveOptions)
   const keysOf = (...hows: (typeof was)[number]['how'][]) =>
     was.filter((one) => hows.includes(one.how)).map(({ key }) => key)
   const holding = keysOf('holds')
+  if (holding.length === 0 && (await forget(engine, id))) return
   if (holding.length === 0)
     return await removeFromAll(
       engine,
@@ -40,6 +41,28 @@ export async function remove(engine: Engine, id: string, options: RemoveOptions)
       if (!hasCode(error, 'runtime-backend-unavailable')) throw error
     })
   await removeFromAll(engine, id, holding, options)
+}
+
+/** Attempts were made, and none of them touched its target: there is nothing to ask a target for. False: it may be otherwise. */
+async function forget({ runtime }: Engine, id: string): Promise<boolean> {
+  const { store, holdings, ids } = runtime
+  const targets = new Set((await store.listDeployments({ resourceId: id })).map(({ target }) => target))
+  const [key] = targets
+  if (key === undefined) return false
+  for (const one of targets) if ((await wasOn(store, id, one)) !== null) return false
+  const expect = await store.readLease(resourceLeaseKey(id, key))
+  if (expect?.holder) return false
+  // No fence is raised: whoever deploys next takes a token above this one, too.
+  const holder = runtime.holder(ids.next('eng'))
+  const taken = await acquireLease(runtime, { key: resourceLeaseKey(id, key), holder, expect })
+  if (taken === null) return false
+  try {
+    await patiently(runtime, () => store.removeResource(id, { guards: [taken] }))
+    return true
+  } finally {
+    holdings.drop(taken)
+    await store.releaseLease(taken).catch(() => {})
+  }
 }
 
 async function removeFromAll(

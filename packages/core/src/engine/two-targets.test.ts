@@ -1,6 +1,6 @@
 import { FakeWorld, fakeProxy, fakeTarget } from '@appaloft/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Scene, visit } from '../../test/engine.js'
+import { anyPlanner, blockedPlan, Scene, visit } from '../../test/engine.js'
 import { AppaloftError } from '../spec/index.js'
 
 // Two targets behind one proxy, as the process target and a Docker Engine are behind the embedded one.
@@ -16,9 +16,10 @@ afterEach(async () => {
   await other.close()
 })
 
-const both = () => {
+const both = (planners = [anyPlanner()]) => {
   const proxy = fakeProxy({ world: scene.world })
   return scene.engine({
+    planners,
     targets: [
       fakeTarget({ key: 'first', world: scene.world, proxy }),
       // One that keeps no records: else it would be asked for those of other stores.
@@ -64,6 +65,21 @@ it('a target that is gone keeps nobody from removing what is on another', async 
   expect(await scene.store.getResource('res_shop')).toBeNull()
   expect((await visit(url)).status).toBe(404)
   other.intercept = null
+})
+
+it('where no attempt came as far as its target, none is asked for it', async () => {
+  const engine = both([anyPlanner(blockedPlan)])
+  const attempt = await engine.deployments.create({ resource: scene.definition(), target: 'second' })
+  expect((await attempt.done).status).toBe('failed')
+  const refused: FakeWorld['intercept'] = async (_, { part, method }) => {
+    if (part === 'target' && method !== 'close' && method !== 'open') throw new Error(`asked to ${method}`)
+  }
+  for (const world of [scene.world, other]) world.intercept = refused
+  await engine.resources.remove('res_shop')
+  for (const world of [scene.world, other]) world.intercept = null
+  expect(await scene.store.getResource('res_shop')).toBeNull()
+  // Whoever comes next gets its lease.
+  await deploy(both(), 'second')
 })
 
 it('a target that a resource was never deployed to is not asked for it', async () => {
