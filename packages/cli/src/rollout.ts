@@ -16,6 +16,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js'
 import { exitCodeOfSignal, type StopSignal } from './io/signals.js'
 import { eventLine } from './output/event-line.js'
 import { failureLines } from './output/facts.js'
+import { hintText } from './output/hint.js'
 import type { Style } from './output/style.js'
 import { clean, pad, table } from './output/text.js'
 import { text } from './project/flags.js'
@@ -132,7 +133,7 @@ export async function tellRollout(ctx: Context, engine: Appaloft, rollout: Rollo
   say(`  ${style.bold('on')} ${failure.target}`)
   const full = failure.deploymentId === null ? null : (await engine.deployments.show(failure.deploymentId)).failure
   if (full !== null) for (const line of failureLines(full, style)) say(line)
-  else say(`${style.red('✖')} ${failure.code}  ${clean(failure.message)}  ${clean(failure.recoveryHint)}`)
+  else say(`${style.red('✖')} ${failure.code}  ${clean(failure.message)}  ${hintText(failure.recoveryHint)}`)
 }
 
 function targetLines(targets: Rollout['targets'], style: Style): string[] {

@@ -112,7 +112,7 @@ describe.skipIf(!haveEngine || !haveSshd)(`the command with a machine behind SSH
       'a host key that nobody knows',
       () => ({ knownHosts: { file: '/no/such' } }),
       'host-key-unknown',
-      /by hand with ssh/,
+      /by hand with ssh, add --accept-new-host-key, or pin the key with ssh: \{ knownHosts/,
     ],
     ['another host key', () => ({ knownHosts: { keys: [otherKey] } }), 'host-key-changed', /ssh-keygen -R/],
     ['a wrong login', () => ({ identityFile: '/etc/hostname' }), 'host-login-refused', /authorized_keys/],

@@ -2,6 +2,7 @@ import type { Context } from '../context.js'
 import type { Finding } from '../doctor/check.js'
 import { compositionHere, stateDirOf } from '../engine.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { hintText } from '../output/hint.js'
 import type { Style } from '../output/style.js'
 import { clean, table } from '../output/text.js'
 import { addTargetFlags, type TargetFlags, withTargetFlags } from '../targets/choice.js'
@@ -55,6 +56,6 @@ function lines(checks: readonly Finding[], style: Style): string[] {
   const rows = table(checks.map(({ id, status, message }) => [`${mark[status]} ${id}`, clean(message)]))
   return checks.flatMap(({ fix }, index) => [
     rows[index] as string,
-    ...(fix === undefined ? [] : [`    ${style.bold('fix:')} ${clean(fix)}`]),
+    ...(fix === undefined ? [] : [`    ${style.bold('fix:')} ${hintText(fix)}`]),
   ])
 }

@@ -1,4 +1,5 @@
 import type { ErrorJson } from '@appaloft/core/spec'
+import { hintText } from './hint.js'
 import type { Style } from './style.js'
 import { clean } from './text.js'
 
@@ -17,6 +18,6 @@ export function errorLines(error: ErrorJson, style: Style): string[] {
         ? `  ${clean(issue)}`
         : `  ${style.cyan(clean(String(issue.path ?? '')) || '(whole file)')}  ${clean(String(issue.message ?? ''))}`,
     ),
-    `  ${style.bold('to recover:')} ${clean(error.recoveryHint)}`,
+    `  ${style.bold('to recover:')} ${hintText(error.recoveryHint)}`,
   ]
 }

@@ -1,4 +1,5 @@
 import type { Check, Deployment, Evidence, Failure, Reason } from '@appaloft/core/spec'
+import { hintText } from './hint.js'
 import type { Style } from './style.js'
 import { clean, inline, table } from './text.js'
 import { typed } from './ways.js'
@@ -76,7 +77,7 @@ export function failureLines(failure: Failure, style: Style): string[] {
   if (failure.lastLogs.length > 0) {
     lines.push('  last lines:', ...failure.lastLogs.slice(-20).map((line) => style.dim(`    │ ${clean(line)}`)))
   }
-  lines.push(`  ${style.bold('to recover:')} ${clean(failure.recoveryHint)}`)
+  lines.push(`  ${style.bold('to recover:')} ${hintText(failure.recoveryHint)}`)
   return lines
 }
 

@@ -1,8 +1,9 @@
-import { type Failure, reason } from '@appaloft/core/spec'
+import { AppaloftError, type Failure, reason } from '@appaloft/core/spec'
 import { describe, expect, it, vi } from 'vitest'
 import { aDeployment, aHandle, deferred, events, MemoryOutput, temporaryFolder, world } from '../../test/support.js'
 import { eventLine } from './event-line.js'
 import { Frame } from './frame.js'
+import { hintText } from './hint.js'
 import { outcomeLines } from './outcome.js'
 import { advance, startProgress } from './progress.js'
 import { styleFor } from './style.js'
@@ -32,6 +33,20 @@ describe('text', () => {
         ['long', 'c'],
       ]),
     ).toEqual(['a     b', 'long  c'])
+  })
+})
+
+describe('hints', () => {
+  const usual = (code: 'host-key-unknown' | 'host-key-changed') => new AppaloftError(code).recoveryHint
+  it.each([
+    [usual('host-key-unknown'), '--accept-new-host-key, or pin the key with ssh: { knownHosts: { keys: ['],
+    [usual('host-key-changed'), 'ssh-keygen -R, or pin the new one with ssh: { knownHosts: { keys: ['],
+    ['Check that port of sshHost is right.', 'Check that ssh: { port } in appaloft.config.ts is right.'],
+    ['Install it, or name its program with ssh of sshHost.', 'Install it, or put it on the PATH.'],
+    ['Look again.', 'Look again.'],
+  ])('speak of flags and fields: %s', (said, here) => {
+    expect(hintText(said)).toContain(here)
+    expect(hintText(said)).not.toContain('sshHost')
   })
 })
 
