@@ -23,6 +23,7 @@ import type { Io } from '../src/io/io.js'
 import type { Output } from '../src/io/output.js'
 import type { StopSignal } from '../src/io/signals.js'
 import type { Machine } from '../src/service/machine.js'
+import type { TargetPart } from '../src/targets/part.js'
 
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'appaloft-cli-'))
@@ -107,6 +108,7 @@ export interface WorldOptions {
   targets?: readonly Target[]
   /** Keys of those behind SSH that are asked for. */
   machines?: readonly string[]
+  parts?: readonly TargetPart[]
   detach?: (job: Job) => Promise<DetachAnswer>
   machine?: Partial<Machine>
 }
@@ -154,8 +156,8 @@ export function world(options: WorldOptions = {}): World {
     io,
     compose: async ({ stateDir }) => {
       result.composed.push({ stateDir })
-      const { targets = [], machines = [] } = options
-      return { engine, store, targets, stateDir, machines }
+      const { targets = [], machines = [], parts = [] } = options
+      return { engine, store, targets, stateDir, machines, parts }
     },
     detach: async (job) => {
       result.jobs.push(job)

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { memoryStore } from '@appaloft/core'
-import type { Envelope, LogEntry, ResourceRecord, Store } from '@appaloft/core/spec'
+import type { DeploymentRecord, Envelope, LogEntry, ResourceRecord, Store } from '@appaloft/core/spec'
 import { reason } from '@appaloft/core/spec'
+import { sampleDeployment } from '@appaloft/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import {
   aDeployment,
@@ -15,6 +16,7 @@ import {
   world,
 } from '../../test/support.js'
 import { loadConfig } from '../config/load.js'
+import type { TargetPart } from '../targets/part.js'
 
 const folder = (name: string) => {
   const path = join(temporaryFolder(), name)
@@ -148,6 +150,23 @@ describe('resources', () => {
     expect(await empty.run('down')).toBe(0)
     expect(empty.stdout.text).toContain('Nothing was deployed')
   })
+
+  it.each([
+    ['plan', ''],
+    ['verify', '  Nothing is behind Caddy now, and its container goes on: appaloft down --proxy takes it away\n'],
+  ] as const)(
+    'down speaks of Caddy where it may have been started: an attempt came as far as %s',
+    async (phase, said) => {
+      const store = await storeWith('res_web')
+      const made = sampleDeployment({ resourceId: 'res_web', target: 'ssh:a' })
+      const failed: DeploymentRecord = { ...made, status: 'failed', currentPhase: phase, order: 1, version: 1 }
+      store.listDeployments = async () => [failed]
+      const part = { target: { key: 'ssh:a' }, removeProxy: async () => true } as unknown as TargetPart
+      const w = world({ engine: { resources: { remove: async () => {} } }, store, parts: [part] })
+      expect(await w.run('down', 'web')).toBe(0)
+      expect(w.stdout.text).toBe(`✔ res_web is down\n${said}`)
+    },
+  )
 
   it('down leaves the resource of another folder of the same name alone', async () => {
     const w = world({ cwd: folder('web'), store: await storeWith('res_web', '/elsewhere/web') })

@@ -45,6 +45,14 @@ describe('a machine', () => {
   })
 })
 
+it.each(['', '-oProxyCommand=id', 'ssh://web', 'a b'])('%j is none', (name) => {
+  const asked = () => machineChoices({ target: 'ssh', ssh: { hosts: [name] } })
+  expect(refusalOf(asked)).toMatchObject({
+    message: expect.stringContaining('names no machine'),
+    recoveryHint: expect.stringContaining('USER@HOST'),
+  })
+})
+
 describe('the flags that choose a machine', () => {
   const at = (...hosts: string[]) => ({ target: 'ssh', ssh: { hosts } })
 

@@ -37,6 +37,11 @@ export function machineChoices(
   const seen = new Set<string>()
   const choices = namedMachines(ssh).map((name): MachineChoice => {
     const machine = parseMachine(name)
+    if (!/^[^\s-][^\s/]*$/.test(machine.destination))
+      throw usageError(
+        `${JSON.stringify(name)} names no machine.`,
+        'Write USER@HOST, with :PORT where it needs one, or a Host of the ssh configuration.',
+      )
     const key = machineKey({ ...shared, ...machine })
     const former = remembered.find((one) => machineKey(one.ssh) === key)
     if (seen.has(key)) throw usageError(`The machine ${name} is named twice.`, 'Name each machine once.')
