@@ -120,6 +120,11 @@ describe.skipIf(!haveSshd)(`connecting ${withoutSshd}`, () => {
       () => ({ destination: 'asleep@127.0.0.1', connectTimeoutSeconds: 4 }),
       { code: 'host-shell-unusable', details: { reason: 'shell-silent' } },
     ],
+    [
+      'an identity file that is not there',
+      () => ({ identityFile: '/no/such/key' }),
+      { code: 'host-login-refused', details: { reason: 'identity-missing' } },
+    ],
     ['a program that is none', () => ({ ssh: '/no/such/ssh' }), { code: 'command-not-found' }],
   ]
 

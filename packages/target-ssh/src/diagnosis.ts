@@ -25,6 +25,13 @@ const signs: readonly Sign[] = [
     what: 'showed a host key that is not in known_hosts',
   },
   {
+    pattern: /(?:no such identity: |Identity file .* not accessible).*Permission denied/is,
+    code: 'host-login-refused',
+    reason: 'identity-missing',
+    what: 'did not let this user in, and the identity file cannot be read',
+    hint: 'Correct identityFile of sshHost: there is no such file on this machine, or it may not be read by this user.',
+  },
+  {
     pattern: /Permission denied|Too many authentication failures|No supported authentication methods/i,
     code: 'host-login-refused',
     reason: 'login-refused',
@@ -91,7 +98,7 @@ const lastWords = (text: string): string => {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('@') && !/^(Warning: )?Permanently added/i.test(line))
-  return (lines.at(-1) ?? '').slice(0, 300)
+  return (lines.at(-1) ?? '').replace(/^ssh: /, '').slice(0, 300)
 }
 
 /** Why ssh ended, by what it said on its standard error. `key`: the host's, for the message. */
