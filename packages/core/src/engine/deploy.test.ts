@@ -216,6 +216,7 @@ describe('a deployment', () => {
     )
     const failed = await handle.done
     expect(failed).toMatchObject({ status: 'failed', rollback: { outcome: 'failed' } })
+    expect(failed.rollback?.failure?.recoveryHint).toContain('When the target answers again, reconcile')
     scene.world.intercept = null
     await engine.reconcile()
     const { desired, drift } = await engine.resources.status('res_shop')

@@ -47,7 +47,11 @@ export async function rollback(attempt: Attempt, failure: Failure): Promise<Roll
     outcome = {
       outcome: 'failed',
       ...(attempt.record.previous === null ? {} : { releaseId: attempt.record.previous.releaseId }),
-      failure: failureOf(attempt, new AppaloftError('rollback-failed', { message, details }), 'rollback'),
+      failure: failureOf(
+        attempt,
+        new AppaloftError('rollback-failed', { message, details, ...(unseen ? { recoveryHint: unseenHint } : {}) }),
+        'rollback',
+      ),
     }
   }
   const failed = outcome.outcome === 'failed'
@@ -70,6 +74,9 @@ export async function rollback(attempt: Attempt, failure: Failure): Promise<Roll
   })
   return outcome
 }
+
+const unseenHint =
+  'When the target answers again, reconcile: it leads the traffic to where the records say, and takes away what nobody owns.'
 
 async function undo(attempt: Attempt): Promise<Rollback> {
   const previous = previousRef(attempt)
