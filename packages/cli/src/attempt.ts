@@ -1,7 +1,7 @@
 import type { Appaloft, CreateOptions, Deployment, DeploymentHandle } from '@appaloft/core/spec'
 import type { Context } from './context.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
-import { exitCodeOfSignal, type StopSignal } from './io/signals.js'
+import { exitCodeOfSignal, leftWords, type StopSignal } from './io/signals.js'
 import type { Reporter } from './output/reporter.js'
 import { createReporter } from './output/reporters.js'
 
@@ -21,7 +21,7 @@ export async function runAttempt(
   const release = ctx.io.signals.hold((signal) => {
     stopped = signal
     void cancel(engine, handle, abort, reporter)
-  })
+  }, leftWords)
   try {
     handle = await start({ signal: abort.signal })
     reporter.accepted({ id: handle.id })

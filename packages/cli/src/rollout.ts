@@ -13,7 +13,7 @@ import { exitCodeOfDeployment, runAttempt } from './attempt.js'
 import type { Context } from './context.js'
 import { usageError } from './errors.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
-import { exitCodeOfSignal, type StopSignal } from './io/signals.js'
+import { exitCodeOfSignal, leftWords, type StopSignal } from './io/signals.js'
 import { eventLine } from './output/event-line.js'
 import { failureLines } from './output/facts.js'
 import { hintText } from './output/hint.js'
@@ -86,7 +86,7 @@ export async function runRollout(
     stopped = signal
     ctx.say('canceling: what runs is stopped and undone (once more ends this process at once)')
     abort.abort()
-  })
+  }, leftWords)
   const width = Math.max(...(options.targets ?? ['']).map((target) => target.length))
   let handle: RolloutHandle | undefined
   const early: DeploymentEvent[] = []

@@ -84,7 +84,9 @@ describe('a terminal', () => {
     await up.until('canceling')
     const asked = performance.now()
     up.child.kill('SIGINT')
-    expect((await up.finished).code).toBe(130)
+    const finished = await up.finished
+    expect(finished.code).toBe(130)
+    expect(finished.stderr).toContain('ended at once: the next command')
     expect(performance.now() - asked).toBeLessThan(2000)
     expect(['canceled', 'interrupted']).toContain((await only()).status)
     await vi.waitFor(() => expect(lives(buildPid())).toBe(false), { timeout: 15_000 })

@@ -20,9 +20,10 @@ export function processIo(): Io & { leave(code: ExitCode): void } {
     get stdin() {
       return streamInput(process.stdin, (text) => stderr.write(text))
     },
-    signals: processSignals((code) => {
+    signals: processSignals((code, last) => {
       if (stdout.isTTY && code !== exitCodes.hangup) stdout.write(showCursor)
-      void stdout.drained().then(() => leave(code))
+      if (last !== undefined) stderr.write(`${last}\n`)
+      void Promise.all([stdout.drained(), stderr.drained()]).then(() => leave(code))
       // A terminal that takes no output must not keep a second Ctrl-C waiting.
       setTimeout(() => leave(code), 200)
     }),
