@@ -1,13 +1,14 @@
 import { memoryStore } from '@appaloft/core'
-import type {
-  Appaloft,
-  DeployRequest,
-  Resources,
-  Rollout,
-  RolloutOptions,
-  RolloutRequest,
-  RolloutTarget,
-  Store,
+import {
+  type Appaloft,
+  AppaloftError,
+  type DeployRequest,
+  type Resources,
+  type Rollout,
+  type RolloutOptions,
+  type RolloutRequest,
+  type RolloutTarget,
+  type Store,
 } from '@appaloft/core/spec'
 import { describe, expect, it, vi } from 'vitest'
 import { aDeployment, aHandle, aPreview, deploymentId, events, releaseId, world } from '../test/support.js'
@@ -202,6 +203,28 @@ describe('several machines', () => {
     expect(calls).toMatchObject([[{ resource: 'res_web' }, { targets: keys }]])
     expect(await w.run('env', 'set', 'web', 'A=1', '--redeploy', '--target', 'ssh:b')).toBe(0)
     expect(redeploy.mock.calls).toMatchObject([['res_web', { target: 'ssh:b' }]])
+  })
+
+  it('are told of by status, whichever of them is away', async () => {
+    const status: Resources['status'] = async (id, { target = '' } = {}) => {
+      if (target === 'ssh:a') throw new AppaloftError('runtime-backend-unavailable', { message: 'It is away.' })
+      const seen = { live: null, state: 'running' as const, running: null }
+      const rest = { stateVersion: 1, desired: null, urls: [], drift: [], activeDeploymentId: null }
+      return { resourceId: id, target, observed: seen, ...rest }
+    }
+    const w = world({ store: await liveOn(...keys), engine: { resources: { status } } })
+    expect(await w.run('status', 'web')).toBe(1)
+    expect(w.stdout.text).toMatch(
+      /on ssh:a\n {2}state +unknown\n[^\n]*runtime-backend-unavailable {2}It is away.*on ssh:b\n/s,
+    )
+    const json = world({ store: await liveOn(...keys), engine: { resources: { status } } })
+    expect(await json.run('status', 'web', '--json')).toBe(1)
+    expect(json.documents()).toMatchObject([
+      { kind: 'status-unknown', target: 'ssh:a', error: { code: 'runtime-backend-unavailable' } },
+      { kind: 'status', status: { target: 'ssh:b' } },
+    ])
+    // Where it is the only one, the error is the answer.
+    expect(await w.run('status', 'web', '--target', 'ssh:b')).toBe(0)
   })
 
   it('are no flags for one machine', async () => {

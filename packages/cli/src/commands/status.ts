@@ -1,6 +1,8 @@
-import type { ResourceStatus } from '@appaloft/core/spec'
+import type { ErrorJson, ResourceStatus } from '@appaloft/core/spec'
 import type { Context } from '../context.js'
+import { codeOf, describeError } from '../errors.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { errorLines } from '../output/error.js'
 import type { Style } from '../output/style.js'
 import { clean, table } from '../output/text.js'
 import { text } from '../project/flags.js'
@@ -24,15 +26,29 @@ async function show(ctx: Context, name: string | undefined, flags: { target?: st
     for (const { id, live } of resources) {
       const several = Object.keys(live).length > 1 ? Object.keys(live) : [undefined]
       for (const target of flags.target === undefined ? several : [flags.target]) {
-        const found = await engine.resources.status(id, target === undefined ? {} : { target })
-        drifted ||= found.drift.length > 0
-        ctx.json({ kind: 'status', status: found })
-        if (!ctx.globals.json) for (const line of statusLines(found, ctx.style)) ctx.result(line)
+        const found = await engine.resources.status(id, target === undefined ? {} : { target }).catch((error) => {
+          // One machine that is away hides nothing of the others.
+          if (several.length === 1 || target === undefined || codeOf(error) === undefined) throw error
+          return describeError(error).json
+        })
+        drifted ||= 'code' in found || found.drift.length > 0
+        if ('code' in found) ctx.json({ kind: 'status-unknown', resourceId: id, target, error: found })
+        else ctx.json({ kind: 'status', status: found })
+        if (ctx.globals.json) continue
+        const lines =
+          'code' in found ? unknownLines(id, String(target), found, ctx.style) : statusLines(found, ctx.style)
+        for (const line of lines) ctx.result(line)
       }
     }
     return drifted ? exitCodes.failure : exitCodes.success
   })
 }
+
+const unknownLines = (id: string, target: string, error: ErrorJson, style: Style): string[] => [
+  `${style.bold(id)} on ${target}`,
+  ...table([[`  ${style.dim('state')}`, style.yellow('unknown')]]),
+  ...errorLines(error, style).map((line) => `  ${line}`),
+]
 
 function statusLines(found: ResourceStatus, style: Style): string[] {
   const { desired, observed } = found
