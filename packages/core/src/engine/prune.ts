@@ -50,7 +50,12 @@ async function forgetReleases(
     const { kept, beyond } = await sorted()
     const used = new Set((await target.list(resourceId)).map((one) => one.releaseId))
     const retained = [...kept, ...beyond.filter((one) => used.has(one.id))]
-    await forgetRecords(target, resourceId, token, retained)
+    await forgetRecords(
+      target,
+      resourceId,
+      token,
+      beyond.filter((one) => !used.has(one.id)),
+    )
     for (const one of beyond) {
       if (used.has(one.id)) {
         report.kept.push({ releaseId: one.id, reason: 'it is running' })
@@ -65,15 +70,15 @@ async function forgetReleases(
   for (const one of found) report.kept.push({ releaseId: one.id, reason: 'an attempt of its resource is running' })
 }
 
-/** No machine names what can no longer be started. */
+/** No machine names what can no longer be started. What this store does not know is another one's. */
 async function forgetRecords(
   target: Target,
   resourceId: string,
   token: number,
-  retained: readonly ReleaseRecord[],
+  going: readonly ReleaseRecord[],
 ): Promise<void> {
   const { kept } = readAll((await target.records?.list(resourceId)) ?? [], target)
-  const gone = kept.filter(({ release }) => !retained.some(({ id }) => id === release.id))
+  const gone = kept.filter(({ release }) => going.some(({ id }) => id === release.id))
   await Promise.all(gone.map(({ deployment }) => target.records?.remove(resourceId, deployment.id, token)))
 }
 

@@ -30,7 +30,7 @@ it.each(seeds)('keep them in the schedule of seed %i', async (seed) => {
   expect(report.failure && describeFailure(report.failure)).toBeNull()
 })
 
-const seedsWithRecords = [23, 95, 97]
+const seedsWithRecords = [23, 95, 97, 821]
 
 it.each(seedsWithRecords)(
   'keep them in the schedule of seed %i, where the machine tells of its releases',
