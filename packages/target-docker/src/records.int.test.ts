@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { haveEngine, machine, testEngine, withoutEngine } from '../test/engine.js'
 import { label, Names } from './names.js'
 
@@ -18,8 +18,14 @@ describe.skipIf(!haveEngine)(`records as labels of volumes ${haveEngine ? '' : w
   it('are one volume each, and no volumes of the resource', async () => {
     const { engine, names, records } = await scene()
     for (const text of ['one', 'two', 'three']) await records.put('res_web', 'dep_1', text, 1)
-    const all = await engine.volumes(names.ofResource('res_web'))
-    expect(all.map(({ Labels }) => Labels[label.role])).toEqual(['record'])
+    // What was replaced goes beside.
+    await vi.waitFor(
+      async () => {
+        const all = await engine.volumes(names.ofResource('res_web'))
+        expect(all.map(({ Labels }) => Labels[label.role])).toEqual(['record'])
+      },
+      { timeout: 20_000 },
+    )
     expect(await engine.volumes(names.ofResource('res_web', 'volume'))).toEqual([])
   })
 

@@ -8,6 +8,7 @@ import {
   type TargetRecords,
 } from '@appaloft/core/spec'
 import type { Engine } from './api/engine.js'
+import type { Beside } from './beside.js'
 import { checkMark } from './marks.js'
 import { label, type Names } from './names.js'
 
@@ -58,7 +59,7 @@ function nextOrder(): number {
   return last
 }
 
-export function targetRecords(safely: Safely, names: Names): TargetRecords {
+export function targetRecords(safely: Safely, names: Names, beside: Beside): TargetRecords {
   const of = (resourceId: string, name: string) => [
     ...names.ofResource(resourceId, 'record'),
     `${label.record}=${name}`,
@@ -115,11 +116,9 @@ export function targetRecords(safely: Safely, names: Names): TargetRecords {
           throw mark.reason
         }
         if (former.status === 'rejected') throw former.reason
-        await removed(
-          engine,
-          former.value.filter((one) => one.volume !== made.value && one.token <= token),
-          call,
-        )
+        // Behind the new one they count for nothing: what stays of them goes with it.
+        const left = former.value.filter((one) => one.volume !== made.value && one.token <= token)
+        beside.add(removed(engine, left, {}))
       }),
 
     remove: (resourceId, name, token, call = {}) =>

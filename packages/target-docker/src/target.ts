@@ -3,8 +3,9 @@ import process from 'node:process'
 import { localHost } from '@appaloft/core/host'
 import { AppaloftError, type CallOptions, type Target } from '@appaloft/core/spec'
 import { findEngine } from './api/address.js'
-import { EngineError, EngineUnreachable } from './api/client.js'
+import { EngineUnreachable } from './api/client.js'
 import { Engine, orNull } from './api/engine.js'
+import { Beside } from './beside.js'
 import { type BuildParts, build, imageOf } from './build/build.js'
 import { Makers } from './builder/maker.js'
 import { upload } from './builder/upload.js'
@@ -16,9 +17,11 @@ import { runInProject } from './compose/start.js'
 import { projectThings, removeNames, removeProject, restoreProject, wakeServices } from './compose/sweep.js'
 import { exec } from './containers/exec.js'
 import { everythingOf, type Found, instancesOf } from './containers/find.js'
-import { inspect, list, reach } from './containers/inspect.js'
+import { inspect, reach, thingsOf } from './containers/inspect.js'
 import { Listeners } from './containers/listening.js'
 import { logs } from './containers/logs.js'
+import { removeAtLast, stopAndRemove } from './containers/remove.js'
+import { SeenSoon } from './containers/soon.js'
 import { runCommand } from './containers/start.js'
 import { Started } from './containers/started.js'
 import { describe } from './describe.js'
@@ -46,6 +49,8 @@ export function dockerTarget(options: DockerOptions = {}): Target {
   const started = new Started()
   const takings = new Takings(names)
   const looks = new Looks(names, settings, host)
+  const soon = new SeenSoon()
+  const beside = new Beside()
   const makers = new Makers(settings.build, options.key ?? 'docker')
   let engine: Promise<Engine> | undefined
   /** What was seen for attempts that are about to start their release. */
@@ -99,7 +104,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     call: CallOptions,
     act: Promise<unknown>,
   ) => {
-    if ((await orNull(act.then(() => true))) === true) return true
+    if ((await orNull(act.then((found) => found !== false))) === true) return true
     await checkMark(engine, names, ref.resourceId, token, call.signal)
     return false
   }
@@ -129,7 +134,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     key: options.key ?? 'docker',
     capabilities,
     proxy,
-    ...(settings.records ? { records: targetRecords(safely, names) } : {}),
+    ...(settings.records ? { records: targetRecords(safely, names, beside) } : {}),
 
     async open({ stateDir }) {
       await proxy?.open?.(options.proxyContext?.(stateDir) ?? { stateDir: join(stateDir, 'docker') })
@@ -140,7 +145,10 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     mark: (resourceId, call = {}) => safely(call, (engine) => readMark(engine, names, resourceId, call.signal)),
 
     fence: (resourceId, token, call) =>
-      safely(call, (engine) => takeOver(engine, { names, takings, looks }, resourceId, token, call)),
+      safely(call, (engine) => {
+        soon.forget(resourceId)
+        return takeOver(engine, { names, takings, looks }, resourceId, token, call)
+      }),
 
     prepare: (coming, previous) => looks.prepare(coming, previous),
 
@@ -175,6 +183,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         const parts = { engine, names, settings }
         // What was seen before it is no longer all.
         prepared.delete(input.deploymentId)
+        soon.forget(input.resourceId)
         await takings.over(engine, input.resourceId, input)
         await checkMark(engine, names, input.resourceId, input.token, input.signal)
         const image = await imageOf(parts, input.release, input.signal)
@@ -185,6 +194,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
       safely(input, async (engine) => {
         const known = prepared.get(input.deploymentId)
         prepared.delete(input.deploymentId)
+        soon.forget(input.resourceId)
         await start({ engine, names, settings }, { takings, started }, input, known)
       }),
 
@@ -223,19 +233,15 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     remove: (ref, token, call = {}) =>
       withTaken(ref.resourceId, call, async (engine) => {
         started.forget(ref)
-        const named = nameNetworks({ engine, names }, ref.resourceId, call.signal)
+        const seen = soon.of(ref, token)
+        const named = seen === null ? nameNetworks({ engine, names }, ref.resourceId, call.signal) : null
         // Waited for below.
-        named.catch(() => undefined)
-        const found = await held(everythingOf(engine, names, ref, call.signal), engine, ref, token, call)
-        await stop(
-          engine,
-          found.filter((one) => one.role === 'instance'),
-          undefined,
-          token,
-          call,
-        )
-        for (const { name } of found) await unlessFenced(engine, ref, token, call, removed(engine, name, call))
-        await removeNames({ engine, names }, ref, call.signal, named)
+        named?.catch(() => undefined)
+        const found = seen ?? (await held(everythingOf(engine, names, ref, call.signal), engine, ref, token, call))
+        const gone = ({ role, name }: Found) =>
+          role === 'instance' ? stopAndRemove(engine, name, call) : removeAtLast(engine, name, call)
+        await Promise.all(found.map((one) => unlessFenced(engine, ref, token, call, gone(one))))
+        if (named !== null) await removeNames({ engine, names }, ref, call.signal, named)
       }),
 
     discard: (release, token, call) =>
@@ -244,31 +250,35 @@ export function dockerTarget(options: DockerOptions = {}): Target {
         await discard({ engine, names, settings, maker }, release, token, call)
       }),
 
-    list: (resourceId, call = {}) => withTaken(resourceId, call, (engine) => list(engine, names, resourceId, call)),
+    list: (resourceId, call = {}) =>
+      withTaken(resourceId, call, async (engine) => thingsOf(await soon.list(engine, names, resourceId, call))),
 
     reach: (ref, port, call = {}) =>
       withTaken(ref.resourceId, call, (engine) => reach(engine, names, started, ref, port, call)),
 
-    promoted: (input, previous) =>
+    promoted: (input, previous, { proven } = {}) =>
       withTaken(input.resourceId, input, async (engine) => {
-        const project = isProject(input.release)
-          ? null
-          : projectThings({ engine, names }, input.resourceId, input.signal)
+        const seen = soon.of(input, input.token)
+        const project =
+          seen !== null || isProject(input.release)
+            ? null
+            : projectThings({ engine, names }, input.resourceId, input.signal)
         // Waited for below.
         project?.catch(() => undefined)
-        const found = await held(instancesOf(engine, names, input, input.signal), engine, input, input.token, input)
+        const found =
+          seen ?? (await held(instancesOf(engine, names, input, input.signal), engine, input, input.token, input))
         // From now on it comes back after a crash, and with the engine.
-        for (const { name } of found)
-          await unlessFenced(
-            engine,
-            input,
-            input.token,
-            input,
-            engine.update(name, { RestartPolicy: { Name: 'unless-stopped' } }, { signal: input.signal }),
-          )
-        if (project === null) await promotedProject({ engine, names, settings }, input, previous)
-        // The resource was a project before.
-        else await removeProject({ engine, names }, input.resourceId, input.signal, project)
+        const stay = { RestartPolicy: { Name: 'unless-stopped' } }
+        const made = found.map(({ name }) => engine.update(name, stay, { signal: input.signal }))
+        await Promise.all(made.map((one) => unlessFenced(engine, input, input.token, input, one)))
+        if (isProject(input.release)) {
+          await proven
+          await promotedProject({ engine, names, settings }, input, previous)
+        } else if (project !== null && (await project).some((things) => things.length > 0)) {
+          // The resource was a project before.
+          await proven
+          await removeProject({ engine, names }, input.resourceId, input.signal, project)
+        }
       }),
 
     restore: (candidate, previous, token, call = {}) =>
@@ -279,21 +289,11 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     async close() {
       await proxy?.close?.()
       await host.close()
+      await beside.over()
       const known = await engine?.catch(() => undefined)
       known?.client.close()
       engine = undefined
       await makers.close()
     },
-  }
-}
-
-/** It may be gone, or on its way. */
-async function removed(engine: Engine, name: string, call: CallOptions): Promise<void> {
-  try {
-    await engine.remove(name, call)
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.status !== 409) throw error
-    for (let tries = 0; tries < 500 && (await engine.container(name, call)) !== null; tries += 1)
-      await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -83,7 +83,8 @@ export function lastingTarget(host: Host, target: Target): Target {
     ...(promoted === undefined
       ? {}
       : {
-          promoted: (input, previous) => lasting(host, input.signal, () => promoted.call(target, input, previous)),
+          promoted: (input, previous, call) =>
+            lasting(host, input.signal, () => promoted.call(target, input, previous, call)),
         }),
     ...(restore === undefined
       ? {}

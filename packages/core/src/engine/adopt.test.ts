@@ -198,12 +198,13 @@ describe('what the machine is told', () => {
         seen.push(names().map((name) => [text(name).deployment.status, text(name).deployment.promotion]))
     }
     const { id: made } = await deploy(first(), 'one')
-    // The staged route, the promotion, the end.
-    expect(seen).toEqual([[], [['verifying', 'intended']], [['succeeded', 'recorded']]])
+    // The staged route, the promotion, and its routes without the token, after which it is sure to stay.
+    const promoting = [['verifying', 'intended']]
+    expect(seen).toEqual([[], promoting, promoting])
     expect(names()).toEqual([made])
     expect(text(made)).toMatchObject({
       schemaVersion: 1,
-      deployment: { status: 'succeeded' },
+      deployment: { status: 'succeeded', promotion: 'recorded' },
       release: { id: expect.any(String) },
     })
   })

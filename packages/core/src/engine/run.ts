@@ -3,6 +3,7 @@ import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import type { Phase } from '../spec/phases.js'
 import type { Plan } from '../spec/plan.js'
+import type { RouteTable } from '../spec/proxy.js'
 import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import { acquireResource, found, raiseOwnFences } from './acquire.js'
@@ -11,17 +12,18 @@ import { earlyMarks } from './early-marks.js'
 import { endElsewhere, endOvertaken, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
-import { drain, unlessLost } from './phases/drain.js'
+import { drain } from './phases/drain.js'
+import { lookForDrain } from './phases/drain-looks.js'
 import { entering } from './phases/enter.js'
 import { foretell, makeRelease, startCandidate } from './phases/execute.js'
 import { BlockedPlan, detectAndPlan } from './phases/plan.js'
 import { promote } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
-import { checkAccess, verifyCandidate } from './phases/verify.js'
+import { servedAgain, stillRuns } from './phases/serving.js'
+import { checkAccess, type Known, verifyCandidate } from './phases/verify.js'
 import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
 import { retain } from './retention.js'
-import { proxyOf, usesProxy } from './routes.js'
 import { tellEnd } from './telling.js'
 
 /** Runs an attempt to its end: the record tells. Rejects only where the end could not be recorded for long. */
@@ -77,8 +79,8 @@ async function forward(attempt: Attempt): Promise<void> {
     verified = {}
     await attempt.hooks.verified(attempt, async () => void (await verifyCandidate(attempt, release)))
   }
-  await promote(attempt, release, verified)
-  await finishPromoted(attempt, release)
+  const table = await promote(attempt, release, verified)
+  await finishPromoted(attempt, release, { table, known: verified.known })
 }
 
 async function formerRelease(attempt: Attempt): Promise<ReleaseRecord> {
@@ -107,34 +109,33 @@ async function sourceOf(attempt: Attempt, plan: Plan, opened: OpenedSource | nul
   })
 }
 
-/** access → drain → retention → the end: also what reconciliation does for an attempt whose promotion is recorded. */
-export async function finishPromoted(attempt: Attempt, release: ReleaseRecord): Promise<void> {
-  await checkAccess(attempt, release)
-  await attempt.hooks.served?.(attempt)
-  const [, untold] = await Promise.all([drain(attempt, release), tellEnd(attempt, release)])
-  if (untold !== null) await attempt.warn(reason('record-not-written', { phase: 'verify', message: untold.message }))
-  // Neither needs the other, and both are over before the end is told.
-  const [retained, alone] = await Promise.allSettled([retain(attempt), serveAlone(attempt, release)])
-  if (retained.status === 'rejected') throw retained.reason
-  if (alone.status === 'rejected') throw alone.reason
-  await finish(attempt, 'succeeded')
+/** What the attempt itself knows of its promotion: whoever takes it up after a crash looks. */
+interface Promoted {
+  table: RouteTable | null | undefined
+  known?: Known | undefined
 }
 
-/** Nothing is staged any more, and nobody needs the attempt's token. A failure is a warning: it serves, and the former release is gone. */
-async function serveAlone(attempt: Attempt, release: ReleaseRecord): Promise<void> {
-  if (!usesProxy(release.plan)) return
-  const { target, record, id, token } = attempt
-  try {
-    const proxy = proxyOf(target)
-    const { table } = await proxy.observe(record.resourceId)
-    if (table !== null && table.live?.deploymentId === id)
-      await proxy.apply(record.resourceId, { ...table, staged: null, verify: null }, token)
-  } catch (error) {
-    unlessLost(attempt)
-    if (isLost(error)) throw error
-    const message = `The proxy still knows the verification token: ${toAppaloftError(error).message}`
-    await attempt.warn(reason('verify-route-kept', { phase: 'verify', message }))
+/** access → drain → retention → the end: also what reconciliation does for an attempt whose promotion is recorded. */
+export async function finishPromoted(attempt: Attempt, release: ReleaseRecord, promoted?: Promoted): Promise<void> {
+  const { table, known } = promoted ?? { table: await servedAgain(attempt, release) }
+  const { served } = attempt.hooks
+  // What waits for other targets looks when it goes on.
+  const early = served === undefined ? lookForDrain(attempt, release) : null
+  await checkAccess(attempt, release, known)
+  if (served !== undefined) {
+    await stillRuns(attempt, release)
+    await served(attempt)
   }
+  const looks = early ?? lookForDrain(attempt, release)
+  const draining = await drain(attempt, release, { looks, table })
+  // None needs the others, and all are over before the end is told.
+  const { ended, alone } = draining
+  const works = [ended, tellEnd(attempt, release), alone, retain(attempt, looks, draining)] as const
+  await Promise.allSettled(works)
+  const [, untold, ...warnings] = await Promise.all(works)
+  if (untold !== null) await attempt.warn(reason('record-not-written', { phase: 'verify', message: untold.message }))
+  for (const one of warnings) if (one !== null) await attempt.warn(one)
+  await finish(attempt, 'succeeded')
 }
 
 /** A failure, a cancel: undo what was done, and say what became of it. */

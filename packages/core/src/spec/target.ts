@@ -218,12 +218,18 @@ export interface Target {
     token: number,
     options: CallOptions & { retained: readonly ReleaseRecord[]; volumes?: boolean },
   ): Promise<void>
-  /** Everything of ours that belongs to the resource, by ownership labels, whoever started it. */
-  list(resourceId: string, options?: CallOptions): Promise<OwnedThing[]>
+  /**
+   * Everything of ours that belongs to the resource, by ownership labels, whoever started it. `soon`: `promoted` and `remove` of what is
+   * listed are about to follow, so that a target may look at what they need as well, and keep it for them; nothing is changed by it, and they may never come.
+   */
+  list(resourceId: string, options?: CallOptions & { soon?: boolean }): Promise<OwnedThing[]>
   /** Where the release's port answers. Empty lists: not yet known. `soon`: it is probed in a moment, and the way there may be opened for that. */
   reach(ref: RunningRef, port: number, options?: CallOptions & { soon?: boolean }): Promise<Reach>
-  /** Called once after the recorded promotion and before the drain (a Compose service takes its name). */
-  promoted?(input: ReleaseInput, previous: RunningRef | null): Promise<void>
+  /**
+   * Called once after the recorded promotion and passed access, and before the drain (a Compose service takes its name). `proven` resolves when it is sure that the
+   * traffic stays: what neither `remove` nor `restore` takes back waits for it. Where it rejects, so does this, or it is done.
+   */
+  promoted?(input: ReleaseInput, previous: RunningRef | null, options?: { proven?: Promise<void> }): Promise<void>
   /** Called in `rollback` before the candidate is removed: undo what `start` changed beside the candidate. */
   restore?(
     candidate: RunningRef,

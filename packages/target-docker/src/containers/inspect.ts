@@ -2,7 +2,7 @@ import type { CallOptions, InstanceState, OwnedThing, Reach, RunningRef, Running
 import type { Engine } from '../api/engine.js'
 import type { Container } from '../api/schemas.js'
 import type { Names } from '../names.js'
-import { containersOf, instancesOf } from './find.js'
+import { type Found, instancesOf } from './find.js'
 import type { Listeners, Listening } from './listening.js'
 import type { Started } from './started.js'
 
@@ -158,14 +158,10 @@ export async function reach(
 /** Releases are published on the loopback of the machine on which the engine runs: it must be this one. */
 const machineOf = ({ address }: Engine): string => (address.kind === 'unix' ? '127.0.0.1' : address.host)
 
-export async function list(
-  engine: Engine,
-  names: Names,
-  resourceId: string,
-  { signal }: CallOptions = {},
-): Promise<OwnedThing[]> {
+/** The releases whose containers these are. */
+export function thingsOf(containers: readonly Found[]): OwnedThing[] {
   const things = new Map<string, { ref: RunningRef; states: InstanceState['state'][] }>()
-  for (const { ref, state } of await containersOf(engine, names, resourceId, signal)) {
+  for (const { ref, state } of containers) {
     const key = `${ref.deploymentId}/${ref.releaseId}`
     const thing = things.get(key) ?? { ref, states: [] }
     thing.states.push(stateOf(state))

@@ -1,12 +1,21 @@
-import type { UpstreamSet } from '../../spec/proxy.js'
+import type { RouteTable, UpstreamSet } from '../../spec/proxy.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
 import { proxyOf, runningUpstreamOf, tableOf, usesProxy, verifyToken } from '../routes.js'
 import { tellIntent } from '../telling.js'
 import type { Verified } from './verify.js'
 
-/** Live traffic moves in one atomic change of the proxy; the record follows it. @param verified what its checks have left to begin with */
-export async function promote(attempt: Attempt, release: ReleaseRecord, verified: Verified = {}): Promise<void> {
+/**
+ * Live traffic moves in one atomic change of the proxy; the record follows it.
+ *
+ * @param verified what its checks have left to begin with
+ * @returns what the proxy serves then; null: the release has no routes
+ */
+export async function promote(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  verified: Verified = {},
+): Promise<RouteTable | null> {
   const { runtime, target, signal } = attempt
   const data = { releaseId: release.id }
   signal.throwIfAborted()
@@ -24,15 +33,14 @@ export async function promote(attempt: Attempt, release: ReleaseRecord, verified
   if (told.status === 'rejected') throw told.reason
   if (reach.status === 'rejected') throw reach.reason
   const live = reach.value
+  let table: RouteTable | null = null
   if (live !== null) {
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
-    await proxyOf(target).apply(
-      attempt.record.resourceId,
-      tableOf(release.plan, runtime.identity, { live, staged: null, verify }),
-      attempt.token,
-    )
+    table = tableOf(release.plan, runtime.identity, { live, staged: null, verify })
+    await proxyOf(target).apply(attempt.record.resourceId, table, attempt.token)
   }
   await recordPromotion(attempt, release)
+  return table
 }
 
 async function upstreamFor(attempt: Attempt, { plan }: ReleaseRecord, { upstream }: Verified): Promise<UpstreamSet> {

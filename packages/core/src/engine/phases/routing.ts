@@ -9,11 +9,12 @@ import { proxyOf, verifyToken } from '../routes.js'
 import { within } from '../timing.js'
 import { inspected } from './health.js'
 import { fail, record, seen } from './observed.js'
+import { askedAndInspected, askServing } from './serving.js'
 
 const reasonOf = (error: unknown): string =>
   (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
 
-type Endpoint = ReturnType<typeof endpointOf>
+export type Endpoint = ReturnType<typeof endpointOf>
 
 export const endpointOf = ({ runtime, target, record }: Attempt) =>
   within(runtime.clock, 5000, (signal) => proxyOf(target).endpoint(record.resourceId, { signal }))
@@ -93,13 +94,15 @@ interface Asking {
   endpoint?: Endpoint | undefined
   /** What each was asked already: its first try. */
   asked?: readonly Promise<Answer>[] | undefined
+  /** Where it served before the promotion: `access` asks there without waiting for the other. */
+  known?: Promise<Awaited<Endpoint> | undefined> | undefined
 }
 
 /** @returns how often they were asked */
 export async function checkRoutes(
   attempt: Attempt,
   release: ReleaseRecord,
-  { name, patienceMs, endpoint, asked }: Asking,
+  { name, patienceMs, endpoint, asked, known }: Asking,
 ): Promise<number> {
   const { access } = release.plan
   const { clock, pause } = attempt.runtime
@@ -107,22 +110,26 @@ export async function checkRoutes(
   const evidence: Evidence[] = []
   let attempts = 0
   for (const [index, hostname] of hostnamesOf(release).entries()) {
-    let known = asked?.[index]
+    let before = asked?.[index]
     for (;;) {
       attempts++
       if (name === 'route') attempt.signal.throwIfAborted()
       const at = `${hostname ?? 'own port'}${access.pathPrefix}`
       try {
-        const asking = known ?? askRoute(attempt, hostname, access.pathPrefix, attempts === 1 ? endpoint : undefined)
-        known = undefined
+        const ask = (at = endpointOf(attempt)) => askRoute(attempt, hostname, access.pathPrefix, at)
+        const told = attempts === 1 ? endpoint : undefined
+        const asking =
+          name === 'route'
+            ? (before ?? ask(told))
+            : askedAndInspected(attempt, attempts, askServing(ask, known, told ?? endpointOf(attempt)))
+        before = undefined
         const answer = await asking
         const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
         if (wrong === null) evidence.push(fact)
-        if (wrong === null && name === 'route') break
-        // An exit ends the wait at once; and where the process is gone, somebody else answers on its port.
-        await inspected(attempt, attempts)
         if (wrong === null) break
+        // An exit ends the wait at once.
+        if (name === 'route') await inspected(attempt, attempts)
         const patience = wrong.code === 'route-not-served' ? patienceMs : Math.min(patienceMs, wrongAnswerMs)
         if (clock.monotonic() - began > patience)
           fail(attempt, name, wrong.code, `${at} ${wrong.message}.`, attempts, [...evidence, fact])

@@ -6,13 +6,16 @@ import { tellIntent } from '../telling.js'
 import type { Ahead } from './ahead.js'
 import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
-import { askPublicly, askRoutes, checkHostPort, checkRoutes, endpointOf } from './routing.js'
+import { askPublicly, askRoutes, checkHostPort, checkRoutes, type Endpoint, endpointOf } from './routing.js'
 
 /** What was begun beside the candidate's route. */
 export interface Begun {
   health?: Ahead | null
-  endpoint?: ReturnType<typeof endpointOf>
+  endpoint?: Endpoint
 }
+
+/** Where the proxy served when the route was checked; undefined: nowhere, or it is not known. */
+export type Known = Promise<Awaited<Endpoint> | undefined>
 
 /** What its promotion begins with. */
 export interface Verified {
@@ -20,6 +23,7 @@ export interface Verified {
   upstream?: readonly Address[] | undefined
   /** What became of telling the machine of it; undefined: it is to be told. */
   told?: Promise<void> | undefined
+  known?: Known | undefined
 }
 
 /** The process, health and route checks: what a candidate must pass before users meet it. */
@@ -53,7 +57,7 @@ export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord, 
       checkRoutes(attempt, release, { name: 'route', patienceMs: 10_000, endpoint, asked }),
     )
     const isLast = tries === asked.length && upstream.length > 0
-    return { upstream: isLast ? upstream : undefined, told }
+    return { upstream: isLast ? upstream : undefined, told, known: endpoint.catch(() => undefined) }
   } finally {
     // What is on its way cannot be taken away again.
     await told?.catch(() => undefined)
@@ -69,7 +73,8 @@ function tellAhead(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   return all
 }
 
-export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Promise<void> {
+/** @param known where the proxy served when the route was checked */
+export async function checkAccess(attempt: Attempt, release: ReleaseRecord, known?: Known): Promise<void> {
   const { plan } = release
   if (plan.network.exposure === 'none') {
     return record(attempt, 'access', {
@@ -78,14 +83,14 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord): Pro
       evidence: [seen('network.exposure', 'none', 'profile')],
     })
   }
-  // The promotion is through: where the proxy serves is asked once.
+  // The promotion is through: where the proxy serves is asked anew, once.
   const endpoint = usesProxy(plan) ? endpointOf(attempt) : undefined
   // Waited for below.
   endpoint?.catch(() => undefined)
   await attempt.step('verify', 'access', { releaseId: release.id }, async () => {
     if (plan.network.exposure === 'direct-port') await checkHostPort(attempt, release)
     else {
-      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint })
+      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint, known })
       await askPublicly(attempt, release, endpoint)
     }
   })
