@@ -11,6 +11,7 @@ import { foreignHolder, isOutdated, isStillLive, isStrange, isStray } from './ma
 import { maintain } from './maintenance.js'
 import { runningUpstreamOf, tableOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
+import { untellStray } from './telling.js'
 import { wasOn } from './was-on.js'
 
 interface Drift {
@@ -133,7 +134,7 @@ async function mend(
     // Also where the live release cannot be brought back: what nobody owns goes.
     for (const one of found.strangers) {
       await requestsEnd(runtime, target, one, (found.release?.plan.network.drainSeconds ?? 0) * 1000)
-      await target.remove(one, token)
+      await Promise.all([target.remove(one, token), untellStray(runtime, target, one, token)])
       report.removed.push({ deploymentId: one.deploymentId, releaseId: one.releaseId })
     }
   }

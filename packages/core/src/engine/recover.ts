@@ -56,9 +56,12 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     if (present === null || isTerminal(present.status)) throw new AppaloftError('lease-lost')
     attempt.record = present
     const overtaker = holds === true ? await overtakerOf(attempt) : undefined
-    const told = holds === 'overtaken' ? await toldEnd(attempt) : null
-    if (told !== null) await endAsTold(attempt, told, by)
-    else if (holds === 'overtaken') {
+    const told = typeof holds === 'object' ? await toldEnd(attempt, holds) : null
+    if (told !== null && told !== 'undone') await endAsTold(attempt, told, by)
+    else if (typeof holds === 'object') {
+      // What was live before it is what is live again.
+      if (told === 'undone')
+        await attempt.commit({ set: { promotion: 'reverted' }, live: attempt.record.previous, events: [] })
       if (!(await endOvertaken(attempt, by))) throw new AppaloftError('lease-lost')
     } else if (overtaker !== undefined) await endLeftBehind(attempt, overtaker, by)
     else if (present.supersededBy !== undefined) await endLeftBehind(attempt, present.supersededBy, by)
@@ -78,7 +81,7 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
 }
 
 /** The lease of resource and target, where the attempt had it, and with it the ends of those whose place it had taken. */
-async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
+async function takeResource(attempt: Attempt): Promise<boolean | Overtaken> {
   const { runtime, record, target } = attempt
   const { store } = runtime
   const lease = await store.readLease(resourceLeaseKey(record.resourceId, target.key))
@@ -89,7 +92,8 @@ async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
   const taken = await takeLease(runtime, target, record.resourceId, marks, { expect: lease, deploymentId: record.id })
   if (taken === null) return false
   attempt.resourceLease = { key: taken.key, token: taken.token }
-  if (await isOvertaken(attempt, marks.lease, lease?.token ?? 0)) return 'overtaken'
+  const overtaken = await overtakenBy(attempt, marks.lease, lease?.token ?? 0)
+  if (overtaken !== null) return overtaken
   attempt.fenceOwner = `${record.id}+${runtime.engineId}`
   await raiseFences(target, record.resourceId, taken.token, attempt.fenceOwner, marks)
   attempt.holdMachine(taken.token)
@@ -99,17 +103,24 @@ async function takeResource(attempt: Attempt): Promise<boolean | 'overtaken'> {
   return true
 }
 
+interface Overtaken {
+  /** Is that engine still at work? */
+  held: boolean
+  /** It took up this very attempt. */
+  takenUp: boolean
+}
+
 /**
  * Did an engine with another store raise the fence above the attempt's, or is one at work, before the attempt had raised its own?
  *
  * @param given the highest token that this store had given until then
  */
-async function isOvertaken(attempt: Attempt, machine: MachineLease | null, given: number): Promise<boolean> {
+async function overtakenBy(attempt: Attempt, machine: MachineLease | null, given: number): Promise<Overtaken | null> {
   const { runtime, target, record } = attempt
-  if (machine === null) return false
+  if (machine === null) return null
   const takenUp = ownerOf(machine) === record.id && machine.token > Math.max(given, record.token ?? 0)
-  if (!takenUp && !(await isForeign(runtime, target, record.resourceId, machine))) return false
-  return machine.held || machine.token >= (record.token ?? 0)
+  if (!takenUp && !(await isForeign(runtime, target, record.resourceId, machine))) return null
+  return machine.held || machine.token >= (record.token ?? 0) ? { held: machine.held, takenUp } : null
 }
 
 /** With another store, somebody promoted a release after this attempt had taken its token: what serves is that one's, and nothing of it is undone. */
@@ -120,12 +131,14 @@ async function overtakerOf({ runtime, target, record }: Attempt): Promise<string
   return newer?.adopted && (newer.token ?? 0) > (record.token ?? 0) ? newer.id : undefined
 }
 
-/** With another store, an engine took it up and brought it to a good end: the machine tells of it. */
-async function toldEnd({ target, record, signal }: Attempt): Promise<Kept | null> {
+/** With another store, an engine took it up: the machine tells of a good end, or, where it was undone, no more of it. */
+async function toldEnd({ target, record, signal }: Attempt, by: Overtaken): Promise<Kept | 'undone' | null> {
   const { id, resourceId, promotion, status } = record
-  if (target.records === undefined || promotion === 'none' || status !== 'verifying') return null
-  const { kept } = readAll(await target.records.list(resourceId, { signal }), target)
-  return kept.find((one) => one.deployment.id === id && isEnded(one)) ?? null
+  if (target.records === undefined || promotion === 'none') return null
+  const { kept, problems } = readAll(await target.records.list(resourceId, { signal }), target)
+  const own = kept.find((one) => one.deployment.id === id)
+  if (own !== undefined) return isEnded(own) && status === 'verifying' ? own : null
+  return by.takenUp && !by.held && promotion === 'recorded' && problems.length === 0 ? 'undone' : null
 }
 
 /** Nothing is left to be done on the machine, where it may be another's by now. */

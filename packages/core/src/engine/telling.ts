@@ -1,10 +1,12 @@
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError } from '../spec/errors.js'
 import type { ReleaseRecord } from '../spec/release.js'
+import type { RunningRef, Target } from '../spec/target.js'
 import type { TargetRecord } from '../spec/target-records.js'
 import type { Attempt } from './attempt.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { isEnded, type Kept, keptText, readKept } from './records.js'
+import type { Runtime } from './runtime.js'
 
 /**
  * Before a release takes the traffic, the machine is told of it: whoever finds it serving knows what it is. Told so even where its checks are
@@ -58,6 +60,17 @@ async function put(attempt: Attempt, deployment: DeploymentRecord, release: Rele
 /** It takes the traffic no longer, or never did. */
 export async function untell({ target, record, token, id }: Attempt): Promise<void> {
   if (record.currentPhase === 'verify') await target.records?.remove(record.resourceId, id, token)
+}
+
+/** Of an attempt that had ended with its candidate left there, and nothing to go back to: its rollback could not take the record away. */
+export async function untellStray(
+  { store }: Runtime,
+  { records }: Target,
+  { resourceId, deploymentId }: RunningRef,
+  token: number,
+): Promise<void> {
+  const owner = records === undefined ? null : await store.getDeployment(deploymentId)
+  if (owner !== null && owner.promotion !== 'recorded') await records?.remove(resourceId, deploymentId, token)
 }
 
 /**

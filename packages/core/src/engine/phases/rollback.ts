@@ -11,7 +11,7 @@ import { requestsEnd } from '../in-flight.js'
 import { isStrange, isStray } from '../machine.js'
 import { endOpenStep } from '../open-ends.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
-import { untell } from '../telling.js'
+import { untell, untellStray } from '../telling.js'
 import { drainThings, unlessLost } from './drain.js'
 import { previousRef } from './execute.js'
 import { runtimeLogs } from './observed.js'
@@ -170,6 +170,7 @@ async function removeCandidate(attempt: Attempt, former: Former | null): Promise
     if (await isStray(runtime, target, one)) strangers.push(one)
   }
   await drainThings(attempt, strangers, record.plan?.network.drainSeconds ?? 0)
+  await Promise.all(strangers.map((one) => untellStray(runtime, target, one, attempt.token)))
 }
 
 /** What the candidate said and how it was, before it is gone. */
