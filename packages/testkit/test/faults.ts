@@ -6,11 +6,11 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/phases/promote.ts': [
         [
-          '  await recordPromotion(attempt, release)\n  return table\n',
+          '  await recordPromotion(attempt, release)\n  return { table, early }\n',
           `  for (const one of await target.list(attempt.record.resourceId))
     if (one.deploymentId !== attempt.id) await target.stop(one, attempt.token)
   await recordPromotion(attempt, release)
-  return table
+  return { table, early }
 `,
         ],
       ],
@@ -19,10 +19,10 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   'the old release is drained before access has passed': {
     edits: {
       'engine/run.ts': [
-        ['  await checkAccess(attempt, release, known)\n', ''],
+        ['  await checkAccess(attempt, release, known, answered)\n', ''],
         [
           '  // None needs the others, and all are over',
-          '  await checkAccess(attempt, release, known)\n  // None needs the others, and all are over',
+          '  await checkAccess(attempt, release, known, answered)\n  // None needs the others, and all are over',
         ],
       ],
     },
@@ -72,7 +72,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
     edits: {
       'engine/phases/verify.ts': [
         [
-          "      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint, known })\n",
+          "      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint, known, early })\n",
           "      record(attempt, 'access', { status: 'passed', attempts: 1, evidence: [] })\n",
         ],
       ],

@@ -12,15 +12,17 @@ import { earlyMarks } from './early-marks.js'
 import { endElsewhere, endOvertaken, endSuperseded, finish } from './ending.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
+import type { Known } from './phases/ask-route.js'
 import { drain } from './phases/drain.js'
 import { lookForDrain } from './phases/drain-looks.js'
+import type { EarlyAnswer } from './phases/early-answer.js'
 import { entering } from './phases/enter.js'
 import { foretell, makeRelease, startCandidate } from './phases/execute.js'
 import { BlockedPlan, detectAndPlan } from './phases/plan.js'
 import { promote } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
 import { servedAgain, stillRuns } from './phases/serving.js'
-import { checkAccess, type Known, verifyCandidate } from './phases/verify.js'
+import { checkAccess, verifyCandidate } from './phases/verify.js'
 import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
 import { retain } from './retention.js'
@@ -79,8 +81,8 @@ async function forward(attempt: Attempt): Promise<void> {
     verified = {}
     await attempt.hooks.verified(attempt, async () => void (await verifyCandidate(attempt, release)))
   }
-  const table = await promote(attempt, release, verified)
-  await finishPromoted(attempt, release, { table, known: verified.known })
+  const promoted = await promote(attempt, release, verified)
+  await finishPromoted(attempt, release, { ...promoted, known: verified.known })
 }
 
 async function formerRelease(attempt: Attempt): Promise<ReleaseRecord> {
@@ -113,15 +115,16 @@ async function sourceOf(attempt: Attempt, plan: Plan, opened: OpenedSource | nul
 interface Promoted {
   table: RouteTable | null | undefined
   known?: Known | undefined
+  early?: EarlyAnswer | undefined
 }
 
 /** access → drain → retention → the end: also what reconciliation does for an attempt whose promotion is recorded. */
 export async function finishPromoted(attempt: Attempt, release: ReleaseRecord, promoted?: Promoted): Promise<void> {
-  const { table, known } = promoted ?? { table: await servedAgain(attempt, release) }
+  const { table, known, early: answered }: Promoted = promoted ?? { table: await servedAgain(attempt, release) }
   const { served } = attempt.hooks
   // What waits for other targets looks when it goes on.
   const early = served === undefined ? lookForDrain(attempt, release) : null
-  await checkAccess(attempt, release, known)
+  await checkAccess(attempt, release, known, answered)
   if (served !== undefined) {
     await stillRuns(attempt, release)
     await served(attempt)

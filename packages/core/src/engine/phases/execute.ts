@@ -9,7 +9,7 @@ import { openVariables } from '../definitions.js'
 import { proxyOf, servedTable, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
 import { deadline } from '../timing.js'
 import { lookAhead } from './ahead.js'
-import { endpointOf } from './routing.js'
+import { endpointOf } from './ask-route.js'
 import type { Begun } from './verify.js'
 
 /** Runs a step under the time that its profile field gives; the expiry names the field. */

@@ -3,19 +3,20 @@ import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
 import { proxyOf, runningUpstreamOf, tableOf, usesProxy, verifyToken } from '../routes.js'
 import { tellIntent } from '../telling.js'
+import { askEarly, type EarlyAnswer } from './early-answer.js'
 import type { Verified } from './verify.js'
 
 /**
  * Live traffic moves in one atomic change of the proxy; the record follows it.
  *
  * @param verified what its checks have left to begin with
- * @returns what the proxy serves then; null: the release has no routes
+ * @returns what the proxy serves then (null: the release has no routes), and what it answered meanwhile
  */
 export async function promote(
   attempt: Attempt,
   release: ReleaseRecord,
   verified: Verified = {},
-): Promise<RouteTable | null> {
+): Promise<{ table: RouteTable | null; early?: EarlyAnswer | undefined }> {
   const { runtime, target, signal } = attempt
   const data = { releaseId: release.id }
   signal.throwIfAborted()
@@ -34,13 +35,16 @@ export async function promote(
   if (reach.status === 'rejected') throw reach.reason
   const live = reach.value
   let table: RouteTable | null = null
+  let early: EarlyAnswer | undefined
   if (live !== null) {
     const verify = { token: await verifyToken(runtime, attempt.ref), deploymentId: attempt.id }
     table = tableOf(release.plan, runtime.identity, { live, staged: null, verify })
-    await proxyOf(target).apply(attempt.record.resourceId, table, attempt.token)
+    const applied = proxyOf(target).apply(attempt.record.resourceId, table, attempt.token)
+    early = askEarly(attempt, release, verified, applied)
+    await applied
   }
   await recordPromotion(attempt, release)
-  return table
+  return { table, early }
 }
 
 async function upstreamFor(attempt: Attempt, { plan }: ReleaseRecord, { upstream }: Verified): Promise<UpstreamSet> {

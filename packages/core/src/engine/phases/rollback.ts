@@ -12,10 +12,10 @@ import { isStrange, isStray } from '../machine.js'
 import { endOpenStep } from '../open-ends.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
 import { untell, untellStray } from '../telling.js'
+import { askRoute } from './ask-route.js'
 import { drainThings, unlessLost } from './drain.js'
 import { previousRef } from './execute.js'
 import { runtimeLogs } from './observed.js'
-import { askRoute } from './routing.js'
 
 /**
  * Traffic back if it had moved, the candidate removed, the result read back rather than assumed, the former release proven to serve.

@@ -4,7 +4,7 @@ import { createAppaloft, memoryStore } from '../../index.js'
 import type { Appaloft, AppaloftOptions } from '../../spec/api.js'
 import type { DeploymentEvent } from '../../spec/events.js'
 import type { ProbeAnswer } from '../../spec/prober.js'
-import { identityHeader, type Proxy as Proxied } from '../../spec/proxy.js'
+import { identityHeader, type Proxy as Proxied, verifyHeader } from '../../spec/proxy.js'
 import type { RunningState, Target } from '../../spec/target.js'
 import type { TargetRecord } from '../../spec/target-records.js'
 
@@ -27,10 +27,15 @@ interface Faults {
   route?(answer: ProbeAnswer): ProbeAnswer
   /** Round trips that it takes to tell the machine. */
   puts?: number
+  /** Of the machine: it is told that it is another one. */
+  address?: string
+  /** What becomes of what users are answered while it is promoted. */
+  served?(answer: ProbeAnswer): ProbeAnswer
 }
 
 /** The second deployment of a resource, from the end of its step `start` on. */
-async function far({ release = 'healthy', inspect = (one) => one, route = (one) => one, puts = 1 }: Faults = {}) {
+async function far({ release = 'healthy', puts = 1, address, ...faults }: Faults = {}) {
+  const { inspect = (one) => one, route = (one) => one, served = (one) => one } = faults
   const calls: Call[] = []
   const events: DeploymentEvent[] = []
   const records = new Map<string, string>()
@@ -62,7 +67,9 @@ async function far({ release = 'healthy', inspect = (one) => one, route = (one) 
     const lying = (): TargetRecord[] => [...records].map(([name, text]) => ({ resourceId: 'res_0', name, text }))
     const inner: Target = {
       ...near,
-      proxy: awayAll(near.proxy as Proxied, 'proxy'),
+      ...(address === undefined ? {} : { address }),
+      // Where it serves is known from the table that was put last.
+      proxy: awayAll(near.proxy as Proxied, 'proxy', address === undefined ? [] : ['endpoint']),
       records: {
         list: () => away('records.list', lying),
         put: (_id, name, text) => away('records.put', () => void records.set(name, text), puts - 1),
@@ -95,10 +102,12 @@ async function far({ release = 'healthy', inspect = (one) => one, route = (one) 
         request: (address, request) =>
           request.headers?.['user-agent'] === 'appaloft-health'
             ? away('health', () => prober.request(address, request), 1)
-            : away('route', async () => {
-                const answer = await prober.request(address, request)
-                return isSecond() && named(calls, 'records.remove').length === 0 ? route(answer) : answer
-              }),
+            : request.headers?.[verifyHeader] === undefined
+              ? away('served', async () => served(await prober.request(address, request)))
+              : away('route', async () => {
+                  const answer = await prober.request(address, request)
+                  return isSecond() && named(calls, 'records.remove').length === 0 ? route(answer) : answer
+                }),
       },
     }
   }
@@ -143,12 +152,15 @@ async function far({ release = 'healthy', inspect = (one) => one, route = (one) 
   const at = (event: DeploymentEvent | undefined) => Date.parse(event?.at ?? '')
   const from = find('step-succeeded', 'start')
   const to = find('traffic-promoted', 'promote')
+  const passed = find('step-succeeded', 'access')
   return {
     calls: seen,
     /** In the end. */
     told: [...records.keys()],
     former: first?.deploymentId,
     trips: to === undefined ? null : (at(to) - at(from)) / (2 * wayMs),
+    /** Until access has passed. */
+    passed: passed === undefined ? null : (at(passed) - at(from)) / (2 * wayMs),
     failure: find('phase-failed')?.data.code,
     status: second[last]?.message,
   }
@@ -214,6 +226,42 @@ describe('from the start of a candidate that is far away until it is promoted', 
     const looks = named(calls, 'target.reach').filter(({ sent }) => sent >= last!.answered)
     expect(looks.map(({ sent }) => sent <= promotion!.sent)).toEqual([true])
     expect(trips).toBeGreaterThan(5)
+  })
+})
+
+describe('while a machine that is known to be another one promotes', () => {
+  const address = 'far.example.com'
+
+  it('its route is asked as users ask it, and access has passed as soon as it was told of the promotion', async () => {
+    const { calls, status, passed, trips } = await far({ address })
+    expect(status).toBe('succeeded')
+    const [, promotion] = named(calls, 'proxy.apply')
+    const asked = named(calls, 'served')
+    expect(asked.map(({ sent }) => Math.round((sent - promotion!.sent) * 10) / 10)).toEqual([0.3, 0.7])
+    // The first was sent before the change was told here, and came after it there.
+    expect(passed).toBeCloseTo(asked[0]!.answered)
+    expect(passed! - trips!).toBeLessThan(0.4)
+    // The process is looked at after that answer, and the route is not asked again.
+    expect(named(calls, 'route').filter(({ sent }) => sent > promotion!.sent)).toEqual([])
+    expect(named(calls, 'target.inspect').some(({ sent }) => sent >= asked[0]!.answered)).toBe(true)
+  })
+
+  it.each([
+    ['tells of another', (answer: ProbeAnswer) => ({ ...answer, headers: { [identityHeader]: 'dep_another' } })],
+    ['is an error', (answer: ProbeAnswer) => ({ ...answer, status: 500 })],
+  ])('what %s is no proof: access asks by itself', async (_, served) => {
+    const { calls, status, passed, trips } = await far({ address, served })
+    expect(status).toBe('succeeded')
+    const [, promotion] = named(calls, 'proxy.apply')
+    expect(named(calls, 'route').filter(({ sent }) => sent >= promotion!.answered)).toHaveLength(1)
+    expect(passed! - trips!).toBeGreaterThanOrEqual(1)
+  })
+
+  it('a process that ends as it is asked is found gone by the look after it', async () => {
+    let looks = 0
+    const inspect = (found: RunningState) => (++looks === 1 ? found : ended(found))
+    const { failure, status } = await far({ address, inspect })
+    expect([status, failure]).toEqual(['failed', 'process-exited'])
   })
 })
 

@@ -7,6 +7,8 @@ import type { Attempt } from '../attempt.js'
 import { isLost } from '../errors.js'
 import { proxyOf, verifyToken } from '../routes.js'
 import { within } from '../timing.js'
+import { type Answer, askRoute, type Endpoint, endpointOf, hostnamesOf } from './ask-route.js'
+import { type EarlyAnswer, unlessEarly } from './early-answer.js'
 import { inspected } from './health.js'
 import { fail, record, seen } from './observed.js'
 import { askedAndInspected, askServing } from './serving.js'
@@ -14,46 +16,10 @@ import { askedAndInspected, askServing } from './serving.js'
 const reasonOf = (error: unknown): string =>
   (error as NodeJS.ErrnoException).code ?? (error instanceof Error ? error.message : String(error))
 
-export type Endpoint = ReturnType<typeof endpointOf>
-
-export const endpointOf = ({ runtime, target, record }: Attempt) =>
-  within(runtime.clock, 5000, (signal) => proxyOf(target).endpoint(record.resourceId, { signal }))
-
-/** Asks a route as users do, but with the token and without DNS. */
-export async function askRoute(
-  attempt: Attempt,
-  hostname: string | null,
-  path: string,
-  endpoint: Endpoint = endpointOf(attempt),
-): Promise<{ status: number; identity: string | undefined; location: string | undefined }> {
-  const { prober } = attempt.runtime
-  const { address } = await endpoint
-  const host =
-    hostname === null
-      ? address.kind === 'tcp'
-        ? `${address.host}:${address.port}`
-        : 'localhost'
-      : hostname.replace(/^\*\./, 'appaloft-check.')
-  const token = await verifyToken(attempt.runtime, attempt.ref)
-  const answer = await prober.request(address, {
-    path,
-    headers: { host, [verifyHeader]: token, 'user-agent': 'appaloft-verify' },
-    timeoutMs: 5000,
-  })
-  const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)
-  return {
-    status: answer.status,
-    identity: one(answer.headers[identityHeader]),
-    location: one(answer.headers.location),
-  }
-}
-
 /** Users get that answer too, and so does whoever waits for an attempt that is brought to its end by another engine. */
 const wrongAnswerMs = 1_000
 
 const gatewayErrors = [502, 503, 504]
-
-type Answer = Awaited<ReturnType<typeof askRoute>>
 
 /** What is wrong with an answer; null: nothing. */
 function objection(
@@ -75,18 +41,6 @@ function objection(
   return null
 }
 
-const hostnamesOf = ({ plan: { access } }: ReleaseRecord): (string | null)[] =>
-  access.hostnames.length > 0 ? access.hostnames : [null]
-
-/** Each of the routes is asked once, all at once. */
-export const askRoutes = (attempt: Attempt, release: ReleaseRecord, endpoint?: Endpoint): Promise<Answer>[] =>
-  hostnamesOf(release).map((hostname) => {
-    const asked = askRoute(attempt, hostname, release.plan.access.pathPrefix, endpoint)
-    // Waited for by who takes it.
-    asked.catch(() => undefined)
-    return asked
-  })
-
 interface Asking {
   name: 'route' | 'access'
   patienceMs: number
@@ -96,13 +50,15 @@ interface Asking {
   asked?: readonly Promise<Answer>[] | undefined
   /** Where it served before the promotion: `access` asks there without waiting for the other. */
   known?: Promise<Awaited<Endpoint> | undefined> | undefined
+  /** What the first was asked while the promotion was under way. */
+  early?: EarlyAnswer | undefined
 }
 
 /** @returns how often they were asked */
 export async function checkRoutes(
   attempt: Attempt,
   release: ReleaseRecord,
-  { name, patienceMs, endpoint, asked, known }: Asking,
+  { name, patienceMs, endpoint, asked, known, early }: Asking,
 ): Promise<number> {
   const { access } = release.plan
   const { clock, pause } = attempt.runtime
@@ -118,12 +74,12 @@ export async function checkRoutes(
       try {
         const ask = (at = endpointOf(attempt)) => askRoute(attempt, hostname, access.pathPrefix, at)
         const told = attempts === 1 ? endpoint : undefined
-        const asking =
+        const asking = () =>
           name === 'route'
             ? (before ?? ask(told))
             : askedAndInspected(attempt, attempts, askServing(ask, known, told ?? endpointOf(attempt)))
+        const answer = await (early && told ? unlessEarly(early, told, asking) : asking())
         before = undefined
-        const answer = await asking
         const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
         if (wrong === null) evidence.push(fact)

@@ -4,18 +4,17 @@ import type { Attempt } from '../attempt.js'
 import { accessUrls, usesProxy } from '../routes.js'
 import { tellIntent } from '../telling.js'
 import type { Ahead } from './ahead.js'
+import { askRoutes, type Endpoint, endpointOf, type Known } from './ask-route.js'
+import type { EarlyAnswer } from './early-answer.js'
 import { checkHealth } from './health.js'
 import { record, seen } from './observed.js'
-import { askPublicly, askRoutes, checkHostPort, checkRoutes, type Endpoint, endpointOf } from './routing.js'
+import { askPublicly, checkHostPort, checkRoutes } from './routing.js'
 
 /** What was begun beside the candidate's route. */
 export interface Begun {
   health?: Ahead | null
   endpoint?: Endpoint
 }
-
-/** Where the proxy served when the route was checked; undefined: nowhere, or it is not known. */
-export type Known = Promise<Awaited<Endpoint> | undefined>
 
 /** What its promotion begins with. */
 export interface Verified {
@@ -24,6 +23,8 @@ export interface Verified {
   /** What became of telling the machine of it; undefined: it is to be told. */
   told?: Promise<void> | undefined
   known?: Known | undefined
+  /** Milliseconds that its route took to answer. */
+  askedMs?: number | undefined
 }
 
 /** The process, health and route checks: what a candidate must pass before users meet it. */
@@ -43,9 +44,18 @@ export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord, 
   endpoint.catch(() => undefined)
   let asked: ReturnType<typeof askRoutes> = []
   let told: Promise<void> | undefined
+  let askedMs: number | undefined
+  const { clock } = attempt.runtime
   // Beside the last look at its process, which takes as long.
   const answered = () => {
+    const began = clock.monotonic()
     asked = askRoutes(attempt, release, endpoint)
+    asked[0]?.then(
+      () => {
+        askedMs = clock.monotonic() - began
+      },
+      () => undefined,
+    )
     // One that waits for others is told of when its turn comes.
     if (attempt.hooks.verified === undefined) told ??= tellAhead(attempt, release)
   }
@@ -57,7 +67,7 @@ export async function verifyCandidate(attempt: Attempt, release: ReleaseRecord, 
       checkRoutes(attempt, release, { name: 'route', patienceMs: 10_000, endpoint, asked }),
     )
     const isLast = tries === asked.length && upstream.length > 0
-    return { upstream: isLast ? upstream : undefined, told, known: endpoint.catch(() => undefined) }
+    return { upstream: isLast ? upstream : undefined, told, known: endpoint.catch(() => undefined), askedMs }
   } finally {
     // What is on its way cannot be taken away again.
     await told?.catch(() => undefined)
@@ -73,8 +83,16 @@ function tellAhead(attempt: Attempt, release: ReleaseRecord): Promise<void> {
   return all
 }
 
-/** @param known where the proxy served when the route was checked */
-export async function checkAccess(attempt: Attempt, release: ReleaseRecord, known?: Known): Promise<void> {
+/**
+ * @param known where the proxy served when the route was checked
+ * @param early what it answered while the promotion was under way
+ */
+export async function checkAccess(
+  attempt: Attempt,
+  release: ReleaseRecord,
+  known?: Known,
+  early?: EarlyAnswer,
+): Promise<void> {
   const { plan } = release
   if (plan.network.exposure === 'none') {
     return record(attempt, 'access', {
@@ -90,7 +108,7 @@ export async function checkAccess(attempt: Attempt, release: ReleaseRecord, know
   await attempt.step('verify', 'access', { releaseId: release.id }, async () => {
     if (plan.network.exposure === 'direct-port') await checkHostPort(attempt, release)
     else {
-      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint, known })
+      await checkRoutes(attempt, release, { name: 'access', patienceMs: 60_000, endpoint, known, early })
       await askPublicly(attempt, release, endpoint)
     }
   })
