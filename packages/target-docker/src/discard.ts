@@ -15,11 +15,14 @@ export async function discard(
 ): Promise<void> {
   const { resourceId } = release
   const { signal } = options
-  await checkMark(engine, names, resourceId, token, signal)
+  const [images] = await Promise.all([
+    runningImages({ engine, names }, resourceId, signal),
+    checkMark(engine, names, resourceId, token, signal),
+  ])
   const kept = options.retained.filter((one) => one.resourceId === resourceId)
   // With the last release goes what stays from one to the next.
   if (kept.length === 0) await removeProject({ engine, names }, resourceId, signal)
-  const running = await runningImages({ engine, names }, resourceId, signal)
+  const running = kept.length === 0 ? await runningImages({ engine, names }, resourceId, signal) : images
   const shared = { kept, signal }
   const here = { ...shared, running, called: (name: string) => name }
   await discardImages(engine, release, { ...here, pulled: (image) => image.pulled === true })
@@ -44,6 +47,5 @@ async function runningImages(
   signal: AbortSignal | undefined,
 ) {
   const found = await engine.containers(names.ofResource(resourceId), { signal })
-  const looked = await Promise.all(found.map((one) => engine.container(one.Id, { signal })))
-  return new Set(looked.flatMap((one) => (one === null ? [] : [one.Image])))
+  return new Set(found.map(({ ImageID: image }) => image))
 }

@@ -105,6 +105,17 @@ describe.skipIf(!haveEngine)(`what was listed for soon ${haveEngine ? '' : witho
     expect(seen.filter((call) => call.startsWith('GET')).length).toBeGreaterThan(0)
   })
 
+  it('is waited for where the list is still under way', async () => {
+    const { socket, path, target } = await scene()
+    const seen = await wire(socket, path)
+    const one = target()
+    const listed = one.list('res_web', { soon: true })
+    const made = one.promoted?.(input(), former)
+    await Promise.all([listed, made])
+    expect(seen.filter((call) => call.startsWith('GET')).length).toBe(5)
+    expect(seen.filter((call) => call.startsWith('POST'))).toEqual(['POST /containers/…/update'])
+  })
+
   it('under a fence that was raised meanwhile nothing is found, and all is refused', async () => {
     const { here, socket, path, target, state } = await scene()
     await wire(socket, path)

@@ -9,6 +9,7 @@ const labels = z
 
 export const containerSummarySchema = z.object({
   Id: z.string(),
+  ImageID: z.string().default(''),
   /** Each with a slash before it. */
   Names: z.array(z.string()),
   State: z.string(),

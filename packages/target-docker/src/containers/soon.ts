@@ -23,8 +23,8 @@ const atMost = 100
  */
 export class SeenSoon {
   readonly #all = new Map<string, Seen>()
-  /** The last look of each. */
-  readonly #asked = new Map<string, object>()
+  /** The last look of each, and when it is over. */
+  readonly #asked = new Map<string, { over: Promise<unknown> }>()
 
   /** The containers of a resource. With `soon`, everything is looked at at once, and kept. */
   async list(
@@ -35,21 +35,26 @@ export class SeenSoon {
   ): Promise<readonly Found[]> {
     if (soon !== true) return await containersOf(engine, names, resourceId, signal)
     this.forget(resourceId)
-    const asked = { resourceId }
-    this.#asked.set(resourceId, asked)
     const place = { engine, names }
-    const [containers, mark, services, named, networks] = await Promise.all([
-      containersOf(engine, names, resourceId, signal),
-      readMark(engine, names, resourceId, signal),
-      servicesOf(place, resourceId, signal),
-      nameNetworks(place, resourceId, signal),
-      engine.networks(names.ofResource(resourceId, 'network'), { signal }),
-    ])
-    const plain = services.length + named.length + networks.length === 0
-    if (this.#asked.get(resourceId) !== asked) return containers
-    if (this.#all.size >= atMost) for (const one of [this.#all, this.#asked]) one.clear()
-    this.#all.set(resourceId, { mark, containers, plain })
-    return containers
+    const look = async () => {
+      const [containers, mark, services, named, networks] = await Promise.all([
+        containersOf(engine, names, resourceId, signal),
+        readMark(engine, names, resourceId, signal),
+        servicesOf(place, resourceId, signal),
+        nameNetworks(place, resourceId, signal),
+        engine.networks(names.ofResource(resourceId, 'network'), { signal }),
+      ])
+      const plain = services.length + named.length + networks.length === 0
+      if (this.#asked.get(resourceId) !== asked) return containers
+      if (this.#all.size >= atMost) for (const one of [this.#all, this.#asked]) one.clear()
+      this.#all.set(resourceId, { mark, containers, plain })
+      return containers
+    }
+    const asked = { over: Promise.resolve() as Promise<unknown> }
+    this.#asked.set(resourceId, asked)
+    const looked = look()
+    asked.over = looked.catch(() => undefined)
+    return await looked
   }
 
   /** Something is made, or taken over: it is not all any more. */
@@ -58,8 +63,9 @@ export class SeenSoon {
     this.#all.delete(resourceId)
   }
 
-  /** The containers of a release for the holder of this token. Null: they have to be looked for. */
-  of(ref: RunningRef, token: number): readonly Found[] | null {
+  /** The containers of a release for the holder of this token, also by a look that is under way. Null: they have to be looked for. */
+  async of(ref: RunningRef, token: number): Promise<readonly Found[] | null> {
+    await this.#asked.get(ref.resourceId)?.over
     const seen = this.#all.get(ref.resourceId)
     if (seen === undefined || !seen.plain || seen.mark > token) return null
     const own = seen.containers.filter(
