@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 /** Milliseconds for which a connection waits for somebody who uses it. */
 const patienceMs = 60_000
 /** Connections that are open ahead: who asks for several things asks for all of them at once. */
-export const keptAhead = 4
+export const keptAhead = 6
 /** Milliseconds for which one waits that was opened for somebody who is about to come. */
 const soonMs = 2_000
 
