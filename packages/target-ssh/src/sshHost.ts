@@ -146,12 +146,7 @@ export function sshHost(options: SshHostOptions): Host {
         await close()
         throw signal.reason
       }
-      return {
-        address: { kind: 'unix', path: forward.path },
-        soon: () => forward.door?.soon(),
-        renew: () => forward.door?.renew(),
-        close,
-      }
+      return { address: { kind: 'unix', path: forward.path }, soon: () => forward.door?.soon(), close }
     },
     async upload(localPath, remotePath, { signal } = {}) {
       signal?.throwIfAborted()
