@@ -74,12 +74,14 @@ export async function checkRoutes(
       try {
         const ask = (at = endpointOf(attempt)) => askRoute(attempt, hostname, access.pathPrefix, at)
         const told = attempts === 1 ? endpoint : undefined
+        // Once: where it failed, it is asked anew.
+        const first = before
+        before = undefined
         const asking = () =>
           name === 'route'
-            ? (before ?? ask(told))
+            ? (first ?? ask(told))
             : askedAndInspected(attempt, attempts, askServing(ask, known, told ?? endpointOf(attempt)))
         const answer = await (early && told ? unlessEarly(early, told, asking) : asking())
-        before = undefined
         const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
         if (wrong === null) evidence.push(fact)
