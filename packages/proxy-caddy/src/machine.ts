@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Address, AppaloftError, type Host } from '@appaloft/core/spec'
+import { type Address, AppaloftError, type Forwarded, type Host } from '@appaloft/core/spec'
 import { chainOf, fenceBegin, fenceFolder } from './chain.js'
 import { type Changed, type Files, type Generation, type Look, linesOf, type Step } from './files.js'
 import { rankLength } from './names.js'
@@ -7,18 +7,27 @@ import { unavailable } from './unavailable.js'
 
 /** Ways to addresses of a machine, each made once. */
 export class Elsewhere {
-  readonly #ways = new Map<string, Promise<Address>>()
+  readonly #ways = new Map<string, Promise<Forwarded>>()
 
   constructor(readonly machine: Host) {}
 
   async way(remote: Address): Promise<Address> {
     const name = JSON.stringify(remote)
     const known = this.#ways.get(name)
-    if (known !== undefined) return await known
-    const made = this.machine.forward(remote, { ahead: true }).then(({ address }) => address)
+    if (known !== undefined) return (await known).address
+    const made = this.machine.forward(remote, { ahead: true })
     this.#ways.set(name, made)
     made.catch(() => this.#ways.delete(name))
-    return await made
+    return (await made).address
+  }
+
+  /** Caddy has opened its listeners anew: a connection that waits would be answered by what it was told before. */
+  renew(): void {
+    for (const way of this.#ways.values())
+      way.then(
+        ({ renew }) => renew?.(),
+        () => undefined,
+      )
   }
 
   /** Makes it while nobody waits for it. Where it cannot be made, who needs it is told. */

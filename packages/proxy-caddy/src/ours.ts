@@ -32,7 +32,7 @@ export class OurPart {
 
   constructor(
     readonly settings: Settings,
-    elsewhere: Elsewhere | null = null,
+    private readonly elsewhere: Elsewhere | null = null,
   ) {
     this.#api = new AdminApi(settings, elsewhere)
   }
@@ -64,12 +64,17 @@ export class OurPart {
     for (let tries = 1; ; tries++) {
       const read = tries === 1 && known !== undefined ? known : await this.read(options)
       const next = place(read.config, entries(this.entries(read), read), this.settings, root)
-      if (isDeepStrictEqual(next, read.config ?? {})) return
+      if (isDeepStrictEqual(next, read.config ?? {})) {
+        // It may have been this that was cut off.
+        if (tries > 1) this.elsewhere?.renew()
+        return
+      }
       await allowed()
       options.signal?.throwIfAborted()
       try {
         if (await this.#api.replace(next, read.etag, options)) {
           this.#last = { config: next }
+          this.elsewhere?.renew()
           return
         }
       } catch (error) {

@@ -41,6 +41,15 @@ it('a door has two connections open ahead, and gives each to one alone', async (
   expect([await ask(), await ask()]).toEqual(['3', '4'])
 })
 
+it('a door gives up those that wait where who listens has begun anew', async () => {
+  const { came, ask, door } = await begin()
+  await expect.poll(() => came.length, { timeout: 20_000 }).toBe(2)
+  const over = came.map((socket) => once(socket.resume(), 'close'))
+  door.renew()
+  await Promise.all(over)
+  expect(await ask()).toBe('3')
+})
+
 it('a door whose connections were hung up makes others', async () => {
   const { came, ask } = await begin()
   await expect.poll(() => came.length, { timeout: 20_000 }).toBe(2)

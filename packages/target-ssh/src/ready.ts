@@ -13,6 +13,8 @@ export interface Doorway {
   fill(): void
   /** Somebody is about to come: one is opened, unless one waits. */
   soon(): void
+  /** Those that wait are given up, and others opened. */
+  renew(): void
   close(): Promise<void>
 }
 
@@ -79,6 +81,13 @@ export async function doorway(path: string, behind: string, kept: number): Promi
     fill,
     soon() {
       if (!closed && waiting.size === 0) wait(open(), soonMs)
+    },
+    renew() {
+      for (const next of waiting.keys()) {
+        forget(next)
+        next.destroy()
+      }
+      fill()
     },
     async close() {
       closed = true

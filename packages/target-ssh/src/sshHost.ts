@@ -146,7 +146,12 @@ export function sshHost(options: SshHostOptions): Host {
         await close()
         throw signal.reason
       }
-      return { address: { kind: 'unix', path: forward.path }, soon: () => forward.door?.soon(), close }
+      return {
+        address: { kind: 'unix', path: forward.path },
+        soon: () => forward.door?.soon(),
+        renew: () => forward.door?.renew(),
+        close,
+      }
     },
     async upload(localPath, remotePath, { signal } = {}) {
       signal?.throwIfAborted()

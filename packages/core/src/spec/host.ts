@@ -59,6 +59,8 @@ export interface Forwarded {
    * Somebody connects within a moment. On a long way a connection is opened for who comes first, and given up where nobody does for 2 s.
    */
   soon?(): void
+  /** Whoever listens there has begun anew: connections that wait were made to who listened before, and are given up. Never fails. */
+  renew?(): void
   close(): Promise<void>
 }
 

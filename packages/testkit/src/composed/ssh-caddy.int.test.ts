@@ -53,7 +53,8 @@ describe.skipIf(!haveSshd || caddyProgram === null)(`Caddy behind SSH ${withoutS
   }
   // What differs from a Caddy of this machine: how markers are read and written, and the way to it. All with APPALOFT_SOAK=1.
   const { run } = applicable(proxyConformance, proxyAbilities(caddy(), ['restart']))
-  const sample = /^proxy\.(fence\.(one-winner|refuses-effects)|staged\.token|in-flight\.requests)$/
+  const sample =
+    /^proxy\.(fence\.(one-winner|refuses-effects)|apply\.replaces|remove|staged\.token|in-flight\.requests)$/
   const chosen = run.filter(({ id }) =>
     (soak ? /^proxy\.(fence|apply|observe|staged|remove|restart|promote|in-flight)/ : sample).test(id),
   )
