@@ -29,12 +29,14 @@ interface Faults {
   puts?: number
   /** Of the machine: it is told that it is another one. */
   address?: string
+  /** How often the proxy says first that it has no route. */
+  unrouted?: number
   /** What becomes of what users are answered while it is promoted. */
   served?(answer: ProbeAnswer): ProbeAnswer
 }
 
 /** The second deployment of a resource, from the end of its step `start` on. */
-async function far({ release = 'healthy', puts = 1, address, ...faults }: Faults = {}) {
+async function far({ release = 'healthy', puts = 1, address, unrouted = 0, ...faults }: Faults = {}) {
   const { inspect = (one) => one, route = (one) => one, served = (one) => one } = faults
   const calls: Call[] = []
   const events: DeploymentEvent[] = []
@@ -64,16 +66,30 @@ async function far({ release = 'healthy', puts = 1, address, ...faults }: Faults
           return (...args: unknown[]) => away(`${name}.${String(key)}`, () => value.apply(inner, args))
         },
       })
+    const isSecond = () => started.times === 2
+    let refusals = unrouted
+    let uploads = 0
+    const routing = (proxy: Proxied): Proxied => ({
+      ...proxy,
+      endpoint: async (...asked) => {
+        if (uploads === 2 && refusals-- > 0) throw new Error('there is no route yet')
+        return await proxy.endpoint(...asked)
+      },
+    })
     const lying = (): TargetRecord[] => [...records].map(([name, text]) => ({ resourceId: 'res_0', name, text }))
     const inner: Target = {
       ...near,
       ...(address === undefined ? {} : { address }),
       // Where it serves is known from the table that was put last.
-      proxy: awayAll(near.proxy as Proxied, 'proxy', address === undefined ? [] : ['endpoint']),
+      proxy: awayAll(routing(near.proxy as Proxied), 'proxy', address === undefined ? [] : ['endpoint']),
       records: {
         list: () => away('records.list', lying),
         put: (_id, name, text) => away('records.put', () => void records.set(name, text), puts - 1),
         remove: (_id, name) => away('records.remove', () => void records.delete(name)),
+      },
+      async upload(input) {
+        uploads += 1
+        await near.upload(input)
       },
       async start(input) {
         await near.start(input)
@@ -91,7 +107,6 @@ async function far({ release = 'healthy', puts = 1, address, ...faults }: Faults
         return isSecond() && answered && ref.deploymentId === started.id ? inspect(found) : found
       },
     }
-    const isSecond = () => started.times === 2
     return {
       ...rest,
       clock,
@@ -213,6 +228,13 @@ describe('from the start of a candidate that is far away until it is promoted', 
     expect([trips, failure]).toEqual([null, 'route-identity-mismatch'])
     expect(named(calls, 'records.put')).toHaveLength(1)
     expect(told).toEqual([former])
+  })
+
+  it('where the proxy had no route yet when it was asked early, it is asked anew', async () => {
+    // While it starts it is asked twice.
+    const { status, trips } = await far({ unrouted: 2 })
+    expect(status).toBe('succeeded')
+    expect(trips).toBeLessThan(8)
   })
 
   it('where its route answers later, it is looked at again before it is promoted', async () => {
