@@ -32,7 +32,10 @@ function look() {
       const found = texts.find((text) => content.includes(text))
       if (found === undefined || told.has(`${pid} ${place}`)) continue
       told.add(`${pid} ${place}`)
-      tell({ place, argv: argv.split('\0').slice(0, -1), group: read(`/proc/${pid}/cgroup`) })
+      // A process that was just taking up its program had no arguments yet, but its environment a moment later: they are read again.
+      let ran = argv
+      for (let time = 0; ran === '' && time < 1_000; time += 1) ran = read(`/proc/${pid}/cmdline`)
+      tell({ place, argv: ran.split('\0').slice(0, -1), group: read(`/proc/${pid}/cgroup`) })
     }
   }
   known = present
