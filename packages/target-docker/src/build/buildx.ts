@@ -116,6 +116,8 @@ function environmentOf({ env, engine, args, secrets }: BuildxInput): Record<stri
     ...Object.fromEntries([...own, ...hidden]),
     ...engine.address.environment,
     BUILDX_NO_DEFAULT_ATTESTATIONS: '1',
+    // Else it asks `git` about the source, with the secrets in its environment, for attestations that nobody is given.
+    BUILDX_GIT_INFO: '0',
     DOCKER_CLI_HINTS: 'false',
   }
 }
