@@ -209,7 +209,7 @@ describe('several machines', () => {
     const status: Resources['status'] = async (id, { target = '' } = {}) => {
       if (target === 'ssh:a') throw new AppaloftError('runtime-backend-unavailable', { message: 'It is away.' })
       const seen = { live: null, state: 'running' as const, running: null }
-      const rest = { stateVersion: 1, desired: null, urls: [], drift: [], activeDeploymentId: null }
+      const rest = { stateVersion: 1, desired: null, urls: [], drift: [], activeDeploymentId: null, problem: null }
       return { resourceId: id, target, observed: seen, ...rest }
     }
     const w = world({ store: await liveOn(...keys), engine: { resources: { status } } })

@@ -325,7 +325,7 @@ describe('resources', () => {
     expect(said.text).not.toContain('hunter2')
   })
 
-  it('degrade alone: a status that cannot be read is null, with why', async () => {
+  it('degrade alone: a status that cannot be read is null, what cannot be observed unknown, each with why', async () => {
     await scene.deployed()
     const errors: unknown[] = []
     const handler = scene.handle({ authorize: () => ({ allow: true }), onError: (error) => errors.push(error) })
@@ -335,6 +335,14 @@ describe('resources', () => {
     expect(said.json).toMatchObject({ id: 'res_shop', status: null, statusError: { code: 'internal-error' } })
     expect(said.text).not.toContain('engine.sock')
     expect(errors).toHaveLength(1)
+    scene.world.fail('inspect', new AppaloftError('runtime-backend-unavailable', { message: 'The machine is away.' }))
+    const away = await ask(handler, 'GET', '/api/resources/res_shop')
+    expect(away.json).toMatchObject({
+      status: { observed: { state: 'unknown', live: null }, drift: [] },
+      statusError: { code: 'runtime-backend-unavailable' },
+    })
+    expect(away.json.status).not.toHaveProperty('problem')
+    expect(errors).toHaveLength(2)
     const moon = await get('/api/resources/res_shop?target=moon')
     expect(moon.json.statusError.code).toBe('target-not-found')
   })

@@ -91,7 +91,7 @@ export const resourceStatusSchema = z.strictObject({
   activeDeploymentId: z.string().nullable(),
 })
 
-/** The resource as it is defined, secrets by name and version, and how it is. The status degrades alone: null, and `statusError` says why. */
+/** The resource as it is defined, secrets by name and version, and how it is. The status degrades alone: unknown, or null, and `statusError` says why. */
 export const resourceSchema = resourceRecordSchema.extend({
   status: resourceStatusSchema.nullable(),
   statusError: errorSchema.nullable(),

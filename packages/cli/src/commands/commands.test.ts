@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { memoryStore } from '@appaloft/core'
 import type { DeploymentRecord, Envelope, LogEntry, ResourceRecord, Store } from '@appaloft/core/spec'
-import { reason } from '@appaloft/core/spec'
+import { AppaloftError, reason } from '@appaloft/core/spec'
 import { sampleDeployment } from '@appaloft/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import {
@@ -177,7 +177,14 @@ describe('resources', () => {
   it('status ends with 1 on drift', async () => {
     const drift = [{ code: 'process-exited', message: 'it is gone' }]
     const live = { deploymentId, releaseId: 'rel_x' }
-    const found = { resourceId: 'res_web', target: 'process', stateVersion: 1, urls: [], activeDeploymentId: null }
+    const found = {
+      resourceId: 'res_web',
+      target: 'process',
+      stateVersion: 1,
+      urls: [],
+      activeDeploymentId: null,
+      problem: null,
+    }
     const observed = { live: null, state: 'absent' as const, running: null }
     const w = world({
       engine: { resources: { status: async () => ({ ...found, desired: live, observed, drift }) } },
@@ -185,6 +192,22 @@ describe('resources', () => {
     })
     expect(await w.run('status', 'web')).toBe(1)
     expect(w.stdout.text).toContain('process-exited  it is gone')
+    expect(w.stdout.text).toContain('appaloft reconcile')
+  })
+
+  it('status of a machine that is away is what is known of it, with why not more, and ends with 1', async () => {
+    const live = { deploymentId, releaseId: 'rel_x' }
+    const urls = ['http://shop.example.com/']
+    const problem = new AppaloftError('runtime-backend-unavailable', { message: 'It is away.' }).toJSON()
+    const observed = { live: null, state: 'unknown' as const, running: null }
+    const found = { resourceId: 'res_web', target: 'ssh:a', stateVersion: 1, urls, activeDeploymentId: null, drift: [] }
+    const status = async () => ({ ...found, desired: live, observed, problem })
+    const w = world({ engine: { resources: { status } }, store: await storeWith('res_web') })
+    expect(await w.run('status', 'web')).toBe(1)
+    expect(w.stdout.text).toMatch(/desired +dep_.*state +unknown\n.*shop\.example\.com.*unavailable {2}It is away\./s)
+    const json = world({ engine: { resources: { status } }, store: await storeWith('res_web') })
+    expect(await json.run('status', 'web', '--json')).toBe(1)
+    expect(json.documents()).toMatchObject([{ kind: 'status', status: { problem: { code: problem.code } } }])
   })
 
   it('exec passes the command and its exit code through', async () => {

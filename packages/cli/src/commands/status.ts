@@ -31,7 +31,7 @@ async function show(ctx: Context, name: string | undefined, flags: { target?: st
           if (several.length === 1 || target === undefined || codeOf(error) === undefined) throw error
           return describeError(error).json
         })
-        drifted ||= 'code' in found || found.drift.length > 0
+        drifted ||= 'code' in found || found.problem !== null || found.drift.length > 0
         if ('code' in found) ctx.json({ kind: 'status-unknown', resourceId: id, target, error: found })
         else ctx.json({ kind: 'status', status: found })
         if (ctx.globals.json) continue
@@ -43,6 +43,8 @@ async function show(ctx: Context, name: string | undefined, flags: { target?: st
     return drifted ? exitCodes.failure : exitCodes.success
   })
 }
+
+const wayBack = 'appaloft reconcile mends what it can; appaloft up deploys again'
 
 const unknownLines = (id: string, target: string, error: ErrorJson, style: Style): string[] => [
   `${style.bold(id)} on ${target}`,
@@ -66,5 +68,7 @@ function statusLines(found: ResourceStatus, style: Style): string[] {
     `${style.bold(found.resourceId)} on ${found.target}`,
     ...table(rows.flatMap(([label, value]) => (value === null ? [] : [[`  ${style.dim(label)}`, value]]))),
     ...found.drift.map(({ code, message }) => `  ${style.yellow('⚠')} ${style.bold(code)}  ${clean(message)}`),
+    ...(found.drift.length === 0 ? [] : [`    ${style.dim('to recover:')} ${wayBack}`]),
+    ...(found.problem === null ? [] : errorLines(found.problem, style).map((line) => `  ${line}`)),
   ]
 }

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js'
 import type { Credentials } from './credentials.js'
 import type { Deployment } from './deployment.js'
+import type { ErrorJson } from './errors.js'
 import type { DeploymentEvent, Envelope, EventType } from './events.js'
 import type { Ids } from './ids.js'
 import type { Liveness } from './liveness.js'
@@ -100,6 +101,7 @@ export interface Resources {
    * @example await appaloft.resources.setVariables('res_shop', { LOG_LEVEL: { value: 'debug' }, OLD_FLAG: null })
    */
   setVariables(id: string, changes: VariableChanges, options?: { stateVersion?: number }): Promise<ResourceRecord>
+  /** A target that does not answer is no error: its `problem` says why, beside what the store knows. */
   status(id: string, options?: { target?: string; signal?: AbortSignal }): Promise<ResourceStatus>
   /** The current profiles, detected and planned afresh; with `force` without any cache. */
   redeploy(
@@ -128,10 +130,13 @@ export interface ResourceStatus {
     state: RunningState['state']
     running: RunningState | null
   }
+  /** Where it is served; with a `problem`, where it was when it was deployed. */
   urls: string[]
   drift: { code: string; message: string }[]
   /** The attempt that runs now, if any. */
   activeDeploymentId: string | null
+  /** Why the target or its proxy could not be asked: what was not observed is `unknown` or null then, and no drift. */
+  problem: ErrorJson | null
 }
 
 export interface ListQuery {

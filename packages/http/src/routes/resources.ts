@@ -17,13 +17,20 @@ async function resourceOf({ appaloft, paths, id }: Call) {
   return resource
 }
 
+function told({ settings, request }: Call, error: unknown) {
+  const one = publicError(error)
+  if (statusOf(one.code) >= 500) settings.onError(error, request)
+  return one
+}
+
 export const resourceRoute = (): Route =>
   route({
     method: 'get',
     path: '/api/resources/{id}',
     action: 'resources.show',
     summary: 'How a resource is defined, and how it is',
-    description: 'A status that cannot be read is null, and `statusError` says why; with several targets name one.',
+    description:
+      'With several targets name one. `statusError` says why it could not be asked: its state is unknown then, and a status that cannot be read at all is null.',
     id: 'resource',
     query: resourceQuerySchema,
     answers: [{ status: 200, description: 'The resource.', content: { 'application/json': 'Resource' } }],
@@ -33,12 +40,11 @@ export const resourceRoute = (): Route =>
       const { target } = call.query
       const status = await call.appaloft.resources
         .status(call.id, { ...(target === undefined ? {} : { target }), signal: call.request.signal })
-        .then((one) => ({ status: one, statusError: null }))
-        .catch((error: unknown) => {
-          const told = publicError(error)
-          if (statusOf(told.code) >= 500) call.settings.onError(error, call.request)
-          return { status: null, statusError: told }
-        })
+        .then(({ problem, ...one }) => ({
+          status: one,
+          statusError: problem === null ? null : told(call, new AppaloftError(problem.code, problem)),
+        }))
+        .catch((error: unknown) => ({ status: null, statusError: told(call, error) }))
       return json(call, 200, { ...resource, ...status })
     },
   })
