@@ -1,31 +1,23 @@
 import { type Redactor, redactor } from '../secrets/index.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
-import { AppaloftError, hasCode } from '../spec/errors.js'
 import type { NewEvent } from '../spec/events.js'
 import type { JsonObject } from '../spec/json.js'
 import type { LeaseRef } from '../spec/lease.js'
-import { isTerminal, type Phase, type Step } from '../spec/phases.js'
+import type { Phase, Step } from '../spec/phases.js'
 import type { Reason } from '../spec/reasons.js'
 import type { Commit } from '../spec/store.js'
 import type { LogLine, RunningRef, Target } from '../spec/target.js'
-import { isLost, toAppaloftError } from './errors.js'
+import { canceled, isLost, supersededBy, toAppaloftError } from './errors.js'
 import { Heartbeat } from './heartbeat.js'
 import type { AttemptHooks } from './hooks.js'
 import { Journal } from './journal.js'
 import { LogLines } from './log-lines.js'
 import { isDeployment, MachineHold } from './machine.js'
+import { type Entry, Recording } from './recording.js'
 import { cleaned } from './redaction.js'
 import type { Runtime } from './runtime.js'
 
 type EventInput = Partial<Omit<NewEvent, 'at'>> & Pick<NewEvent, 'type'>
-type Input = Partial<Omit<Commit, 'deploymentId' | 'guards'>>
-
-/** What goes with the next commit: lines of output, and results of what came before. */
-interface Waiting {
-  lines: NewEvent[]
-  events: NewEvent[]
-  set: NonNullable<Commit['set']>
-}
 
 /** An attempt that this process runs: the record as last committed, the leases that guard it, and the way to write to both. */
 export class Attempt {
@@ -44,15 +36,12 @@ export class Attempt {
   /** Of the rollout that it belongs to. */
   hooks: AttemptHooks = {}
   private readonly lines: LogLines
-  private deferred: Omit<Waiting, 'lines'> = { events: [], set: {} }
-  /** What was sent with a commit of which nobody knows whether it was taken. */
-  private inDoubt: Waiting | undefined
-  private readonly journal: Journal
+  private readonly recording: Recording
   private readonly heartbeat: Heartbeat
 
   constructor(
     readonly runtime: Runtime,
-    public record: DeploymentRecord,
+    record: DeploymentRecord,
     readonly attemptLease: LeaseRef,
     readonly target: Target,
     /** The last sequence that is known; undefined: not known yet. */
@@ -60,25 +49,38 @@ export class Attempt {
   ) {
     this.fenceOwner = record.id
     runtime.holdings.add(attemptLease)
-    this.journal = new Journal(runtime, record.id, () => this.guards(), this.signal, sequence)
+    const journal = new Journal(runtime, record.id, () => this.guards(), this.signal, sequence)
     this.lines = new LogLines(
       runtime,
       () => this.redact,
-      () => this.flushLines(),
+      () => this.recording.flushLines(),
     )
+    this.recording = new Recording(runtime, record, journal, this.lines, {
+      interrupts: () => !this.settled,
+      lost: (error) => this.abort.abort(error),
+    })
     this.heartbeat = new Heartbeat(runtime, record.id, () => this.leases(), {
       lost: (error) => this.abort.abort(error),
       canceled: () => this.cancel(),
     })
   }
 
+  /** As last committed. */
+  get record(): DeploymentRecord {
+    return this.recording.record
+  }
+
+  set record(read: DeploymentRecord) {
+    this.recording.record = read
+  }
+
   get id(): string {
     return this.record.id
   }
 
-  /** The record with what is deferred. */
+  /** The record with what is not committed yet. */
   get present(): DeploymentRecord {
-    return { ...this.record, ...(this.deferred.set as Partial<DeploymentRecord>) }
+    return this.recording.present
   }
 
   get ref(): RunningRef {
@@ -111,67 +113,22 @@ export class Attempt {
 
   /** Becomes part of the next commit, which comes before anything that waits. */
   defer(input: { set?: Commit['set']; events?: NewEvent[] }): void {
-    this.deferred = {
-      events: [...this.deferred.events, ...(input.events ?? [])],
-      set: { ...this.deferred.set, ...input.set },
-    }
+    this.recording.defer(input)
   }
 
   /** Before a wait: what was deferred is told now. */
-  async settle(): Promise<void> {
-    if (this.deferred.events.length > 0) await this.commit({})
+  settle(): Promise<void> {
+    return this.recording.settle()
   }
 
-  /** One journal boundary. Log lines and results that wait go first, so that the order is the order of happening. */
-  commit(input: Input): Promise<DeploymentRecord> {
-    return this.journal.inTurn(async () => {
-      await this.resolve()
-      const waiting = this.takeWaiting()
-      const set = { ...waiting.set, ...input.set }
-      const events = [...waiting.lines, ...waiting.events, ...(input.events ?? [])]
-      try {
-        const entry = { ...input, ...(Object.keys(set).length > 0 ? { set } : {}), events }
-        this.record = (await this.journal.write(entry)).deployment
-      } catch (error) {
-        if (this.journal.inDoubt) this.inDoubt = waiting
-        else this.putBack(waiting)
-        if (hasCode(error, 'illegal-transition')) {
-          const present = await this.runtime.store.getDeployment(this.id)
-          if (present !== null) this.record = present
-          if (present !== null && isTerminal(present.status)) throw new AppaloftError('lease-lost')
-          if (present?.status === 'canceling' && !this.settled) throw canceled()
-        }
-        throw error
-      }
-      if (this.record.status === 'canceling' && !this.settled) throw canceled()
-      return this.record
-    })
-  }
-
-  /** What was sent last and not answered: if it was not taken, what had waited waits again. */
-  private async resolve(): Promise<void> {
-    const { inDoubt } = this
-    if (inDoubt === undefined) return
-    const written = await this.journal.resolve()
-    this.inDoubt = undefined
-    if (written === null) this.putBack(inDoubt)
-    else this.record = written.deployment
+  /** One journal boundary. Errors: `canceled`, where that was asked for meanwhile. */
+  commit(input: Entry): Promise<DeploymentRecord> {
+    return this.recording.commit(input)
   }
 
   /** Until it is known what the store has taken, nothing that was sent can be built on. */
-  async known(): Promise<void> {
-    await this.journal.inTurn(() => this.resolve())
-  }
-
-  private takeWaiting(): Waiting {
-    const { events, set } = this.deferred
-    this.deferred = { events: [], set: {} }
-    return { lines: this.lines.take(), events, set }
-  }
-
-  private putBack({ lines, events, set }: Waiting): void {
-    this.lines.putBack(lines)
-    this.deferred = { events: [...events, ...this.deferred.events], set: { ...set, ...this.deferred.set } }
+  known(): Promise<void> {
+    return this.recording.known()
   }
 
   guards(): LeaseRef[] {
@@ -184,7 +141,7 @@ export class Attempt {
   }
 
   /** Intent before the effect; the result with the next boundary, since steps follow each other. */
-  async step<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>, rest: Input = {}): Promise<T> {
+  async step<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>, rest: Entry = {}): Promise<T> {
     await this.stillHolds()
     await this.commit({
       ...rest,
@@ -229,22 +186,6 @@ export class Attempt {
   /** A line of output. Batched for at most 100 ms; bounded for each step. Never throws. */
   log(step: Step, line: LogLine, source: 'build' | 'runtime' = 'build'): void {
     this.lines.add(this.record.currentPhase, step, line, source)
-  }
-
-  /** Log lines alone need not survive power loss. They wait again where the store is away for a moment. */
-  private flushLines(): void {
-    void this.journal.inTurn(async () => {
-      const waiting = { lines: [] as NewEvent[], events: [], set: {} }
-      try {
-        await this.resolve()
-        waiting.lines = this.lines.take()
-        if (waiting.lines.length > 0) await this.journal.write({ events: waiting.lines, durable: false })
-      } catch (error) {
-        if (isLost(error) || hasCode(error, 'illegal-transition')) this.abort.abort(new AppaloftError('lease-lost'))
-        else if (this.journal.inDoubt) this.inDoubt ??= waiting
-        else this.putBack(waiting)
-      }
-    })
   }
 
   /** Recorded and told. */
@@ -294,18 +235,9 @@ export class Attempt {
   /** Ends what runs beside the attempt. Leases are released by the last commit. */
   async end(): Promise<void> {
     this.over.abort()
-    this.lines.stop()
-    await this.journal.end()
+    await this.recording.end()
     await this.heartbeat.stop()
     await this.hold?.letGo()
     for (const lease of this.leases()) this.runtime.holdings.drop(lease)
   }
 }
-
-export const canceled = (): AppaloftError => new AppaloftError('canceled')
-
-export const supersededBy = (deploymentId: string): AppaloftError =>
-  new AppaloftError('superseded', {
-    message: `The newer deployment ${deploymentId} took over.`,
-    details: { deploymentId },
-  })

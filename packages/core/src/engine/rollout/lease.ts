@@ -1,7 +1,7 @@
 import { AppaloftError, hasCode } from '../../spec/errors.js'
 import { rolloutLeaseKey } from '../../spec/lease.js'
-import { canceled } from '../attempt.js'
 import type { Engine } from '../engine.js'
+import { canceled } from '../errors.js'
 import { holderGone } from '../fences.js'
 import { cancelRollout } from './cancel.js'
 import { type HeldRollout, holdRollout } from './held.js'
