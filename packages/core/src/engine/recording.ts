@@ -28,6 +28,8 @@ interface Heard {
 /** The record of an attempt as it was last committed, what waits for the next commit, and the order in which both are written. */
 export class Recording {
   #deferred: Omit<Waiting, 'lines'> = { events: [], set: {} }
+  /** On its way into the store. */
+  #sent: Changes = {}
   /** What was sent with a commit of which nobody knows whether it was taken. */
   #inDoubt: Waiting | undefined
 
@@ -39,9 +41,10 @@ export class Recording {
     private readonly heard: Heard,
   ) {}
 
-  /** The record with what is deferred. */
+  /** The record with what is deferred, and with what was sent and not answered. */
   get present(): DeploymentRecord {
-    return { ...this.record, ...(this.#deferred.set as Partial<DeploymentRecord>) }
+    const set = { ...this.#inDoubt?.set, ...this.#sent, ...this.#deferred.set }
+    return { ...this.record, ...(set as Partial<DeploymentRecord>) }
   }
 
   /** Becomes part of the next commit, which comes before anything that waits. */
@@ -62,6 +65,7 @@ export class Recording {
       const waiting = this.#take()
       const set = { ...waiting.set, ...input.set }
       const events = [...waiting.lines, ...waiting.events, ...(input.events ?? [])]
+      this.#sent = set
       try {
         const entry = { ...input, ...(Object.keys(set).length > 0 ? { set } : {}), events }
         this.record = (await this.journal.write(entry)).deployment
@@ -70,6 +74,8 @@ export class Recording {
         else this.#putBack(waiting)
         if (hasCode(error, 'illegal-transition')) await this.#overruled()
         throw error
+      } finally {
+        this.#sent = {}
       }
       if (this.record.status === 'canceling' && this.heard.interrupts()) throw canceled()
       return this.record

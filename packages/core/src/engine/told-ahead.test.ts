@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { gate, hurried, Scene, visit } from '../../test/engine.js'
 import { memoryStore } from '../index.js'
 import type { Appaloft } from '../spec/api.js'
+import type { Store } from '../spec/store.js'
 
 // The machine is told of a candidate beside the last look at its process: what becomes of that where it never takes the traffic.
 
@@ -45,6 +46,26 @@ async function held(engine: Appaloft) {
 }
 
 describe('a candidate that the machine was told of', () => {
+  it('keeps what was seen before, where the store takes longer than the look at its process', async () => {
+    let slow = 0
+    const { commit } = scene.store
+    const store: Store = {
+      ...scene.store,
+      commit: async (input) => {
+        // What is written before the machine is told of it.
+        if (input.set?.status === 'verifying' && slow++ === 0) await new Promise((resolve) => setTimeout(resolve, 300))
+        return await commit(input)
+      },
+    }
+    const { checks } = await scene.deployed(scene.engine({ store }), 'serve', {
+      health: { type: 'command', command: 'exit 0' },
+    })
+    expect(slow).toBe(1)
+    expect(Object.entries(checks).map(([name, { status }]) => `${name} ${status}`)).toEqual(
+      ['process', 'health', 'route', 'access'].map((name) => `${name} passed`),
+    )
+  })
+
   it('and that is canceled then: it is forgotten', async () => {
     const engine = scene.engine()
     const { one, two, url } = await held(engine)
