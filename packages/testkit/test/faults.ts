@@ -211,12 +211,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   },
   'a handle resolves before the end': {
     edits: {
-      'engine/begin.ts': [
-        [
-          '  const done = ended.then(async (record) => {\n',
-          '  const done = Promise.resolve(deployment).then(async (record) => {\n',
-        ],
-      ],
+      'engine/begin.ts': [['  const done = ended\n', '  const done = Promise.resolve(deployment)\n']],
     },
   },
   'a former release is taken to serve without being asked': {

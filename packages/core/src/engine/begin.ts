@@ -85,10 +85,11 @@ export async function begin(
   } else {
     ended = followToEnd(engine, deployment)
   }
-  const done = ended.then(async (record) => {
-    if (options.onEvent) runtime.bus.off('event', mine)
-    return readModel(runtime, record)
-  })
+  const done = ended
+    .finally(() => {
+      if (options.onEvent) runtime.bus.off('event', mine)
+    })
+    .then((record) => readModel(runtime, record))
   const promoted = new Promise<void>((resolve, reject) => {
     const onPromoted = (event: DeploymentEvent) => {
       if (event.deploymentId === handleId) resolve()

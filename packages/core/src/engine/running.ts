@@ -7,7 +7,8 @@ export class Running {
 
   add(attempt: Attempt, done: Promise<DeploymentRecord>): void {
     this.attempts.set(attempt.id, { attempt, done })
-    void done.finally(() => this.attempts.delete(attempt.id))
+    const over = () => this.attempts.delete(attempt.id)
+    done.then(over, over)
   }
 
   get(id: string): Attempt | undefined {
@@ -17,6 +18,7 @@ export class Running {
   async settle(mode: 'wait' | 'cancel'): Promise<void> {
     const all = [...this.attempts.values()]
     if (mode === 'cancel') for (const { attempt } of all) attempt.cancel()
-    await Promise.all(all.map((one) => one.done))
+    // Who waits for one hears of it where its end could not be recorded.
+    await Promise.allSettled(all.map((one) => one.done))
   }
 }
