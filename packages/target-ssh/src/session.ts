@@ -121,13 +121,18 @@ export function runSession(
   if (input === undefined || typeof input === 'string' || input instanceof Uint8Array) client.child.stdin.end(input)
   else pipeline(input, client.child.stdin, () => undefined)
 
+  /** A shell that had ended before the command came tells its exit code. Else it may have begun, and the connection be cut: the guard knows. */
+  const endedAhead = async (code: Awaited<Program['ended']>, said: string) => {
+    const own = typeof code === 'number' && code !== 255
+    const never = own || (await connection.stop(mark)) === 'never'
+    settle(never && !begun ? new NoChannel(said) : connection.lost.aborted ? connection.lost.reason : diagnosed(key, said))
+  }
   void client.ended.then((code) => {
     if (ends.stdout !== undefined) return settle()
     if (stopped !== undefined || connection.lost.aborted) return settle()
     const said = client.said()
-    // It had ended before the command came.
-    if (!begun && ahead !== null) return settle(new NoChannel(said))
     if (!begun && /session request failed|open refused|open failed/i.test(said)) return settle(new NoChannel(said))
+    if (!begun && ahead !== null) return void endedAhead(code, said)
     if (!begun && typeof code === 'number' && code !== 255)
       return settle(shellEnded(key, code, streams.map(({ framed }) => framed.noise).join('\n')))
     // The connection's own end is told a moment later, and says more.
