@@ -5,8 +5,8 @@ import {
   isImageReferenceFault,
   parseImageReference,
   type ReleaseRecord,
+  unlessAborted,
 } from '@appaloft/core/spec'
-import { unlessAborted } from './aborting.js'
 import { Engine } from './api/engine.js'
 import { askOf, inputsOf } from './build/before.js'
 import { generatedFor } from './build/build.js'

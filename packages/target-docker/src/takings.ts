@@ -1,5 +1,4 @@
-import type { CallOptions, FenceOptions } from '@appaloft/core/spec'
-import { unlessAborted } from './aborting.js'
+import { type CallOptions, type FenceOptions, unlessAborted } from '@appaloft/core/spec'
 import type { Engine } from './api/engine.js'
 import type { Looks } from './looks.js'
 import { raiseMark, takeAll } from './marks.js'

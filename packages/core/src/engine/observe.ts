@@ -1,3 +1,4 @@
+import { unlessAborted } from '../spec/aborting.js'
 import type { EventsOptions } from '../spec/api.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import { cursorOf, type Envelope } from '../spec/events.js'
@@ -7,7 +8,7 @@ import { Bell } from './bell.js'
 import { toAppaloftError } from './errors.js'
 import { eventsOptions, type Observed } from './observe-options.js'
 import type { Runtime } from './runtime.js'
-import { linked, stoppable, unlessAborted } from './stoppable.js'
+import { linked, stoppable } from './stoppable.js'
 
 /** So many events are in memory for a consumer that is stuck. */
 const page = 250

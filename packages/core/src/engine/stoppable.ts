@@ -53,16 +53,6 @@ export function stoppable<T>(make: (stopped: AbortSignal) => AsyncIterator<T>): 
   }
 }
 
-/** The work's result, or a rejection with the signal's reason as soon as that is aborted. The work itself goes on. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}
-
 /** Aborted with the first of both. Holds on to neither when the iterator that `stopped` belongs to is over. */
 export function linked(stopped: AbortSignal, given: AbortSignal | undefined): AbortSignal {
   if (given === undefined) return stopped

@@ -1,3 +1,4 @@
+export * from './aborting.js'
 export * from './api.js'
 export * from './artifact.js'
 export * from './build-signs.js'
