@@ -14,7 +14,8 @@ function sessions(channels: number, places = new Slots(8)) {
   const open = Array.from({ length: channels }, (_, at) => `mkdir ${folder}/c${at} 2>/dev/null && c=c${at}`)
   const lines = [
     `c=; ${[...open, 'exit 255'].join(' || ')}`,
-    `trap 'rmdir ${folder}/"$c"' EXIT TERM`,
+    // By the signal it ends, also where it does not read yet.
+    `trap 'rmdir ${folder}/"$c"' EXIT; trap exit TERM`,
     'while read -r line; do :; done',
   ]
   writeFileSync(program, `#!/bin/sh\n${lines.join('\n')}\n`)
