@@ -30,7 +30,8 @@ type Answer = 'told' | 'never' | 'pong'
 
 /** Milliseconds between two signs of life to the guard, which takes three of them missing for the end. */
 const beatMs = 5_000
-const silenceSeconds = 20
+/** Without a word for as long, either side takes the other for gone. */
+const longestSilence = 20
 /** Milliseconds for the guard to end all after the connection was closed on purpose. */
 const farewellMs = 5_000
 
@@ -42,6 +43,8 @@ export interface ConnectOptions {
   socket: string
   /** A known_hosts file of pinned keys. */
   pinned: string | null
+  /** Default 20. */
+  silenceSeconds?: number
   signal: AbortSignal
   /**
    * Called at most once, as soon as it is logged in, while the guard begins: what is opened now is open with it. The guard's session is asked
@@ -52,9 +55,9 @@ export interface ConnectOptions {
 
 /** Logs in once, starts the guard there, and keeps both. Everything else goes over its control socket. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { key, settings, socket, pinned, signal, listening } = options
-  signal.throwIfAborted()
+  const { key, settings, socket, pinned, silenceSeconds = longestSilence, signal, listening } = options
   await rm(socket, { force: true })
+  signal.throwIfAborted()
   const mark = newMark()
   const watcher = watched(socket, () => listening(connection))
   const master = startProgram(settings.ssh, masterArguments(settings, socket, pinned, loginCommand))
@@ -109,12 +112,22 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const ask = (verb: 'stop' | 'ping', name: string) =>
     new Promise<Answer | 'lost'>((resolve) => {
       if (over.signal.aborted) return resolve('lost')
-      const lost = () => resolve('lost')
-      over.signal.addEventListener('abort', lost, { once: true })
-      answers.set(name, (answer) => {
+      // sshd may answer ssh, and the guard nobody: then nothing that runs there would ever be ended.
+      const silent = setTimeout(() => master.kill('SIGKILL'), silenceSeconds * 1000)
+      silent.unref()
+      const told = (answer: Answer | 'lost') => {
+        clearTimeout(silent)
         answers.delete(name)
         over.signal.removeEventListener('abort', lost)
         resolve(answer)
+      }
+      const lost = () => told('lost')
+      over.signal.addEventListener('abort', lost, { once: true })
+      // The same may be asked twice.
+      const before = answers.get(name)
+      answers.set(name, (answer) => {
+        before?.(answer)
+        told(answer)
       })
       master.child.stdin.write(`${verb} ${name}\n`)
     })

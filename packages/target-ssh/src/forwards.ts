@@ -73,11 +73,13 @@ export class Forwards {
   }
 
   /** Idempotent. */
-  async close(connection: Connection | null, forward: Forward): Promise<void> {
+  async close(forward: Forward): Promise<void> {
     if (!this.#all.delete(forward)) return
     await forward.told?.done.catch(() => undefined)
     await forward.door?.close()
-    if (connection !== null) await this.#tell(connection, 'cancel', forward).catch(() => undefined)
+    const connection = forward.told?.connection
+    // With a connection that is over, it is over too.
+    if (connection?.lost.aborted === false) await this.#tell(connection, 'cancel', forward).catch(() => undefined)
     for (const path of [forward.path, forward.behind]) await rm(path, { force: true })
   }
 

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppaloftError } from '@appaloft/core/spec'
+import { AppaloftError, unlessAborted } from '@appaloft/core/spec'
 import { type Connection, connect } from './connection.js'
 import { closedError } from './diagnosis.js'
 import { socketFolder } from './folder.js'
@@ -54,13 +54,7 @@ export class Link {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined
     })
-    const connecting = this.#connecting
-    if (signal === undefined) return await connecting
-    const heard = new AbortController()
-    const aborted = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: heard.signal })
-    })
-    return await Promise.race([connecting, aborted]).finally(() => heard.abort())
+    return await unlessAborted(this.#connecting, signal)
   }
 
   async #connect(): Promise<Connection> {
@@ -94,7 +88,13 @@ export class Link {
       this.made += 1
       this.#pauseMs = 0
       connection.lost.addEventListener('abort', () => void rm(socket, { force: true }), { once: true })
-      await this.on.renewed(connection)
+      try {
+        await this.on.renewed(connection)
+      } catch (error) {
+        // Nobody was given it, nor would close it.
+        await connection.close()
+        throw error
+      }
       this.#current = connection
       return connection
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Host } from '@appaloft/core/spec'
+import type { Forwarded, Host } from '@appaloft/core/spec'
 import { describe, expect, it } from 'vitest'
 import { Reaching } from './reaching.js'
 import { ssh } from './target.js'
@@ -38,6 +38,25 @@ describe('reaching ports of a machine', () => {
     await reaching.of(ref('dep_a'), reach(1, 2))
     await reaching.of(ref('dep_a'), reach(2), { soon: true })
     expect(calls).toEqual(['open 1', 'open 2', 'soon 2'])
+  })
+
+  it('lets whoever waits for the same way go on where another gives up', async () => {
+    const aborting = new AbortController()
+    let open: (way: Forwarded) => void = () => undefined
+    const host = {
+      forward: (_, { signal } = {}) =>
+        new Promise<Forwarded>((resolve, reject) => {
+          open = resolve
+          signal?.addEventListener('abort', () => reject(signal.reason))
+        }),
+    } as Host
+    const reaching = new Reaching(host)
+    const given = reaching.of(ref('dep_a'), reach(1), { signal: aborting.signal })
+    const other = reaching.of(ref('dep_a'), reach(1))
+    aborting.abort(new Error('enough'))
+    await expect(given).rejects.toThrow('enough')
+    open({ address: { kind: 'unix', path: '/f/1' }, close: async () => undefined })
+    expect((await other).probe).toEqual([{ kind: 'unix', path: '/f/1' }])
   })
 
   it('ends a forward with the last release that had the port', async () => {

@@ -1,4 +1,12 @@
-import type { Address, CallOptions, Forwarded, Host, Reach, RunningRef } from '@appaloft/core/spec'
+import {
+  type Address,
+  type CallOptions,
+  type Forwarded,
+  type Host,
+  type Reach,
+  type RunningRef,
+  unlessAborted,
+} from '@appaloft/core/spec'
 
 /** Ports of the machine as sockets of this one, each forwarded once, for as long as a release is there that has it. */
 export class Reaching {
@@ -25,13 +33,15 @@ export class Reaching {
     return { probe: await Promise.all(forwarded), upstream }
   }
 
+  /** An abort ends the wait, not the forward: others may wait for it too. */
   async #forward(name: string, remote: Address, { signal }: CallOptions): Promise<Forwarded> {
-    const known = this.#ports.get(name)
-    if (known !== undefined) return await known
-    const made = this.host.forward(remote, signal === undefined ? {} : { signal })
-    this.#ports.set(name, made)
-    made.catch(() => this.#ports.delete(name))
-    return await made
+    signal?.throwIfAborted()
+    const made = this.#ports.get(name) ?? this.host.forward(remote)
+    if (this.#ports.get(name) !== made) {
+      this.#ports.set(name, made)
+      made.catch(() => this.#ports.delete(name))
+    }
+    return await unlessAborted(made, signal)
   }
 
   /** The release is gone. */

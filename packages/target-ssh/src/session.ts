@@ -125,7 +125,9 @@ export function runSession(
   const endedAhead = async (code: Awaited<Program['ended']>, said: string) => {
     const own = typeof code === 'number' && code !== 255
     const never = own || (await connection.stop(mark)) === 'never'
-    settle(never && !begun ? new NoChannel(said) : connection.lost.aborted ? connection.lost.reason : diagnosed(key, said))
+    settle(
+      never && !begun ? new NoChannel(said) : connection.lost.aborted ? connection.lost.reason : diagnosed(key, said),
+    )
   }
   void client.ended.then((code) => {
     if (ends.stdout !== undefined) return settle()

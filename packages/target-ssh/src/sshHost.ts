@@ -135,13 +135,10 @@ export function sshHost(options: SshHostOptions): Host {
       try {
         await forwards.open(await link.get(signal), forward)
       } catch (error) {
-        await forwards.close(null, forward)
+        await forwards.close(forward)
         throw error
       }
-      const close = async () => {
-        const now = link.closed.aborted ? null : await link.get().catch(() => null)
-        await forwards.close(now, forward)
-      }
+      const close = () => forwards.close(forward)
       if (signal?.aborted === true) {
         await close()
         throw signal.reason
