@@ -54,6 +54,17 @@ interface Asking {
   early?: EarlyAnswer | undefined
 }
 
+/** For access, what comes behind the first hostname is asked together with it. */
+const askBeside = (attempt: Attempt, release: ReleaseRecord, present: Endpoint, known: Asking['known']) =>
+  hostnamesOf(release).map((hostname, index) => {
+    if (index === 0) return undefined
+    const ask = (at: Endpoint) => askRoute(attempt, hostname, release.plan.access.pathPrefix, at)
+    const asked = askServing(ask, known, present)
+    // Waited for in its turn.
+    asked.catch(() => undefined)
+    return asked
+  })
+
 /** @returns how often they were asked */
 export async function checkRoutes(
   attempt: Attempt,
@@ -64,9 +75,10 @@ export async function checkRoutes(
   const { clock, pause } = attempt.runtime
   const began = clock.monotonic()
   const evidence: Evidence[] = []
+  const first = asked ?? (endpoint === undefined ? [] : askBeside(attempt, release, endpoint, known))
   let attempts = 0
   for (const [index, hostname] of hostnamesOf(release).entries()) {
-    let before = asked?.[index]
+    let before = first[index]
     for (;;) {
       attempts++
       if (name === 'route') attempt.signal.throwIfAborted()
@@ -75,12 +87,13 @@ export async function checkRoutes(
         const ask = (at = endpointOf(attempt)) => askRoute(attempt, hostname, access.pathPrefix, at)
         const told = attempts === 1 ? endpoint : undefined
         // Once: where it failed, it is asked anew.
-        const first = before
+        const given = before
         before = undefined
         const asking = () =>
-          name === 'route'
-            ? (first ?? ask(told))
-            : askedAndInspected(attempt, attempts, askServing(ask, known, told ?? endpointOf(attempt)))
+          given ??
+          (name === 'route'
+            ? ask(told)
+            : askedAndInspected(attempt, attempts, askServing(ask, known, told ?? endpointOf(attempt))))
         const answer = await (early && told ? unlessEarly(early, told, asking) : asking())
         const wrong = objection(name, attempt, access, answer)
         const fact = seen(at, { status: answer.status, identity: answer.identity ?? null })
@@ -160,8 +173,7 @@ export async function askPublicly(attempt: Attempt, release: ReleaseRecord, endp
   if (asked.length === 0) return
   const present = () => proxyOf(attempt.target).endpoint(attempt.record.resourceId)
   const { publicPort } = await (endpoint?.catch(present) ?? present())
-  for (const hostname of asked) {
-    let message = ''
+  const ask = async (hostname: string): Promise<string> => {
     try {
       const host = await within(clock, 2000, () => prober.lookup(hostname))
       const token = await verifyToken(attempt.runtime, attempt.ref)
@@ -169,10 +181,13 @@ export async function askPublicly(attempt: Attempt, release: ReleaseRecord, endp
         { kind: 'tcp', host, port: publicPort },
         { path: access.pathPrefix, headers: { host: hostname, [verifyHeader]: token }, timeoutMs: 2000 },
       )
-      if (answer.headers[identityHeader] !== attempt.id) message = `${hostname} leads elsewhere.`
+      return answer.headers[identityHeader] === attempt.id ? '' : `${hostname} leads elsewhere.`
     } catch (error) {
-      message = `${hostname} cannot be reached publicly (${(error as NodeJS.ErrnoException).code ?? String(error)}).`
+      return `${hostname} cannot be reached publicly (${(error as NodeJS.ErrnoException).code ?? String(error)}).`
     }
+  }
+  const told = await Promise.all(asked.map(async (hostname) => ({ hostname, message: await ask(hostname) })))
+  for (const { hostname, message } of told) {
     if (message === '') continue
     if (access.requirePublic) fail(attempt, 'access', 'access-unreachable', message, 1, [seen(hostname, message)])
     await attempt.warn(reason('dns-not-pointing', { phase: 'verify', message }))

@@ -98,6 +98,60 @@ it('a deployment asks through its proxy before that has told where it serves sin
   expect(second).toMatchObject({ status: 'succeeded', checks: { access: { status: 'passed', attempts: 1 } } })
 })
 
+it('several hostnames are asked for access beside each other, and each must serve', async () => {
+  const hostnames = ['a.example.test', 'b.example.test', 'c.example.test']
+  const proxy = scene.target.proxy as Proxy
+  let promoted = false
+  const apply: Proxy['apply'] = async (...input) => {
+    await proxy.apply(...input)
+    promoted ||= input[1].live !== null
+  }
+  const watched: Target = { ...scene.target, proxy: Object.create(proxy, { apply: { value: apply } }) as Proxy }
+  const sockets = socketProber()
+  const asked = new Set<string>()
+  let wrong = 'c.example.test'
+  let all = () => {}
+  const together = new Promise<void>((resolve) => {
+    all = resolve
+  })
+  const looked = new Set<string>()
+  let allLooked = () => {}
+  const lookedUp = new Promise<void>((resolve) => {
+    allLooked = resolve
+  })
+  const prober: typeof sockets = {
+    ...sockets,
+    // At their public addresses, too.
+    async lookup(hostname) {
+      looked.add(hostname)
+      if (looked.size === hostnames.length) allLooked()
+      await lookedUp
+      throw Object.assign(new Error('nobody knows it'), { code: 'ENOTFOUND' })
+    },
+    async request(address, request) {
+      const answer = await sockets.request(address, request)
+      const { host = '', 'user-agent': by } = (request.headers ?? {}) as Record<string, string>
+      if (!promoted || by !== 'appaloft-verify') return answer
+      asked.add(host)
+      if (asked.size === hostnames.length) all()
+      await together
+      if (host !== wrong) return answer
+      wrong = ''
+      return { ...answer, status: 502 }
+    },
+  }
+  const engine = scene.engine({ targets: [watched], prober })
+  const deployment = await scene.deployed(engine, 'serve text=one', { access: { hostnames } })
+  expect(deployment).toMatchObject({ status: 'succeeded' })
+  // The one that answered wrong is asked again, and no other.
+  expect(deployment.checks.access).toMatchObject({ status: 'passed', attempts: 4 })
+  expect(deployment.checks.access?.evidence).toHaveLength(3)
+  const warned: unknown[] = []
+  for await (const one of engine.deployments.events(deployment.id))
+    if (one.kind === 'event' && one.event.type === 'warning') warned.push(one.event.message)
+  expect(warned.filter((message) => String(message).includes('(ENOTFOUND)'))).toHaveLength(3)
+})
+
 it('of a promotion whose process died while it drained, identities that only the token shows are shown again', async () => {
   const identity = 'verified' as const
   const first = await scene.deployed(scene.engine({ identity }))
