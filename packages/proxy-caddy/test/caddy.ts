@@ -2,10 +2,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endsWithUs } from '../../testkit/test/guard.js'
 import { AdminApi } from '../src/admin.js'
 import type { JsonRecord } from '../src/entries.js'
 import { initialConfig } from '../src/index.js'
@@ -62,22 +63,6 @@ export interface TestCaddy {
   close(): Promise<void>
 }
 
-/**
- * Ends the child when this process is gone, however it went: a shell of its own waits for the end of its input, which only this process
- * holds open. Answers what lets the child be.
- */
-function guard(child: ChildProcess): () => void {
-  const script = 'trap "" INT TERM HUP; read line; [ "$line" = done ] || kill -9 "$1" 2>/dev/null'
-  const watcher = spawn('/bin/sh', ['-c', script, 'sh', String(child.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  })
-  watcher.unref()
-  ;(watcher.stdin as Socket).unref()
-  watcher.stdin.on('error', () => undefined)
-  return () => void watcher.stdin.end('done\n')
-}
-
 /** `config`: what others wrote, beside the admin API. `ports`: it gets them instead of free ones. */
 export async function startCaddy(config: JsonRecord = {}): Promise<TestCaddy> {
   const folder = await mkdtemp(join(tmpdir(), 'appaloft-caddy-'))
@@ -100,11 +85,10 @@ export async function startCaddy(config: JsonRecord = {}): Promise<TestCaddy> {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     child = next
-    const watched = guard(next)
+    endsWithUs(next)
     next.stderr.setEncoding('utf8').on('data', (text: string) => {
       log += text
     })
-    next.once('exit', watched)
     for (const began = performance.now(); ; await sleep(20)) {
       if (await api.configuration().then(Boolean, () => false)) return
       if (next.exitCode === null && performance.now() - began < 20_000) continue

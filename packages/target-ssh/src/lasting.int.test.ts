@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { closing, env, failure, gone, living, nap } from '../test/helpers.js'
 import { descendants, haveSshd, type Sshd, startSshd, withoutSshd } from '../test/sshd.js'
 import { wireTo } from '../test/wire.js'
+import { lasting } from './lifeline.js'
 
 const relay = join(import.meta.dirname, '../test/relay.mjs')
 
@@ -178,7 +179,9 @@ describe.skipIf(!haveSshd)(`a machine that comes and goes ${withoutSshd}`, () =>
         expect(result).toMatchObject({ code: 'runtime-backend-unavailable' })
         failed += 1
       } else expect(result).toMatchObject({ exitCode: 0, stdout: 'done\n' })
-      const done = (await host.exec(['sh', '-c', 'cat "$1" || true', 'sh', file], { env })).stdout
+      // What has come through may be followed by the cut at once: looking twice is no harm.
+      const look = () => host.exec(['sh', '-c', 'cat "$1" || true', 'sh', file], { env })
+      const done = (await lasting(host, undefined, look)).stdout
       // Told as done means done; told as failed may be either, but never twice.
       expect(result instanceof Error ? ['', 'once\n'] : ['once\n']).toContain(done)
     }

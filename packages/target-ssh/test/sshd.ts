@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { endsWithUs } from '../../testkit/test/guard.js'
 import { type SshHostOptions, sshHost } from '../src/index.js'
 
 /** What `npm test` and `node scripts/engines.mjs` tell: the folder with the programs. Without it, tests with an sshd are skipped. */
@@ -43,7 +44,7 @@ const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
-  server.close()
+  await once(server.close(), 'close')
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
@@ -63,7 +64,7 @@ export async function startSshd({ config = [], users = {} }: SshdOptions = {}): 
   const folder = await mkdtemp(join(tmpdir(), 'appaloft-sshd-'))
   await chmod(folder, 0o755)
   const all = { plain: {}, stranger: { id: 65_533 }, ...users }
-  const port = await freePort()
+  let port = 0
   const [hostKeyFile, identityFile] = [join(folder, 'host_key'), join(folder, 'id')]
   newKey(hostKeyFile)
   newKey(identityFile)
@@ -84,7 +85,6 @@ export async function startSshd({ config = [], users = {} }: SshdOptions = {}): 
   await writeFile(join(folder, 'passwd'), `${passwd.join('\n')}\n`)
   await writeFile(join(folder, 'shadow'), `${shadow.join('\n')}\n`)
   const settings = {
-    ListenAddress: `127.0.0.1:${port}`,
     HostKey: hostKeyFile,
     AuthorizedKeysFile: `${identityFile}.pub`,
     PidFile: 'none',
@@ -95,8 +95,12 @@ export async function startSshd({ config = [], users = {} }: SshdOptions = {}): 
     KbdInteractiveAuthentication: 'no',
     LogLevel: 'VERBOSE',
   }
-  const lines = [...config, ...Object.entries(settings).map(([name, value]) => `${name} ${value}`)]
-  await writeFile(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
+  const configure = async () => {
+    port = await freePort()
+    const all = { ListenAddress: `127.0.0.1:${port}`, ...settings }
+    const lines = [...config, ...Object.entries(all).map(([name, value]) => `${name} ${value}`)]
+    await writeFile(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
+  }
   const full = join(folder, 'full')
   await mkdir(full)
   await mkdir(join(folder, 'run'))
@@ -108,12 +112,14 @@ export async function startSshd({ config = [], users = {} }: SshdOptions = {}): 
     const args = ['--mount', '--propagation', 'private', '/bin/sh', '-c', namespace, 'sh', folder, '/run', program]
     const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LD_LIBRARY_PATH: process.env.APPALOFT_TEST_SSHD_LIBRARIES }
     child = spawn('unshare', args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true, env })
+    // With the listener nobody lets a connection in; those that are there end with whoever made them.
+    endsWithUs(child)
     const from = log.length
     child.stderr?.on('data', (chunk: Buffer) => {
       log += chunk.toString()
     })
     for (let tries = 0; !log.slice(from).includes('Server listening'); tries += 1) {
-      if (tries > 500 || child.exitCode !== null) throw new Error(`sshd did not start: ${log}`)
+      if (tries > 1_500 || child.exitCode !== null) throw new Error(`sshd did not start: ${log.slice(from)}`)
       await sleep(20)
     }
   }
@@ -135,7 +141,16 @@ export async function startSshd({ config = [], users = {} }: SshdOptions = {}): 
     knownHosts: { keys: [hostKey] },
     graceSeconds: 0.3,
   })
-  await start()
+  for (let tries = 1; ; tries += 1) {
+    await configure()
+    const error = await start().then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    if (error === null) break
+    // A port that was free may be somebody's by now.
+    if (tries === 5 || !String(error).includes('Address already in use')) throw error
+  }
   return {
     port,
     folder,
