@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Scene } from '../../../test/engine.js'
 import { AppaloftError } from '../../spec/errors.js'
 import type { Proxy } from '../../spec/proxy.js'
+import type { Commit, Store } from '../../spec/store.js'
 import type { Target } from '../../spec/target.js'
 import { socketProber } from '../prober.js'
 
@@ -155,6 +156,34 @@ it('what goes on beside a process that has gone is over before anything is undon
   // The last table without the token, then the former release's.
   expect(applies).toEqual(['proxy.apply', 'proxy.apply done', 'proxy.apply', 'proxy.apply done'])
   expect(scene.world.tables.get('res_shop')?.live?.deploymentId).toBe(first.id)
+})
+
+/** The store, with something that goes wrong before single commits. */
+const refusing = (refused: (input: Commit) => boolean, error: () => Error): Store => ({
+  ...scene.store,
+  commit: async (input) => {
+    if (refused(input)) throw error()
+    return await scene.store.commit(input)
+  },
+})
+
+it('what goes on beside is over before anything is undone, also where it cannot be recorded that the former one goes', async () => {
+  const first = await scene.deployed(scene.engine())
+  let refusals = 0
+  const order = followed(async ({ method }) => {
+    if (refusals === 0 && ['promoted', 'apply'].includes(method))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+  })
+  const store = refusing(
+    ({ set }) => set?.drain === 'running' && refusals++ === 0,
+    () => new Error('no'),
+  )
+  const second = await scene.deployed(scene.engine({ store }), 'serve text=two')
+  expect(second).toMatchObject({ status: 'failed', rollback: { outcome: 'restored' } })
+  const applies = order.flatMap((one) => (one.startsWith('proxy.apply') ? [one] : []))
+  expect(applies).toEqual(['proxy.apply', 'proxy.apply done', 'proxy.apply', 'proxy.apply done'])
+  expect(scene.world.tables.get('res_shop')?.live?.deploymentId).toBe(first.id)
+  expect(await scene.owned()).toEqual([first.id])
 })
 
 it('a proxy that is away when its routes are to be left alone is told of, and undoes nothing', async () => {

@@ -46,21 +46,21 @@ export async function drain(attempt: Attempt, release: ReleaseRecord, passed: Pa
   for (const one of [alone, proven, promoted]) one.catch(() => undefined)
   try {
     await proven
+    await attempt.commit({
+      set: { drain: 'running' },
+      releases: [
+        {
+          ...release,
+          ...{ state: 'retained', promotedAt: runtime.now(), promotedOrder: order },
+          ...(target.records === undefined ? {} : { recorded: true }),
+        },
+      ],
+    })
   } catch (error) {
     // Nothing is undone beside it.
     await Promise.allSettled([alone, promoted])
     throw error
   }
-  await attempt.commit({
-    set: { drain: 'running' },
-    releases: [
-      {
-        ...release,
-        ...{ state: 'retained', promotedAt: runtime.now(), promotedOrder: order },
-        ...(target.records === undefined ? {} : { recorded: true }),
-      },
-    ],
-  })
   const ended = drainFormer(attempt, release, passed, promoted)
   // Waited for by who drains.
   ended.catch(() => undefined)
