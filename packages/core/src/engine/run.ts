@@ -146,6 +146,8 @@ async function backward(attempt: Attempt, thrown: unknown): Promise<void> {
   const error = toAppaloftError(attempt.signal.aborted && !attempt.settled ? attempt.signal.reason : thrown)
   if (isLost(error)) throw error
   await attempt.known()
+  // It serves, and what was there before may be gone: who takes it up goes on from there.
+  if (attempt.record.drain !== 'none') throw error
   const blocked = thrown instanceof BlockedPlan && error === thrown ? thrown.reason : undefined
   const present = attempt.present.currentPhase
   const phase: Phase = blocked?.phase ?? present ?? error.phase ?? 'detect'

@@ -186,6 +186,25 @@ it('what goes on beside is over before anything is undone, also where it cannot 
   expect(await scene.owned()).toEqual([first.id])
 })
 
+it('what cannot be recorded when the former one is gone undoes nothing: it goes on when it can be', async () => {
+  await scene.deployed(scene.engine())
+  let refusals = 0
+  let drains = false
+  const store = refusing(
+    ({ set }) => {
+      if (drains) return refusals++ < 2
+      drains = set?.drain === 'running'
+      return false
+    },
+    () => new Error('no'),
+  )
+  const second = await scene.deployed(scene.engine({ store }), 'serve text=two')
+  expect(refusals).toBeGreaterThan(2)
+  expect(second).toMatchObject({ status: 'succeeded', rollback: null, failure: null })
+  expect(scene.world.tables.get('res_shop')).toMatchObject({ live: { deploymentId: second.id }, verify: null })
+  expect(await scene.owned()).toEqual([second.id])
+})
+
 it('a proxy that is away when its routes are to be left alone is told of, and undoes nothing', async () => {
   await scene.deployed(scene.engine())
   let applied = 0
