@@ -15,7 +15,7 @@ export async function askRoute(
   hostname: string | null,
   path: string,
   endpoint: Endpoint = endpointOf(attempt),
-  { token = true }: { token?: boolean } = {},
+  { token = true, signal }: { token?: boolean; signal?: AbortSignal } = {},
 ): Promise<{ status: number; identity: string | undefined; location: string | undefined }> {
   const { prober } = attempt.runtime
   const { address } = await endpoint
@@ -30,6 +30,7 @@ export async function askRoute(
     path,
     headers: { host, ...shown, 'user-agent': 'appaloft-verify' },
     timeoutMs: 5000,
+    ...(signal === undefined ? {} : { signal }),
   })
   const one = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value)
   return {

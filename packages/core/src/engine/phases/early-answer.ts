@@ -27,22 +27,29 @@ export async function askEarly(
   const far = target.address !== undefined && askedMs >= worthwhileMs
   // Elsewhere only the token tells whose an answer is, and it leads to a candidate, too.
   if (!far || runtime.identity !== 'always' || redirectTo !== undefined) return null
-  let over = false
-  const end = () => {
-    over = true
-  }
-  promoted.then(end, end)
+  const over = new AbortController()
+  const { signal } = over
+  let isPromoted = false
   const [hostname = null] = hostnamesOf(release)
   const ask = async (ms: number) => {
-    await runtime.pause(ms)
-    const at = over ? undefined : await known
-    if (at === undefined) return null
-    const answer = await askRoute(attempt, hostname, pathPrefix, Promise.resolve(at), { token: false })
-    return answer.identity === attempt.id && answer.status < 500 ? { answer, at } : null
+    await runtime.pause(ms, signal)
+    const at = await known
+    if (at === undefined || isPromoted) throw new Error('too late')
+    const answer = await askRoute(attempt, hostname, pathPrefix, Promise.resolve(at), { token: false, signal })
+    if (answer.identity === attempt.id && answer.status < 500) return { answer, at }
+    throw new Error('of another')
   }
+  // One that went to the former release may take as long as that does: nobody waits for it longer than another question takes.
+  const late = promoted
+    .finally(() => {
+      isPromoted = true
+    })
+    .then(() => runtime.pause(askedMs, signal))
   // A machine takes some time for the change: the second comes after most of it.
-  const tries = [askedMs / 3, (2 * askedMs) / 3].map((ms) => ask(ms).catch(() => null))
-  return (await tries[0]) ?? (await tries[1]) ?? null
+  const first = Promise.any([askedMs / 3, (2 * askedMs) / 3].map(ask))
+  return await Promise.race([first, late.then(() => null)])
+    .catch(() => null)
+    .finally(() => over.abort())
 }
 
 /** The early answer, unless there was none or the proxy serves elsewhere by now: then what access asks by itself. */

@@ -33,10 +33,19 @@ interface Faults {
   unrouted?: number
   /** What becomes of what users are answered while it is promoted. */
   served?(answer: ProbeAnswer): ProbeAnswer
+  /** Round trips that it takes the proxy there to promote, and that users wait for an answer of the former release. */
+  slow?: { promotes: number; answers: number }
 }
 
 /** The second deployment of a resource, from the end of its step `start` on. */
-async function far({ release = 'healthy', puts = 1, address, unrouted = 0, ...faults }: Faults = {}) {
+async function far({
+  release = 'healthy',
+  puts = 1,
+  address,
+  unrouted = 0,
+  slow = { promotes: 0, answers: 0 },
+  ...faults
+}: Faults = {}) {
   const { inspect = (one) => one, route = (one) => one, served = (one) => one } = faults
   const calls: Call[] = []
   const events: DeploymentEvent[] = []
@@ -74,6 +83,10 @@ async function far({ release = 'healthy', puts = 1, address, unrouted = 0, ...fa
       endpoint: async (...asked) => {
         if (uploads === 2 && refusals-- > 0) throw new Error('there is no route yet')
         return await proxy.endpoint(...asked)
+      },
+      apply: async (...asked) => {
+        if (isSecond() && named(calls, 'proxy.apply').length === 2) await clock.sleep(slow.promotes * 2 * wayMs)
+        await proxy.apply(...asked)
       },
     })
     const lying = (): TargetRecord[] => [...records].map(([name, text]) => ({ resourceId: 'res_0', name, text }))
@@ -118,7 +131,12 @@ async function far({ release = 'healthy', puts = 1, address, unrouted = 0, ...fa
           request.headers?.['user-agent'] === 'appaloft-health'
             ? away('health', () => prober.request(address, request), 1)
             : request.headers?.[verifyHeader] === undefined
-              ? away('served', async () => served(await prober.request(address, request)))
+              ? away('served', async () => {
+                  const answer = await prober.request(address, request)
+                  if (answer.headers[identityHeader] === started.id) return served(answer)
+                  await clock.sleep(slow.answers * 2 * wayMs, request.signal ? { signal: request.signal } : {})
+                  return served(answer)
+                })
               : away('route', async () => {
                   const answer = await prober.request(address, request)
                   return isSecond() && named(calls, 'records.remove').length === 0 ? route(answer) : answer
@@ -277,6 +295,17 @@ describe('while a machine that is known to be another one promotes', () => {
     const [, promotion] = named(calls, 'proxy.apply')
     expect(named(calls, 'route').filter(({ sent }) => sent >= promotion!.answered)).toHaveLength(1)
     expect(passed! - trips!).toBeGreaterThanOrEqual(1)
+  })
+
+  it('a former release that does not answer holds up nobody, and is left alone', async () => {
+    const { calls, status, passed, trips } = await far({ address, slow: { promotes: 1, answers: 20 } })
+    expect(status).toBe('succeeded')
+    const [, promotion] = named(calls, 'proxy.apply')
+    const asked = named(calls, 'served')
+    expect(asked.map(({ sent }) => sent < promotion!.answered)).toEqual([true, true])
+    // No longer than another question takes.
+    expect(passed! - trips!).toBeLessThan(2.5)
+    for (const one of asked) expect(one.answered - promotion!.answered).toBeLessThan(2)
   })
 
   it('a process that ends as it is asked is found gone by the look after it', async () => {
