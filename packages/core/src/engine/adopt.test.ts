@@ -221,7 +221,7 @@ describe('what the machine is told', () => {
         throw new Error('no endpoint')
     }
     await scene.touch('two')
-    scene.world.fail('put-record', new Error('no space'))
+    scene.world.fail('put-record', new Error('no space'), { times: 2 })
     const failed = await scene.deployed(first(), 'serve text=two')
     expect(failed).toMatchObject({ status: 'failed', rollback: { outcome: 'restored' } })
     expect(names()).toEqual([one.id])

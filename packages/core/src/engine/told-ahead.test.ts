@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { gate, hurried, Scene, visit } from '../../test/engine.js'
 import { memoryStore } from '../index.js'
 import type { Appaloft } from '../spec/api.js'
+import { AppaloftError } from '../spec/errors.js'
 import type { Store } from '../spec/store.js'
 
 // The machine is told of a candidate beside the last look at its process: what becomes of that where it never takes the traffic.
@@ -64,6 +65,19 @@ describe('a candidate that the machine was told of', () => {
     expect(Object.entries(checks).map(([name, { status }]) => `${name} ${status}`)).toEqual(
       ['process', 'health', 'route', 'access'].map((name) => `${name} passed`),
     )
+  })
+
+  it('is told of anew where the machine could not be told ahead', async () => {
+    let puts = 0
+    scene.world.intercept = async (when, { method }) => {
+      if (when === 'before' && method === 'put-record' && ++puts === 1)
+        throw new AppaloftError('runtime-backend-unavailable')
+    }
+    const done = await scene.deployed(scene.engine())
+    expect(done).toMatchObject({ status: 'succeeded', warnings: [] })
+    // Ahead, before its promotion, and at its end.
+    expect(puts).toBe(3)
+    expect(names()).toEqual([done.id])
   })
 
   it('and that is canceled then: it is forgotten', async () => {

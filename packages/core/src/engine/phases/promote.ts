@@ -1,6 +1,7 @@
 import type { RouteTable, UpstreamSet } from '../../spec/proxy.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { Attempt } from '../attempt.js'
+import { isLost } from '../errors.js'
 import { proxyOf, runningUpstreamOf, tableOf, usesProxy, verifyToken } from '../routes.js'
 import { tellIntent } from '../telling.js'
 import { askEarly, type EarlyAnswer } from './early-answer.js'
@@ -30,7 +31,7 @@ export async function promote(
   })
   signal.throwIfAborted()
   attempt.settled = true // from here on a cancel is refused: already promoted
-  const [reach, told] = await Promise.allSettled([reached, verified.told ?? tellIntent(attempt, release)])
+  const [reach, told] = await Promise.allSettled([reached, toldOf(attempt, release, verified)])
   if (told.status === 'rejected') throw told.reason
   if (reach.status === 'rejected') throw reach.reason
   const live = reach.value
@@ -45,6 +46,16 @@ export async function promote(
   }
   await recordPromotion(attempt, release)
   return { table, early }
+}
+
+/** What could not be told ahead may have been so for a moment: it is told anew. */
+async function toldOf(attempt: Attempt, release: ReleaseRecord, { told }: Verified): Promise<void> {
+  try {
+    if (told !== undefined) return await told
+  } catch (error) {
+    if (isLost(error)) throw error
+  }
+  await tellIntent(attempt, release)
 }
 
 async function upstreamFor(attempt: Attempt, { plan }: ReleaseRecord, { upstream }: Verified): Promise<UpstreamSet> {
