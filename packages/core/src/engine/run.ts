@@ -1,8 +1,6 @@
-import { keptCopy, type OpenedSource, openSource } from '../sources/index.js'
 import type { DeploymentRecord } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import type { Phase } from '../spec/phases.js'
-import type { Plan } from '../spec/plan.js'
 import type { RouteTable } from '../spec/proxy.js'
 import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
@@ -17,11 +15,13 @@ import { drain } from './phases/drain.js'
 import { lookForDrain } from './phases/drain-looks.js'
 import type { EarlyAnswer } from './phases/early-answer.js'
 import { entering } from './phases/enter.js'
-import { foretell, makeRelease, startCandidate } from './phases/execute.js'
+import { makeRelease, startCandidate } from './phases/execute.js'
+import { foretell } from './phases/inputs.js'
 import { BlockedPlan, detectAndPlan } from './phases/plan.js'
 import { promote } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
 import { servedAgain, stillRuns } from './phases/serving.js'
+import { sourceOf } from './phases/source.js'
 import { checkAccess, verifyCandidate } from './phases/verify.js'
 import { redactorOf } from './redaction.js'
 import { releaseOf } from './releases.js'
@@ -89,26 +89,6 @@ async function formerRelease(attempt: Attempt): Promise<ReleaseRecord> {
   const former = await releaseOf(attempt.runtime, attempt.record)
   if (former === null || former.state === 'discarded') throw new AppaloftError('release-not-found')
   return former
-}
-
-/** The tree that was planned: as it was read, or the copy that was kept of it. Null where there are no files. */
-async function sourceOf(attempt: Attempt, plan: Plan, opened: OpenedSource | null): Promise<string | null> {
-  const { runtime, record, signal } = attempt
-  if (plan.source.kind === 'docker-image') return null
-  return attempt.step('execute', 'source', { digest: plan.source.digest }, async () => {
-    if (opened !== null) return opened.materialise({ signal })
-    const kept = await keptCopy(runtime.stateDir, plan.source.digest)
-    if (kept !== null) return kept
-    const again = await openSource(record.definition.source, {
-      stateDir: runtime.stateDir,
-      clock: runtime.clock,
-      signal,
-      ...(runtime.credentials ? { credentials: runtime.credentials } : {}),
-      ...(plan.source.commitSha ? { commitSha: plan.source.commitSha } : {}),
-    })
-    if (again.identity.digest !== plan.source.digest) throw new AppaloftError('source-changed')
-    return again.materialise({ signal })
-  })
 }
 
 /** What the attempt itself knows of its promotion: whoever takes it up after a crash looks. */

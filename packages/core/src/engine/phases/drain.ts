@@ -7,7 +7,8 @@ import { isLost, toAppaloftError } from '../errors.js'
 import { requestsEnd } from '../in-flight.js'
 import { proxyOf, usesProxy } from '../routes.js'
 import type { DrainLooks } from './drain-looks.js'
-import { previousRef, releaseInput } from './execute.js'
+import { previousRef } from './execute.js'
+import { releaseInput } from './inputs.js'
 import { stillRuns } from './serving.js'
 
 /** What is known of an attempt whose access has passed. */

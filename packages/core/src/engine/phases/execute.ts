@@ -1,129 +1,14 @@
-import { createHash } from 'node:crypto'
 import { AppaloftError } from '../../spec/errors.js'
-import { canonicalJson } from '../../spec/json.js'
 import type { Plan } from '../../spec/plan.js'
 import type { ReleaseRecord } from '../../spec/release.js'
-import type { ComingBuild, ReleaseInput, RunningRef } from '../../spec/target.js'
+import type { ComingBuild, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
-import { openVariables } from '../definitions.js'
 import { proxyOf, servedTable, tableOf, upstreamOf, usesProxy, verifyToken } from '../routes.js'
-import { deadline } from '../timing.js'
 import { lookAhead } from './ahead.js'
 import { endpointOf } from './ask-route.js'
+import { comingBuild, releaseInput } from './inputs.js'
+import { limited } from './limited.js'
 import type { Begun } from './verify.js'
-
-/** Runs a step under the time that its profile field gives; the expiry names the field. */
-async function within<T>(
-  attempt: Attempt,
-  seconds: number,
-  field: string,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = deadline(
-    attempt.runtime.clock,
-    seconds * 1000,
-    () =>
-      new AppaloftError('timeout', {
-        message: `The step took longer than ${seconds} s (runtime.timeouts.${field}).`,
-        details: { profileField: `runtime.timeouts.${field}`, seconds },
-      }),
-  )
-  try {
-    return await work(AbortSignal.any([attempt.signal, limit.signal]))
-  } catch (error) {
-    attempt.signal.throwIfAborted()
-    limit.signal.throwIfAborted()
-    throw error
-  } finally {
-    limit.clear()
-  }
-}
-
-type Opened = Awaited<ReturnType<typeof openVariables>>
-const valuesOf = (opened: Opened, scope: 'build' | 'runtime') =>
-  Object.fromEntries(
-    opened.filter((one) => one.scope === scope || one.scope === 'both').map((one) => [one.name, one.value]),
-  )
-const secretsOf = (opened: Opened) => opened.filter((one) => one.secret).map((one) => one.name)
-
-export async function releaseInput(
-  attempt: Attempt,
-  release: ReleaseRecord,
-  signal: AbortSignal,
-  step: 'start' | 'release-command' | 'upload' | 'promote' = 'start',
-): Promise<ReleaseInput> {
-  const { runtime, record } = attempt
-  const opened = await openVariables(runtime, record.resourceId, release.plan.environment)
-  return {
-    ...attempt.ref,
-    releaseId: release.id,
-    token: attempt.token,
-    signal,
-    log: (line) => attempt.log(step, line),
-    release,
-    environment: {
-      ...valuesOf(opened, 'runtime'),
-      APPALOFT_DEPLOYMENT_ID: record.id,
-      APPALOFT_RESOURCE_ID: record.resourceId,
-      APPALOFT_RELEASE_ID: release.id,
-    },
-    secretNames: secretsOf(opened),
-  }
-}
-
-/** Of everything that goes into the build and nothing that differs between attempts. */
-function inputsDigest(plan: Plan): string {
-  const { source, artifact, runtime, framework, commands, environment } = plan
-  const { release: _release, start: _start, ...build } = commands
-  const variables = Object.fromEntries(Object.entries(environment).filter(([, one]) => one.scope !== 'runtime'))
-  const inputs = {
-    source: { digest: source.digest, baseDirectory: source.baseDirectory },
-    artifact,
-    runtime,
-    framework,
-    build,
-    variables,
-    node: process.version,
-  }
-  return createHash('sha256').update(canonicalJson(inputs)).digest('hex')
-}
-
-/** What the build of a plan will be told, as far as it is known before its source is at hand. */
-async function comingBuild(attempt: Attempt, plan: Plan): Promise<ComingBuild> {
-  const { runtime, record } = attempt
-  const opened = await openVariables(runtime, record.resourceId, plan.environment)
-  return {
-    resourceId: record.resourceId,
-    deploymentId: record.id,
-    releaseId: record.releaseId ?? runtime.ids.next('rel'),
-    signal: attempt.signal,
-    plan,
-    environment: valuesOf(opened, 'build'),
-    secretNames: secretsOf(opened),
-    inputsDigest: inputsDigest(plan),
-    noCache: record.trigger === 'force-redeploy' || record.request.force === true,
-  }
-}
-
-/** Tells a target that looks ahead what comes. Null: nobody was told; the build tells what is wrong. */
-export async function foretell(
-  attempt: Attempt,
-  plan: Plan,
-  previous: Attempt['record']['previous'],
-): Promise<ComingBuild | null> {
-  const { target, runtime } = attempt
-  if (target.prepare === undefined) return null
-  try {
-    const [coming, former] = await Promise.all([
-      comingBuild(attempt, plan),
-      previous === null ? null : runtime.store.getRelease(previous.releaseId),
-    ])
-    target.prepare(coming, former)
-    return coming
-  } catch {
-    return null
-  }
-}
 
 /** build → upload → release-command: what makes a release. @param foretold what its target was told of the build */
 export async function makeRelease(
@@ -140,7 +25,7 @@ export async function makeRelease(
     'build',
     { releaseId },
     () =>
-      within(attempt, plan.timeouts.buildSeconds, 'buildSeconds', (signal) =>
+      limited(attempt, plan.timeouts.buildSeconds, 'buildSeconds', (signal) =>
         target.build({
           ...coming,
           token: attempt.token,
@@ -168,7 +53,7 @@ export async function makeRelease(
     'upload',
     { releaseId },
     () =>
-      within(attempt, plan.timeouts.uploadSeconds, 'uploadSeconds', async (signal) =>
+      limited(attempt, plan.timeouts.uploadSeconds, 'uploadSeconds', async (signal) =>
         target.upload(await releaseInput(attempt, release, signal, 'upload')),
       ),
     {
@@ -179,7 +64,7 @@ export async function makeRelease(
   const command = plan.commands.release
   if (command !== undefined) {
     await attempt.step('execute', 'release-command', { releaseId }, () =>
-      within(attempt, plan.timeouts.releaseSeconds, 'releaseSeconds', async (signal) => {
+      limited(attempt, plan.timeouts.releaseSeconds, 'releaseSeconds', async (signal) => {
         const result = await target.run(
           await releaseInput(attempt, release, signal, 'release-command'),
           command.command,
@@ -222,7 +107,7 @@ export async function startCandidate(attempt: Attempt, release: ReleaseRecord): 
     'start',
     { releaseId: release.id, stopsPrevious: !plan.overlap && previous !== null },
     () =>
-      within(attempt, plan.timeouts.startSeconds, 'startSeconds', async (signal) => {
+      limited(attempt, plan.timeouts.startSeconds, 'startSeconds', async (signal) => {
         if (!plan.overlap && previous !== null) await target.stop(previous, attempt.token, { signal })
         await target.start(await releaseInput(attempt, release, signal))
       }),
