@@ -1,4 +1,4 @@
-import { memoryStore } from '@appaloft/core'
+import { memoryStore, rolloutFingerprint } from '@appaloft/core'
 import {
   type Appaloft,
   AppaloftError,
@@ -113,13 +113,31 @@ describe('several machines', () => {
   it.each([
     [['--batch', '0'], 'not a number of machines'],
     [['--batch', '1,2,3'], 'not a number of machines'],
-    [['--idempotency-key', 'x'], '--idempotency-key goes with one machine'],
-    [['--fingerprint', 'x'], '--target ssh:a, then --target ssh:b'],
   ])('refuse %j', async (flags, text) => {
     const { w, calls } = several(all)
     expect(await w.run('up', '--host', 'a', '--host', 'b', ...flags)).toBe(2)
     expect(w.stderr.text).toContain(text)
     expect(calls).toEqual([])
+  })
+
+  it('have a plan that is shown once, with the fingerprint that up takes for all of them', async () => {
+    const plan = async ({ target }: DeployRequest) => aPreview({ fingerprint: `of ${target}` })
+    const planning = () => world({ machines: keys, engine: { deployments: { plan } } })
+    const w = planning()
+    expect(await w.run('plan', '--host', 'a', '--host', 'b')).toBe(0)
+    const together = rolloutFingerprint({ 'ssh:a': 'of ssh:a', 'ssh:b': 'of ssh:b' })
+    expect(w.stdout.text.match(/Plan for .*/g)).toEqual([expect.stringContaining('on ssh:a, ssh:b')])
+    expect(w.stdout.text).toContain(together)
+    const json = planning()
+    expect(await json.run('plan', '--host', 'a', '--host', 'b', '--json')).toBe(0)
+    expect(json.documents()).toMatchObject(
+      keys.map((target) => ({ target, fingerprint: `of ${target}`, rolloutFingerprint: together })),
+    )
+    const { w: up, calls } = several(all)
+    const flags = ['--fingerprint', together, '--idempotency-key', 'k']
+    expect(await up.run('up', '--host', 'a', '--host', 'b', ...flags)).toBe(0)
+    expect(calls).toMatchObject([[{ fingerprint: together, idempotencyKey: 'k' }, { targets: keys }]])
+    expect(calls[0]?.[0]).not.toHaveProperty('target')
   })
 
   it('go back and are deployed again as one, without being named', async () => {

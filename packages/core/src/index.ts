@@ -1,6 +1,7 @@
 export { createAppaloft } from './engine/appaloft.js'
 export { systemClock } from './engine/clock.js'
 export { ulidIds } from './engine/ids.js'
+export { rolloutFingerprint } from './engine/rollout/fingerprint.js'
 export * from './hosts/index.js'
 export * from './spec/index.js'
 export * from './stores/memory.js'

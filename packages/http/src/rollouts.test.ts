@@ -88,9 +88,33 @@ describe('rollouts', () => {
     expect([said.status, said.json.code]).toEqual([status, code])
   })
 
-  it('take no idempotency key', async () => {
-    const said = await post('/api/rollouts', { resource: 'res_shop' }, { 'idempotency-key': 'k' })
-    expect([said.status, said.json.details.issues[0]]).toEqual([400, expect.stringMatching(/^Idempotency-Key: /)])
+  it('are the same for the same idempotency key, in the header or in the body', async () => {
+    const keyed = (key: string) => post('/api/rollouts', { resource: 'res_shop' }, { 'idempotency-key': key })
+    const [first, second] = [await keyed('one'), await keyed('one')]
+    expect([first.status, second.status, second.json.id]).toEqual([202, 202, first.json.id])
+    const inBody = await post('/api/rollouts', { resource: 'res_shop', idempotencyKey: 'one' })
+    expect(inBody.json.id).toBe(first.json.id)
+    await ended(first.json.url)
+    const bad = await keyed(' ')
+    expect([bad.status, bad.json.details.issues[0]]).toEqual([400, expect.stringMatching(/^Idempotency-Key: /)])
+    const twice = await post(
+      '/api/rollouts',
+      { resource: 'res_shop', idempotencyKey: 'one' },
+      { 'idempotency-key': 'two' },
+    )
+    expect(twice.status).toBe(400)
+  })
+
+  it('begin only what the previews showed', async () => {
+    const shown = async (target: string) =>
+      (await post('/api/deployments/plan', { resource: 'res_shop', target })).json.fingerprint
+    const fingerprint = { north: await shown('north'), south: await shown('south') }
+    const other = { ...fingerprint, south: fingerprint.north }
+    const stale = await post('/api/rollouts', { resource: 'res_shop', fingerprint: other })
+    expect([stale.status, stale.json]).toMatchObject([409, { code: 'plan-stale', details: { targets: ['south'] } }])
+    expect((await get('/api/deployments')).json.items).toEqual([])
+    const begun = await post('/api/rollouts', { resource: 'res_shop', fingerprint })
+    expect((await ended(begun.json.url)).json).toMatchObject({ status: 'succeeded' })
   })
 
   it('of a definition need a source that is allowed', async () => {

@@ -45,8 +45,10 @@ async function preview(ctx: Context, path: string | undefined, flags: PlanFlags)
       if (all.length > 1)
         for (const target of all) found.push({ target, ...(await plan({ resource: definition, target })) })
       else found.push(await plan({ resource: definition, ...(given === undefined ? {} : { target: given }) }))
-      for (const one of found) ctx.json(one)
-      for (const { preview, targets } of alike(found)) show(ctx, definition.id, preview, targets, flags)
+      const together = all.length > 1 ? await fingerprintOf(found) : undefined
+      for (const one of found) ctx.json({ ...one, ...(together && { rolloutFingerprint: together }) })
+      for (const { preview, targets } of alike(found))
+        show(ctx, definition.id, { ...preview, ...(together && { fingerprint: together }) }, targets, flags)
       if (found.some(({ readiness }) => readiness.status === 'blocked')) code = exitCodes.blocked
     }
     return code
@@ -55,11 +57,17 @@ async function preview(ctx: Context, path: string | undefined, flags: PlanFlags)
 
 type Found = Preview & { target?: string }
 
-/** Of several machines most have the same plan: it is shown once. */
+/** What `up --fingerprint` takes for all of them. */
+async function fingerprintOf(found: readonly Found[]): Promise<string> {
+  const { rolloutFingerprint } = await import('@appaloft/core')
+  return rolloutFingerprint(Object.fromEntries(found.map(({ target = '', fingerprint }) => [target, fingerprint])))
+}
+
+/** Of several machines most have the same plan, but for their names: it is shown once. */
 function alike(found: readonly Found[]): { preview: Preview; targets: string[] }[] {
   const groups = new Map<string, { preview: Preview; targets: string[] }>()
   for (const { target, ...preview } of found) {
-    const key = JSON.stringify({ ...preview, generatedAt: null })
+    const key = JSON.stringify({ ...preview, fingerprint: null, generatedAt: null })
     const group = groups.get(key) ?? { preview, targets: [] }
     if (target !== undefined) group.targets.push(target)
     groups.set(key, group)

@@ -33,8 +33,12 @@ export const up: Register = (program, run) => {
     .option('--ref <ref>', 'the branch, tag or commit of a git URL', text)
     .option('--detach', 'print the id of the deployment, or of the rollout, and let it run in a process of its own')
     .option('--force', 'without any cache')
-    .option('--fingerprint <fingerprint>', 'only what this preview showed', text)
-    .option('--idempotency-key <key>', 'the same key for the same resource gives the same attempt', text)
+    .option(
+      '--fingerprint <fingerprint>',
+      'only what this preview showed, of several machines that of their plan',
+      text,
+    )
+    .option('--idempotency-key <key>', 'the same key for the same resource gives the same attempt, or rollout', text)
   addProfileFlags(command).action(run(deploy))
 }
 
@@ -50,7 +54,6 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
       const targets = await targetsOf(definition.id, machines, flags.target, store)
       const together = rolloutOptions(flags, targets)
       const several = targets.length > 1
-      if (several) refuseOfOne(flags, targets)
       const request: DeployRequest = {
         resource: definition,
         ...(flags.target === undefined ? {} : { target: flags.target }),
@@ -71,18 +74,7 @@ async function deploy(ctx: Context, path: string | undefined, flags: UpFlags): P
   })
 }
 
-/** What is of one attempt. */
-function refuseOfOne({ fingerprint, idempotencyKey }: UpFlags, targets: readonly string[]): void {
-  const flag =
-    fingerprint !== undefined ? '--fingerprint' : idempotencyKey !== undefined ? '--idempotency-key' : undefined
-  if (flag === undefined) return
-  throw usageError(
-    `${flag} goes with one machine, and there are ${targets.length}.`,
-    `Deploy to one after the other: ${targets.map((target) => `--target ${target}`).join(', then ')}`,
-  )
-}
-
-const rolloutOf = ({ resource, force }: DeployRequest): RolloutRequest => ({ resource, ...(force ? { force } : {}) })
+const rolloutOf = ({ target: _, ...request }: DeployRequest): RolloutRequest => request
 
 async function detach(ctx: Context, project: Project, flags: TargetFlags, work: Work): Promise<ExitCode> {
   const targets = givenTargetFlags(flags)

@@ -9,6 +9,7 @@ import type { Target } from '../spec/target.js'
 import { Attempt } from './attempt.js'
 import type { Engine } from './engine.js'
 import type { AttemptHooks } from './hooks.js'
+import { keyTaken } from './key-taken.js'
 import { patiently } from './leases.js'
 import { observe } from './observe.js'
 import { readModel } from './read-model.js'
@@ -67,10 +68,16 @@ export async function begin(
     holder: runtime.holder(id),
     ...(input.request.idempotencyKey === undefined ? {} : { idempotencyKey: input.request.idempotencyKey }),
     events: [accepted],
-  }).catch((error) => {
-    runtime.bus.off('event', mine)
-    throw error
   })
+    .then((answer) => {
+      const { id, request } = answer.deployment
+      if (request.rollout?.id === input.request.rollout?.id) return answer
+      throw request.rollout ? keyTaken(request.rollout.id, 'rollout') : keyTaken(id, 'deployment')
+    })
+    .catch((error) => {
+      runtime.bus.off('event', mine)
+      throw error
+    })
   handleId = deployment.id
   if (created) runtime.bus.emit([{ ...accepted, deploymentId: deployment.id, sequence: 1 }])
   let ended: Promise<DeploymentRecord>

@@ -175,8 +175,8 @@ export interface Deployments {
    * The same on several targets, each by an attempt of its own, batch after batch: the next begins when access has passed on all of the
    * former (with `promote: 'together'`, when they are verified). The first failure stops the rest. Every target gets the same source:
    * one that changed meanwhile fails with `plan-stale`. Answers when the attempts of the first batch are recorded. One rollout of a
-   * resource at a time: `concurrency` says what another one does. `target-not-found`, `invalid-input`, `nothing-to-roll-back`,
-   * `deployment-in-progress`.
+   * resource at a time: `concurrency` says what another one does. With an idempotency key that the resource has used before, the former rollout is the answer.
+   * `target-not-found`, `invalid-input`, `nothing-to-roll-back`, `deployment-in-progress`, `plan-stale` where a fingerprint is another one now.
    *
    * @example
    * const { done } = await appaloft.deployments.rollout({ resource: 'res_shop' }, { batch: { first: 1, rest: 4 }, promote: 'together' })

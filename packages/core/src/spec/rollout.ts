@@ -16,6 +16,13 @@ export const rolloutRequestSchema = strictObject(() => ({
   force: requestSchema.shape.force,
   stateVersion: requestSchema.shape.stateVersion,
   /**
+   * The previews' of the targets, by key of each, or all of them in one (`rolloutFingerprint`). Refuses with `plan-stale` before anything
+   * begins when anything that decides what will run changed since, on any of them.
+   */
+  fingerprint: z.union([z.string().min(1), z.record(z.string(), z.string().min(1))]).optional(),
+  /** The same key for the same resource gives the same rollout. */
+  idempotencyKey: requestSchema.shape.idempotencyKey,
+  /**
    * Instead of a new release, on each target a former one: what a rollout made there (`to: 'rol_…'`), with one target also a release
    * (`to: 'rel_…'`), without `to` the one live before the present one. A target that has none is refused before anything begins.
    */
@@ -29,7 +36,7 @@ export const rolloutRequestSchema = strictObject(() => ({
     return
   }
   if (typeof request.resource !== 'string') refuse('resource', 'with rollback the id of a defined resource')
-  for (const field of ['gitRef', 'commitSha', 'force'] as const)
+  for (const field of ['gitRef', 'commitSha', 'force', 'fingerprint'] as const)
     if (request[field] !== undefined) refuse(field, 'not with rollback: a former release is never built again')
 })
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>

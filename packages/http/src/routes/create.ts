@@ -23,7 +23,7 @@ export async function requested<T extends Pick<DeployRequest, 'resource'>>(call:
 }
 
 /** The header, or the field of the body; both only where they say the same. */
-function idempotencyKey(headers: Headers, inBody: string | undefined): string | undefined {
+export function idempotencyKey(headers: Headers, inBody: string | undefined): string | undefined {
   const inHeader = headers.get('idempotency-key')?.replace(/^"(.*)"$/, '$1')
   if (inHeader === undefined) return inBody
   if (!/^[\x21-\x7e]{1,255}$/.test(inHeader)) throw invalid(['Idempotency-Key: 1 to 255 visible characters'])
@@ -31,6 +31,8 @@ function idempotencyKey(headers: Headers, inBody: string | undefined): string | 
     throw invalid(['idempotencyKey: not the one of the header Idempotency-Key'])
   return inHeader
 }
+
+export const keyHeader = { 'Idempotency-Key': 'Instead of `idempotencyKey` in the body.' }
 
 export const planRoute = (): Route =>
   route({
@@ -63,7 +65,7 @@ export const createRoute = (): Route =>
       'Answers when the attempt is recorded; it goes on without the caller. The same idempotency key for the same resource gives the same attempt.',
     query: noQuerySchema,
     body: { schema: createBodySchema, name: 'CreateRequest', required: true },
-    headers: { 'Idempotency-Key': 'Instead of `idempotencyKey` in the body.' },
+    headers: keyHeader,
     answers: [acceptedAnswer],
     problems: [409],
     resourceOf: (body) => named(body),

@@ -1,9 +1,8 @@
 import { AppaloftError, type Rollout } from '@appaloft/core/spec'
 import { sees } from '../authorize.js'
 import { cancelBodySchema, noQuerySchema, rolloutBodySchema } from '../schemas.js'
-import { named, requested } from './create.js'
+import { idempotencyKey, keyHeader, named, requested } from './create.js'
 import { type Call, json, learnPaths, type Route, route } from './route.js'
-import { refuseIdempotencyKey } from './verbs.js'
 
 /** The rollout of the path, where the caller may see it. */
 async function rolloutOf(call: Call): Promise<Rollout> {
@@ -31,19 +30,21 @@ export const rolloutRoute = (): Route =>
     action: 'rollouts.create',
     summary: 'Deploy to several targets, in batches, or bring them back',
     description:
-      'Answers when the attempts of the first batch are recorded; it goes on without the caller. While another rollout of the resource ends, the answer waits.',
+      'Answers when the attempts of the first batch are recorded; it goes on without the caller. The same idempotency key for the same resource gives the same rollout. While another rollout of the resource ends, the answer waits.',
     query: noQuerySchema,
     body: { schema: rolloutBodySchema, name: 'RolloutRequest', required: true },
+    headers: keyHeader,
     answers: [acceptedRollout],
     problems: [409],
     resourceOf: (body) => named(body),
     missing: 'resource-not-found',
     async handle(call) {
-      refuseIdempotencyKey(call)
+      const key = idempotencyKey(call.request.headers, call.body.idempotencyKey)
       const { targets, batch, promote, onFailure, waitSeconds, ...request } = await requested(call)
       const options = Object.entries({ targets, batch, promote, onFailure, waitSeconds })
       const given = Object.fromEntries(options.filter(([, value]) => value !== undefined))
-      const { id } = await call.appaloft.deployments.rollout(request, given)
+      const keyed = key === undefined ? request : { ...request, idempotencyKey: key }
+      const { id } = await call.appaloft.deployments.rollout(keyed, given)
       return answered(call, id, (await call.appaloft.deployments.showRollout(id)).targets)
     },
   })

@@ -5,7 +5,7 @@ import { accepted, acceptedAnswer, type Call, deploymentOf, type Route, route } 
 /** A key that would be dropped promises what does not hold: two requests with it are two attempts. */
 export function refuseIdempotencyKey({ request }: Pick<Call, 'request'>): void {
   if (request.headers.has('idempotency-key'))
-    throw invalid(['Idempotency-Key: only creating a deployment takes one; use stateVersion here'])
+    throw invalid(['Idempotency-Key: only creating a deployment or a rollout takes one; use stateVersion here'])
 }
 
 export const retryRoute = (): Route =>

@@ -15,6 +15,8 @@ export interface Score {
   ref: RolloutRef
   targets: readonly Target[]
   waitSeconds: number
+  /** Recorded with the first attempt, before any other: it is found again by that. */
+  idempotencyKey?: string
   /** What is begun on a target. */
   input(target: Target): Promise<Begin>
 }
@@ -76,22 +78,27 @@ export class Conductor {
   /** The attempts of a batch, recorded. What cannot be begun is the rollout's failure. */
   async begin(batch: readonly Member[]): Promise<AppaloftError[]> {
     const faults: AppaloftError[] = []
-    await Promise.all(
-      batch.map(async (member) => {
-        try {
-          const input = await this.score.input(member.target)
-          const request = { ...input.request, rollout: this.score.ref }
-          const hooks = { ...this.#source, ...memberHooks(this, member, this.engine.runtime) }
-          const handle = await begin(this.engine, member.target, { ...input, request }, this.options, hooks)
-          member.deploymentId = handle.id
-          this.#ends.push(this.#follow(member, handle))
-          if (this.stopped) this.#stop(member)
-        } catch (error) {
-          faults.push(toAppaloftError(error))
-          this.fail(member, toAppaloftError(error))
-        }
-      }),
-    )
+    const { idempotencyKey: key } = this.score
+    const one = async (member: Member) => {
+      try {
+        const input = await this.score.input(member.target)
+        const keyed = key !== undefined && member === this.members[0] ? { idempotencyKey: key } : {}
+        const request = { ...input.request, ...keyed, rollout: this.score.ref }
+        const hooks = { ...this.#source, ...memberHooks(this, member, this.engine.runtime) }
+        const handle = await begin(this.engine, member.target, { ...input, request }, this.options, hooks)
+        member.deploymentId = handle.id
+        this.#ends.push(this.#follow(member, handle))
+        if (this.stopped) this.#stop(member)
+      } catch (error) {
+        faults.push(toAppaloftError(error))
+        this.fail(member, toAppaloftError(error))
+      }
+    }
+    const [first, ...rest] = batch
+    if (key !== undefined && first !== undefined && first === this.members[0]) {
+      await one(first)
+      if (faults.length === 0) await Promise.all(rest.map(one))
+    } else await Promise.all(batch.map(one))
     return faults
   }
 

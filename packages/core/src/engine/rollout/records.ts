@@ -13,19 +13,32 @@ export interface RolloutAttempts {
 const pages = 10
 const pageSize = 1000
 
-export async function attemptsOf(store: Store, rolloutId: string, resourceId?: string): Promise<RolloutAttempts> {
-  const its: DeploymentRecord[] = []
+async function* newestFirst(store: Store, resourceId: string | undefined): AsyncGenerator<DeploymentRecord> {
   for (let page = 0, before: number | undefined; page < pages; page++) {
     const some = await store.listDeployments({
       limit: pageSize,
       ...(resourceId === undefined ? {} : { resourceId }),
       ...(before === undefined ? {} : { before }),
     })
-    its.push(...some.filter((one) => one.request.rollout?.id === rolloutId))
+    yield* some
     before = some.at(-1)?.order
     if (some.length < pageSize) break
   }
-  its.reverse()
+}
+
+/** The newest attempt of a resource that is meant. */
+export async function attemptWith(
+  store: Store,
+  resourceId: string,
+  meant: (record: DeploymentRecord) => boolean,
+): Promise<DeploymentRecord | null> {
+  for await (const one of newestFirst(store, resourceId)) if (meant(one)) return one
+  return null
+}
+
+export async function attemptsOf(store: Store, rolloutId: string, resourceId?: string): Promise<RolloutAttempts> {
+  const its: DeploymentRecord[] = []
+  for await (const one of newestFirst(store, resourceId)) if (one.request.rollout?.id === rolloutId) its.unshift(one)
   return {
     made: its.filter((one) => one.request.rollout?.undoes === undefined),
     undoing: its.filter((one) => one.request.rollout?.undoes !== undefined),

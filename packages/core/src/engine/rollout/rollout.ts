@@ -20,6 +20,8 @@ import { restoring } from '../restoring.js'
 import { targetOf } from '../runtime.js'
 import { goBack } from './back.js'
 import { batchesOf, Conductor } from './conductor.js'
+import { fingerprintsOf, refuseUnnamed } from './fingerprints.js'
+import { follow, formerRollout } from './former.js'
 import type { HeldRollout } from './held.js'
 import { takeRollout } from './lease.js'
 import { attemptsOf } from './records.js'
@@ -45,9 +47,14 @@ export async function rollout(
       recoveryHint: 'Raise retention of createAppaloft to 2 or more, or promote together.',
     })
   }
+  refuseUnnamed(request, targets)
   await engine.ready()
+  const { idempotencyKey } = request
+  const begun = await formerRollout(engine, idOf(request), idempotencyKey)
+  if (begun !== null) return follow(engine, begun, signal)
   const resource = await resourceOf(engine, request)
   const releases = await releasesOf(runtime, resource, targets, request.rollback)
+  const fingerprints = await fingerprintsOf(runtime, request, resource, targets, signal)
   const ref: RolloutRef = {
     id: runtime.ids.next('rol'),
     targets: targets.map((one) => one.key),
@@ -55,13 +62,24 @@ export async function rollout(
     promote,
     onFailure,
   }
-  const held = await takeRollout(engine, resource.id, ref.id, signal)
+  const held = await takeRollout(engine, resource.id, ref.id, signal, idempotencyKey)
+  if (typeof held === 'string') return follow(engine, held, signal)
+  const meanwhile = await formerRollout(engine, resource.id, idempotencyKey).catch(async (error) => {
+    await held.end(true)
+    throw error
+  })
+  if (meanwhile !== null) {
+    await held.end(true)
+    return follow(engine, meanwhile, signal)
+  }
   const score = {
     resourceId: resource.id,
     ref,
     targets,
     waitSeconds,
-    input: (target: Target) => inputOf(engine, request, resource, releases?.get(target.key)),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    input: (target: Target) =>
+      inputOf(engine, request, resource, { release: releases?.get(target.key), fingerprint: fingerprints[target.key] }),
   }
   const conductor = new Conductor(engine, score, onEvent ? { onEvent } : {})
   held.onLost = (error) => conductor.fail(conductor.members[0]!, error)
@@ -86,8 +104,12 @@ export async function rollout(
   }
 }
 
-async function resourceOf({ runtime }: Engine, { resource, stateVersion }: RolloutRequest): Promise<ResourceRecord> {
-  const id = typeof resource === 'string' ? resource : resource.id
+const idOf = ({ resource }: RolloutRequest): string | undefined =>
+  typeof resource === 'string' ? resource : resource.id
+
+async function resourceOf({ runtime }: Engine, request: RolloutRequest): Promise<ResourceRecord> {
+  const { resource, stateVersion } = request
+  const id = idOf(request)
   if (stateVersion !== undefined && id !== undefined) {
     const present = await runtime.store.getResource(id)
     if (present !== null) refuseStale(present, stateVersion)
@@ -97,10 +119,11 @@ async function resourceOf({ runtime }: Engine, { resource, stateVersion }: Rollo
 
 async function inputOf(
   { runtime }: Engine,
-  { gitRef, commitSha, force, secrets }: RolloutRequest,
+  request: RolloutRequest,
   resource: ResourceRecord,
-  release: ReleaseRecord | undefined,
+  { release, fingerprint }: { release: ReleaseRecord | undefined; fingerprint: string | undefined },
 ): Promise<Begin> {
+  const { gitRef, commitSha, force, secrets } = request
   if (release !== undefined) return restoring(runtime, resource, release, secrets)
   return {
     resourceId: resource.id,
@@ -110,6 +133,7 @@ async function inputOf(
       ...(gitRef === undefined ? {} : { gitRef }),
       ...(commitSha === undefined ? {} : { commitSha }),
       ...(force === undefined ? {} : { force }),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
     },
   }
 }

@@ -1,10 +1,16 @@
+import type { Rollout } from '../../spec/rollout.js'
 import type { Conductor } from './conductor.js'
+
+interface Running {
+  conductor: Conductor
+  done: Promise<Rollout>
+}
 
 /** The rollouts that this engine conducts now. */
 export class Rollouts {
-  private readonly all = new Map<string, { conductor: Conductor; done: Promise<unknown> }>()
+  private readonly all = new Map<string, Running>()
 
-  add(id: string, conductor: Conductor, done: Promise<unknown>): void {
+  add(id: string, conductor: Conductor, done: Promise<Rollout>): void {
     this.all.set(id, { conductor, done })
     const over = () => this.all.delete(id)
     done.then(over, over)
@@ -12,6 +18,10 @@ export class Rollouts {
 
   get(id: string): Conductor | undefined {
     return this.all.get(id)?.conductor
+  }
+
+  running(id: string): Running | undefined {
+    return this.all.get(id)
   }
 
   async settle(mode: 'wait' | 'cancel'): Promise<void> {
