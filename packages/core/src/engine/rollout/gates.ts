@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../spec/aborting.js'
 import { AppaloftError } from '../../spec/errors.js'
 import type { SourceIdentity } from '../../spec/source.js'
 import type { AttemptHooks } from '../hooks.js'
@@ -29,18 +30,7 @@ export class Latch {
 
   /** Waits for it, but no longer than until the signal aborts. */
   async orAborted(...signals: AbortSignal[]): Promise<void> {
-    const signal = AbortSignal.any(signals)
-    signal.throwIfAborted()
-    let stop = () => {}
-    const aborted = new Promise<never>((_, reject) => {
-      stop = () => reject(signal.reason)
-      signal.addEventListener('abort', stop, { once: true })
-    })
-    try {
-      await Promise.race([this.promise, aborted])
-    } finally {
-      signal.removeEventListener('abort', stop)
-    }
+    await unlessAborted(this.promise, AbortSignal.any(signals))
   }
 }
 
@@ -50,13 +40,15 @@ export function sameSource(): Pick<AttemptHooks, 'read' | 'compare'> {
   let turn: Promise<unknown> = Promise.resolve()
   return {
     read(input, read) {
-      const result = turn.then(async () => {
+      const before = turn
+      const result = unlessAborted(before, input.signal).then(async () => {
         const commitSha = found?.commitSha
         const one = await read(commitSha === undefined ? input : { ...input, commitSha })
         if (one.reasons.length === 0) found ??= one.identity
         return one
       })
-      turn = result.catch(() => undefined)
+      // Also behind one that did not wait for its turn.
+      turn = Promise.allSettled([before, result])
       return result
     },
     compare({ identity }) {
