@@ -13,7 +13,11 @@ export async function several<T, R>(limit: number, all: readonly T[], work: (one
       }
     }
   }
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(limit, all.length) }, worker))
-  for (const one of ended) if (one.status === 'rejected') throw one.reason
+  await allOver(Array.from({ length: Math.min(limit, all.length) }, worker))
   return [...results].sort(([a], [b]) => a - b).map(([, result]) => result)
+}
+
+/** Rejects as the first of them, by their order, that does: when nothing of any is under way. */
+export async function allOver(works: readonly Promise<unknown>[]): Promise<void> {
+  for (const one of await Promise.allSettled(works)) if (one.status === 'rejected') throw one.reason
 }

@@ -7,6 +7,7 @@ import type { Attempt } from './attempt.js'
 import { isLost, toAppaloftError } from './errors.js'
 import { isEnded, type Kept, keptText, readKept } from './records.js'
 import type { Runtime } from './runtime.js'
+import { allOver } from './several.js'
 
 /**
  * Before a release takes the traffic, the machine is told of it: whoever finds it serving knows what it is. Told so even where its checks are
@@ -17,7 +18,8 @@ export async function tellIntent(attempt: Attempt, release: ReleaseRecord): Prom
   const { store } = attempt.runtime
   const { previous } = attempt.record
   const intended = { step: 'promote', state: 'intended', data: { releaseId: release.id } } as const
-  await Promise.all([
+  // Where one of them fails, nothing is undone beside the other.
+  await allOver([
     put(attempt, { ...attempt.present, promotion: 'intended', journal: intended }, release),
     // Of what was live before machines were told, one that must go back to it has to know as well.
     (async () => {

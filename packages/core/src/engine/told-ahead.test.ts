@@ -1,3 +1,4 @@
+import { fakeTarget } from '@appaloft/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { gate, hurried, Scene, visit } from '../../test/engine.js'
 import { memoryStore } from '../index.js'
@@ -78,6 +79,34 @@ describe('a candidate that the machine was told of', () => {
     // Ahead, before its promotion, and at its end.
     expect(puts).toBe(3)
     expect(names()).toEqual([done.id])
+  })
+
+  it('and that is canceled while it was told of in part: nothing of it comes after that', async () => {
+    // Of what was live before machines were told, they are told now, as well.
+    const bare = fakeTarget({ world: scene.world, records: false })
+    await scene.deployed(scene.engine({ targets: [bare] }), 'serve text=one')
+    const engine = scene.engine()
+    let puts = 0
+    let written = false
+    const told = gate()
+    scene.world.intercept = async (when, { method, signal }) => {
+      // The candidate is looked at until it is canceled.
+      if (method === 'inspect' && puts > 0 && signal?.aborted === false)
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+      if (method !== 'put-record') return
+      if (when === 'after') written = true
+      else if (++puts === 2) throw new AppaloftError('runtime-backend-unavailable')
+      else {
+        told.arrive()
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+    }
+    const two = await engine.deployments.create({ resource: scene.definition('serve text=two') })
+    await told.reached
+    await engine.deployments.cancel(two.id)
+    expect(await two.done).toMatchObject({ status: 'canceled', rollback: { outcome: 'restored' } })
+    expect([puts, written]).toEqual([2, true])
+    expect(names()).toEqual([])
   })
 
   it('and that is canceled then: it is forgotten', async () => {

@@ -6,6 +6,7 @@ import type { Attempt } from '../attempt.js'
 import { isLost, toAppaloftError } from '../errors.js'
 import { requestsEnd } from '../in-flight.js'
 import { proxyOf, usesProxy } from '../routes.js'
+import { allOver } from '../several.js'
 import type { DrainLooks } from './drain-looks.js'
 import { previousRef } from './execute.js'
 import { releaseInput } from './inputs.js'
@@ -66,11 +67,6 @@ export async function drain(attempt: Attempt, release: ReleaseRecord, passed: Pa
   // Waited for by who drains.
   ended.catch(() => undefined)
   return { ended, alone }
-}
-
-/** Rejects as the first of them that does, when nothing of any is under way. */
-async function allOver(works: readonly Promise<unknown>[]): Promise<void> {
-  for (const one of await Promise.allSettled(works)) if (one.status === 'rejected') throw one.reason
 }
 
 /**
