@@ -116,6 +116,17 @@ describe('an engine with an empty store', () => {
 })
 
 describe('two engines in turn', () => {
+  it('go back to what was there before, also by a rollout, and by an engine that looked at the machine long ago', async () => {
+    const [a, b] = [first(), second()]
+    const one = await deploy(a, 'one')
+    const two = await deploy(b, 'two')
+    const { done } = await a.deployments.rollout({ resource: id, rollback: {} })
+    const { status, targets } = await done
+    expect([status, targets.length]).toEqual(['succeeded', 1])
+    expect((await a.deployments.show(targets[0]?.deploymentId ?? '')).release?.id).toBe(one.release?.id)
+    expect(await listed(a)).toContain(two.id)
+  })
+
   it('agree on what is live, what comes next and what was before', async () => {
     const [a, b] = [first(), second()]
     const one = await deploy(a, 'one')

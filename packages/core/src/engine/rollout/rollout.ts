@@ -11,6 +11,7 @@ import {
 } from '../../spec/rollout.js'
 import type { RolloutRef } from '../../spec/rollout-ref.js'
 import type { Target } from '../../spec/target.js'
+import { adoptLatest } from '../adopting.js'
 import type { Begin } from '../begin.js'
 import { define } from '../definitions.js'
 import type { Engine } from '../engine.js'
@@ -18,6 +19,7 @@ import { parseInput } from '../input.js'
 import { existingResource, refuseStale } from '../lookup.js'
 import { restoring } from '../restoring.js'
 import { targetOf } from '../runtime.js'
+import { allOver } from '../several.js'
 import { goBack } from './back.js'
 import { batchesOf, Conductor } from './conductor.js'
 import { fingerprintsOf, refuseUnnamed } from './fingerprints.js'
@@ -50,8 +52,12 @@ export async function rollout(
   refuseUnnamed(request, targets)
   await engine.ready()
   const { idempotencyKey } = request
-  const begun = await formerRollout(engine, idOf(request), idempotencyKey)
+  const id = idOf(request)
+  const begun = await formerRollout(engine, id, idempotencyKey)
   if (begun !== null) return follow(engine, begun, signal)
+  // What other stores did there since decides what is gone back to.
+  if (request.rollback !== undefined && id !== undefined)
+    await allOver(targets.map((one) => adoptLatest(runtime, one, id)))
   const resource = await resourceOf(engine, request)
   const releases = await releasesOf(runtime, resource, targets, request.rollback)
   const fingerprints = await fingerprintsOf(runtime, request, resource, targets, signal)
