@@ -222,6 +222,26 @@ it('a proxy that is away when its routes are to be left alone is told of, and un
   expect(table).toMatchObject({ live: { deploymentId: second.id }, staged: null, verify: null })
 })
 
+it('a last table that comes late keeps nothing waiting but the end', async () => {
+  await scene.deployed(scene.engine())
+  let come = () => {}
+  const late = new Promise<void>((resolve) => {
+    come = resolve
+  })
+  // It is held up until the former release has gone.
+  followed(async ({ part, method }, order) => {
+    if (part === 'proxy' && method === 'apply' && !order.includes('target.remove done')) await late
+  })
+  const engine = scene.engine()
+  const attempt = await engine.deployments.create({ resource: scene.definition('serve text=two') })
+  await expect.poll(() => scene.owned(), { timeout: 10_000 }).toEqual([attempt.id])
+  expect(await engine.deployments.show(attempt.id)).toMatchObject({ status: 'verifying', finishedAt: null })
+  expect(scene.world.tables.get('res_shop')?.verify).not.toBeNull()
+  come()
+  expect(await attempt.done).toMatchObject({ status: 'succeeded', warnings: [] })
+  expect(scene.world.tables.get('res_shop')).toMatchObject({ live: { deploymentId: attempt.id }, verify: null })
+})
+
 it('what cannot be made to stay takes nothing away, and is told', async () => {
   const first = await scene.deployed(scene.engine())
   scene.world.fail('promoted', new Error('no'))
