@@ -25,6 +25,8 @@ function look() {
     const argv = read(`/proc/${pid}/cmdline`)
     present.set(pid, argv)
     if (known.get(pid) === argv) continue
+    // Before and after: one that begins is not in its group yet, and one that ends has none any more.
+    const group = read(`/proc/${pid}/cgroup`)
     for (const [place, content] of [
       ['arguments', argv],
       ['environment', read(`/proc/${pid}/environ`)],
@@ -35,7 +37,7 @@ function look() {
       // A process that was just taking up its program had no arguments yet, but its environment a moment later: they are read again.
       let ran = argv
       for (let time = 0; ran === '' && time < 1_000; time += 1) ran = read(`/proc/${pid}/cmdline`)
-      tell({ place, argv: ran.split('\0').slice(0, -1), group: read(`/proc/${pid}/cgroup`) })
+      tell({ place, argv: ran.split('\0').slice(0, -1), group: group + read(`/proc/${pid}/cgroup`) })
     }
   }
   known = present
