@@ -52,7 +52,7 @@ function several(
 ) {
   const calls: [RolloutRequest, RolloutOptions][] = []
   const engine = {
-    resources,
+    resources: { get: (id: string) => store.getResource(id), ...resources },
     deployments: {
       show: async () => aDeployment({ accessUrls: ['http://web.example/'] }),
       async rollout(request: RolloutRequest, options: RolloutOptions = {}) {
@@ -99,6 +99,22 @@ describe('several machines', () => {
     expect(w.stdout.text).toMatch(/ssh:a +failed +health-timeout, rollback: restored/)
     expect(w.stdout.text).toMatch(/ssh:b +not-begun/)
     expect(w.stdout.text).toContain('health-timeout  It is not well.  Heal it.')
+  })
+
+  it('are told what to run next, where some of them did not get it', async () => {
+    const partly: Rollout = { ...failed, targets: [target('ssh:a'), target('ssh:b', { status: 'failed' })] }
+    const get = async (on: string[]) => (await liveOn(...on)).getResource('res_web')
+    const told = async (rollout: Rollout, ...on: string[]) => {
+      const { w } = several(rollout, memoryStore(), keys, { get: () => get(on) })
+      expect(await w.run('up', '--host', 'a', '--host', 'b')).toBe(1)
+      return w.stdout.text.slice(w.stdout.text.indexOf('  next:'))
+    }
+    const first = await told(partly, 'ssh:a')
+    expect(first).toMatch(/appaloft up --resource res_web --host a --host b +Roll out again: ssh:b did not get it\./)
+    expect(first).toMatch(new RegExp(`appaloft deployments rollback ${deploymentId} +Take ssh:a back`))
+    const later = await told(failed, ...keys)
+    expect(later).toMatch(/appaloft redeploy res_web +Roll out again: ssh:a, ssh:b did not get it\./)
+    expect(later).not.toContain('rollback dep_')
   })
 
   it('are JSON lines for programs', async () => {

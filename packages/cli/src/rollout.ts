@@ -18,8 +18,9 @@ import { eventLine } from './output/event-line.js'
 import { failureLines } from './output/facts.js'
 import { hintText } from './output/hint.js'
 import type { Style } from './output/style.js'
-import { clean, pad, table } from './output/text.js'
+import { clean, commandLine, pad, table } from './output/text.js'
 import { text } from './project/flags.js'
+import { isMachineKey } from './targets/machines.js'
 
 export interface RolloutFlags {
   batch?: string
@@ -129,11 +130,41 @@ export async function tellRollout(ctx: Context, engine: Appaloft, rollout: Rollo
     for (const url of deploymentId === null ? [] : (await engine.deployments.show(deploymentId)).accessUrls)
       urls.add(url)
   if (good) for (const url of urls) ctx.result(`  ${style.cyan(url)}`)
-  if (failure === null) return
+  if (failure !== null) await tellFailure(ctx, engine, failure, say)
+  if (!good && status !== null) for (const line of await nextLines(engine, rollout, style)) say(line)
+}
+
+async function tellFailure(
+  { style }: Context,
+  engine: Appaloft,
+  failure: NonNullable<Rollout['failure']>,
+  say: (line: string) => void,
+): Promise<void> {
   say(`  ${style.bold('on')} ${failure.target}`)
   const full = failure.deploymentId === null ? null : (await engine.deployments.show(failure.deploymentId)).failure
-  if (full !== null) for (const line of failureLines(full, style)) say(line)
+  // Of an attempt that lost its conductor, the rollout knows better how to go on.
+  if (full !== null && full.code !== 'interrupted') for (const line of failureLines(full, style)) say(line)
   else say(`${style.red('✖')} ${failure.code}  ${clean(failure.message)}  ${hintText(failure.recoveryHint)}`)
+}
+
+/** What to run next: it is begun anew everywhere, or taken back where it is. */
+async function nextLines(engine: Appaloft, { resourceId, targets }: Rollout, style: Style): Promise<string[]> {
+  const keys = targets.map((one) => one.target)
+  const live = (await engine.resources.get(resourceId))?.live ?? {}
+  const hosts = keys.flatMap((key) => (isMachineKey(key) ? ['--host', key.slice('ssh:'.length)] : []))
+  const again = keys.every((key) => live[key] !== undefined)
+    ? ['appaloft', 'redeploy', resourceId]
+    : ['appaloft', 'up', '--resource', resourceId, ...hosts]
+  const has = targets.filter((one) => one.status === 'succeeded' && one.rollback === null)
+  const missing = keys.filter((key) => !has.some((one) => one.target === key))
+  const rows = [
+    [commandLine(again), `Roll out again: ${missing.join(', ')} did not get it.`],
+    ...has.map(({ target, deploymentId }) => [
+      `appaloft deployments rollback ${deploymentId}`,
+      `Take ${target} back to what it had.`,
+    ]),
+  ]
+  return ['  next:', ...table(rows.map(([command = '', why = '']) => [`    ${style.cyan(command)}`, style.dim(why)]))]
 }
 
 function targetLines(targets: Rollout['targets'], style: Style): string[] {

@@ -44,7 +44,7 @@ describe('deployments', () => {
       await w.run('deployments', 'list', '--resource', 'web', '--status', 'failed', '-n', '3', '--cursor', '9'),
     ).toBe(0)
     expect(list).toHaveBeenCalledWith({ resourceId: 'res_web', statuses: ['failed'], limit: 3, cursor: '9' })
-    expect(w.stdout.text).toContain(`${deploymentId}  res_web   succeeded`)
+    expect(w.stdout.text).toContain(`${deploymentId}  res_web   process  succeeded`)
     expect(w.stdout.text).toContain('--cursor 7')
     const json = world({ engine: { deployments: { list } } })
     await json.run('deployments', 'list', '--json')

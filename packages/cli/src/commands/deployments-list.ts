@@ -46,15 +46,17 @@ async function print(ctx: Context, flags: ListFlags): Promise<ExitCode> {
     if (page.items.length === 0) ctx.say('No deployments.')
     else if (ctx.globals.quiet) for (const { id } of page.items) ctx.result(id)
     else {
-      const rows = page.items.map(({ id, resourceId, status, trigger, createdAt, failure }) => [
+      const rows = page.items.map(({ id, resourceId, target, status, trigger, createdAt, failure }) => [
         id,
         resourceId,
+        target,
         statusText(status, ctx.style),
         trigger,
         createdAt,
         failure?.code ?? '',
       ])
-      for (const line of table([['ID', 'RESOURCE', 'STATUS', 'TRIGGER', 'CREATED', ''], ...rows])) ctx.result(line)
+      for (const line of table([['ID', 'RESOURCE', 'TARGET', 'STATUS', 'TRIGGER', 'CREATED', ''], ...rows]))
+        ctx.result(line)
     }
     if (page.cursor !== null) {
       ctx.json({ kind: 'next', cursor: page.cursor })

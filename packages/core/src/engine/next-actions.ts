@@ -42,7 +42,7 @@ export function nextActions(
   const retry = {
     verb: 'retry' as const,
     command: `appaloft deployments retry ${id}`,
-    reason: 'The same source and settings once more.',
+    reason: `The same source and settings once more${record.request.rollout === undefined ? '' : `, on ${record.target} alone`}.`,
   }
   return blames(record) ? [redeploy, retry, logs] : [retry, redeploy, logs]
 }

@@ -12,13 +12,14 @@ export async function showRollout({ store }: Runtime, id: string): Promise<Rollo
   const underWay = lease?.holder?.deploymentId === id || [...made, ...undoing].some((one) => !isTerminal(one.status))
   const whole = undoing.length === 0 && ref.targets.every((key) => made.some((one) => succeeded(one, key)))
   const failed = underWay || whole ? undefined : firstFailed(made)
-  const canceled = failed === undefined || failed.failure?.code === 'canceled'
+  const canceled = failed?.failure?.code === 'canceled'
+  const missing = ref.targets.filter((key) => !made.some((one) => succeeded(one, key)))
   return {
     id,
     resourceId,
     status: underWay ? null : whole ? 'succeeded' : canceled ? 'canceled' : 'failed',
     targets: ref.targets.map((key) => targetOf(key, made, undoing)),
-    failure: canceled ? null : failureOf(failed),
+    failure: underWay || whole || canceled ? null : failed ? failureOf(failed, missing) : unfinished(missing),
   }
 }
 
@@ -32,13 +33,30 @@ function firstFailed(made: readonly DeploymentRecord[]): DeploymentRecord | unde
   return failed.find((one) => one.failure?.code !== 'rollout-failed') ?? failed[0]
 }
 
-function failureOf({ target, id, failure, supersededBy }: DeploymentRecord): NonNullable<Rollout['failure']> {
+/** Nobody goes on with what has lost its conductor. */
+const again = (missing: readonly string[]): string =>
+  missing.length === 0 ? 'Roll out again.' : `Roll out again: ${missing.join(', ')} did not get it.`
+
+/** Every attempt that was begun has succeeded, and others were not begun. */
+const unfinished = (missing: readonly string[]): Rollout['failure'] => ({
+  ...{ target: missing[0] ?? '', deploymentId: null, code: 'interrupted' },
+  message: `It ended before it began on ${missing.join(', ')}: the process that conducted it died, or canceled it in between.`,
+  recoveryHint: again(missing),
+})
+
+function failureOf(
+  { target, id, failure, supersededBy }: DeploymentRecord,
+  missing: readonly string[],
+): NonNullable<Rollout['failure']> {
   const { code, message, recoveryHint } = failure ?? {
     code: 'superseded' as const,
     message: `The newer deployment ${supersededBy} took over.`,
     recoveryHint: 'Look at the newer deployment.',
   }
-  return { target, deploymentId: id, code, message, recoveryHint }
+  return {
+    ...{ target, deploymentId: id, code, message },
+    recoveryHint: code === 'interrupted' ? again(missing) : recoveryHint,
+  }
 }
 
 function targetOf(key: string, made: readonly DeploymentRecord[], undoing: readonly DeploymentRecord[]): RolloutTarget {
