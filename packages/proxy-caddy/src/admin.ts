@@ -63,10 +63,11 @@ export class AdminApi {
     path: string,
     body: string | null,
     headers: http.OutgoingHttpHeaders,
-    { signal }: CallOptions,
+    options: CallOptions,
   ): Promise<Answer> {
+    const { signal } = options
     const { place: there, host } = locate(this.settings)
-    const place = this.elsewhere === null ? there : dialed(await this.elsewhere.way(addressOf(there)))
+    const place = this.elsewhere === null ? there : dialed(await this.elsewhere.way(addressOf(there), options))
     return await new Promise((resolve, reject) => {
       const request = http.request({
         ...place,

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { type Address, AppaloftError, type Forwarded, type Host } from '@appaloft/core/spec'
+import {
+  type Address,
+  AppaloftError,
+  type CallOptions,
+  type Forwarded,
+  type Host,
+  unlessAborted,
+} from '@appaloft/core/spec'
 import { chainOf, fenceBegin, fenceFolder } from './chain.js'
 import { type Changed, type Files, type Generation, type Look, linesOf, type Step } from './files.js'
 import { rankLength } from './names.js'
@@ -11,14 +18,17 @@ export class Elsewhere {
 
   constructor(readonly machine: Host) {}
 
-  async way(remote: Address): Promise<Address> {
+  /** An abort ends the wait, not the way: others may wait for it too. */
+  async way(remote: Address, { signal }: CallOptions = {}): Promise<Address> {
+    signal?.throwIfAborted()
     const name = JSON.stringify(remote)
-    const known = this.#ways.get(name)
-    if (known !== undefined) return (await known).address
-    const made = this.machine.forward(remote, { ahead: true })
-    this.#ways.set(name, made)
-    made.catch(() => this.#ways.delete(name))
-    return (await made).address
+    let way = this.#ways.get(name)
+    if (way === undefined) {
+      way = this.machine.forward(remote, { ahead: true })
+      this.#ways.set(name, way)
+      way.catch(() => this.#ways.delete(name))
+    }
+    return (await unlessAborted(way, signal)).address
   }
 
   /** Caddy has opened its listeners anew: a connection that waits would be answered by what it was told before. */

@@ -159,7 +159,7 @@ export function caddy(options: CaddyProxyOptions = {}): Proxy {
       const secured = settings.tls !== 'off' && entries.some(({ route }) => route.tls === 'auto')
       const address = servedAt(read)
       return {
-        address: elsewhere === null ? address : await elsewhere.way(address),
+        address: elsewhere === null ? address : await elsewhere.way(address, callOptions),
         publicScheme: secured ? 'https' : 'http',
         publicPort: parseListen(listensAt(read.config, settings, secured ? 'https' : 'http'))!.from,
       }

@@ -33,6 +33,9 @@ class Answers<T> {
 
 type Answered<K extends 'image' | 'images' | 'containers' | 'distribution'> = Answers<Awaited<ReturnType<Engine[K]>>>
 
+/** Milliseconds for which a login waits for the build that it was asked for. */
+const loginMs = 60_000
+
 /** What the engine answered for an attempt behind the claim of its fence. */
 export class Ahead {
   readonly image: Answered<'image'> = new Answers()
@@ -45,6 +48,8 @@ export class Ahead {
 
   set login(asked: Promise<Login | null>) {
     this.#login = asked
+    // The build may never come.
+    setTimeout(() => this.takeLogin(), loginMs).unref()
   }
 
   /** As whom the registry was asked: for one use, then it is kept nowhere. */

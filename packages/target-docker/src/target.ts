@@ -233,7 +233,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
     remove: (ref, token, call = {}) =>
       withTaken(ref.resourceId, call, async (engine) => {
         started.forget(ref)
-        const seen = await soon.of(ref, token)
+        const seen = await soon.of(ref, token, call)
         const named = seen === null ? nameNetworks({ engine, names }, ref.resourceId, call.signal) : null
         // Waited for below.
         named?.catch(() => undefined)
@@ -258,7 +258,7 @@ export function dockerTarget(options: DockerOptions = {}): Target {
 
     promoted: (input, previous, { proven } = {}) =>
       withTaken(input.resourceId, input, async (engine) => {
-        const seen = await soon.of(input, input.token)
+        const seen = await soon.of(input, input.token, input)
         const project =
           seen !== null || isProject(input.release)
             ? null

@@ -36,12 +36,13 @@ export class Reaching {
   /** An abort ends the wait, not the forward: others may wait for it too. */
   async #forward(name: string, remote: Address, { signal }: CallOptions): Promise<Forwarded> {
     signal?.throwIfAborted()
-    const made = this.#ports.get(name) ?? this.host.forward(remote)
-    if (this.#ports.get(name) !== made) {
-      this.#ports.set(name, made)
-      made.catch(() => this.#ports.delete(name))
+    let way = this.#ports.get(name)
+    if (way === undefined) {
+      way = this.host.forward(remote)
+      this.#ports.set(name, way)
+      way.catch(() => this.#ports.delete(name))
     }
-    return await unlessAborted(made, signal)
+    return await unlessAborted(way, signal)
   }
 
   /** The release is gone. */

@@ -20,13 +20,16 @@ export async function stopAndRemove(engine: Engine, name: string, { signal }: Ca
   return await removeAtLast(engine, name, { signal })
 }
 
-/** Whatever its state; it may be gone, or on its way. False: nothing was there under its name. */
-export async function removeAtLast(engine: Engine, name: string, call: CallOptions): Promise<boolean> {
+/** Whatever its state; it may be gone, or on its way, which is waited for. False: nothing was there under its name. */
+export async function removeAtLast(engine: Engine, name: string, call: CallOptions, looks = 500): Promise<boolean> {
   try {
     return (await orNull(engine.remove(name, call).then(() => true))) === true
   } catch (error) {
     if (!(error instanceof EngineError) || error.status !== 409) throw error
-    for (let tries = 0; tries < 500 && (await engine.container(name, call)) !== null; tries += 1) await sleep(20)
-    return true
+    for (let tries = 0; tries < looks; tries += 1) {
+      if ((await engine.container(name, call)) === null) return true
+      await sleep(20)
+    }
+    throw error
   }
 }

@@ -1,4 +1,4 @@
-import type { CallOptions, RunningRef } from '@appaloft/core/spec'
+import { type CallOptions, type RunningRef, unlessAborted } from '@appaloft/core/spec'
 import type { Engine } from '../api/engine.js'
 import { nameNetworks } from '../compose/networks.js'
 import { servicesOf } from '../compose/services.js'
@@ -64,8 +64,9 @@ export class SeenSoon {
   }
 
   /** The containers of a release for the holder of this token, also by a look that is under way. Null: they have to be looked for. */
-  async of(ref: RunningRef, token: number): Promise<readonly Found[] | null> {
-    await this.#asked.get(ref.resourceId)?.over
+  async of(ref: RunningRef, token: number, { signal }: CallOptions = {}): Promise<readonly Found[] | null> {
+    const asked = this.#asked.get(ref.resourceId)
+    if (asked !== undefined) await unlessAborted(asked.over, signal)
     const seen = this.#all.get(ref.resourceId)
     if (seen === undefined || !seen.plain || seen.mark > token) return null
     const own = seen.containers.filter(
