@@ -250,7 +250,7 @@ export const faults: Record<string, { edits: Edits; rare?: boolean }> = {
   'a rollback goes on where the fence could not be raised': {
     edits: {
       'engine/phases/rollback.ts': [
-        ['  await raiseFences(target, record.resourceId, attempt.token, fenceOwner, undefined, raised)\n', ''],
+        ['  await raiseFences(target, record.resourceId, attempt.token, fenceOwner, { again: raised, others })\n', ''],
       ],
     },
     rare: true,

@@ -1,15 +1,15 @@
-import type { DeploymentRecord } from '../spec/deployment.js'
+import type { DeploymentRecord, LiveRef } from '../spec/deployment.js'
 import { AppaloftError, hasCode } from '../spec/errors.js'
 import { type Lease, resourceLeaseKey } from '../spec/lease.js'
 import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
-import { adoptUnderLease } from './adopting.js'
+import { adoptUnderLease, judgeUnderFence } from './adopting.js'
 import type { Attempt } from './attempt.js'
 import { type EarlyMarks, stillGood } from './early-marks.js'
 import { supersededBy } from './errors.js'
 import { holderGone, type Marks, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
 import { existingResource } from './lookup.js'
-import { askToGiveWay, foreignHolder, isOutdated, isStillLive, ownerOf, refuseBeside } from './machine.js'
+import { askToGiveWay, foreignHolder, isOutdated, isStillLive, othersOn, ownerOf, refuseBeside } from './machine.js'
 
 type Change = NonNullable<AcquireLease['with']>
 
@@ -119,11 +119,12 @@ async function takeFreeMachine(
 export async function raiseOwnFences(attempt: Attempt, marks: Marks): Promise<void> {
   const { runtime, target, record, fenceOwner } = attempt
   const waiting = waitingOf(attempt)
+  const others = othersOn(runtime, target, record.resourceId)
   for (let known: Marks | null = marks; ; ) {
     const { key, token } = attempt.resourceLease!
     try {
       if (known !== null) {
-        await raiseFences(target, record.resourceId, token, fenceOwner, known)
+        await raiseFences(target, record.resourceId, token, fenceOwner, { known, others })
         return attempt.holdMachine(token)
       }
     } catch (error) {
@@ -140,13 +141,27 @@ export async function raiseOwnFences(attempt: Attempt, marks: Marks): Promise<vo
 
 /** Under its leases: the release that an attempt takes the place of. Null: nothing is live, or what is was deployed with another store. */
 export async function found(attempt: Attempt) {
-  const { runtime, record, target } = attempt
-  const { resourceId } = record
   if (attempt.outdated) attempt.outdated = !(await adoptUnderLease(attempt))
+  return { previous: await liveBefore(attempt) }
+}
+
+/**
+ * Where others left something open there: it is judged by what is served, and what the attempt takes the place of seen again. Only above the fence:
+ * below it, whoever left it may still be at work on it.
+ */
+export async function settleOpen(attempt: Attempt): Promise<void> {
+  if (!attempt.unjudged) return
+  attempt.outdated = !(await judgeUnderFence(attempt))
+  await attempt.commit({ set: { previous: await liveBefore(attempt) } })
+  attempt.unjudged = false
+}
+
+async function liveBefore({ runtime, record, target, outdated }: Attempt): Promise<LiveRef | null> {
+  const { resourceId } = record
   const { live: all } = await existingResource(runtime.store, resourceId)
   const live = all[target.key] ?? null
-  if (live === null || live.deploymentId === record.id) return { previous: null }
-  return { previous: attempt.outdated && !(await isStillLive(target, { resourceId, ...live })) ? null : live }
+  if (live === null || live.deploymentId === record.id) return null
+  return outdated && !(await isStillLive(target, { resourceId, ...live })) ? null : live
 }
 
 interface Waiting {

@@ -5,13 +5,15 @@ import type { RouteTable } from '../spec/proxy.js'
 import type { ReleaseRecord } from '../spec/release.js'
 import type { Store } from '../spec/store.js'
 import type { OwnedThing, Reach, RunningRef, Target } from '../spec/target.js'
+import { readAll } from './adopt.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
-import { foreignHolder, isOutdated, isStillLive, isStrange, isStray } from './machine.js'
+import { foreignHolder, isForeign, isOutdated, isStillLive, isStrange, isStray } from './machine.js'
 import { maintain } from './maintenance.js'
 import { runningUpstreamOf, tableOf, usesProxy } from './routes.js'
 import { type Runtime, targetOf } from './runtime.js'
 import { untellStray } from './telling.js'
+import { believeUndone } from './undone.js'
 import { wasOn } from './was-on.js'
 
 interface Drift {
@@ -62,7 +64,11 @@ export async function align(
   // What an engine with another store did there since is not in this store's records; unless the machine told of it.
   if (target.records === undefined && (await isOutdated(runtime, target, resourceId, machine)))
     if (found.live === null || !(await isStillLive(target, found.live))) return
-  await maintain(runtime, target, resourceId, lease, async ({ token }) => {
+  const others = machine !== null && (await isForeign(runtime, target, resourceId, machine))
+  await maintain(runtime, target, resourceId, lease, async (held) => {
+    const { token } = held
+    if (others && target.records !== undefined)
+      await believeUndone(runtime, target, resourceId, readAll(await target.records.list(resourceId), target), held)
     // Seen again under the lease: nobody changes it any more.
     const present = await drift(runtime, target, await show(runtime, target, resourceId))
     if (!(await isStrange(runtime, target, present.table)))

@@ -29,6 +29,8 @@ export class Attempt {
   fenceOwner: string
   /** What is live on the machine may have been deployed with another store, and is not known here. */
   outdated = false
+  /** What others left open there is still to be judged, once the fence is raised. */
+  unjudged = false
   private hold: MachineHold | undefined
   private readonly over = new AbortController()
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */

@@ -27,11 +27,19 @@ export async function readMarks(target: Target, resourceId: string, call: CallOp
   return { target: own?.token ?? 0, proxy: route, lease: own }
 }
 
+interface Raising {
+  /** As they were read for its lease. */
+  known?: Marks
+  /** It is known that this holder has raised them. */
+  again?: boolean
+  /** Asked of marks that are read anew: is the machine another store's, or did it come to be since they were read? */
+  others?: (machine: MachineLease, since: boolean) => Promise<boolean>
+}
+
 /**
  * Raises the fences above every former holder, once an attempt, before any other effect. `fenced`: somebody has raised them as far, or
  * farther.
  *
- * @param known as they were read for its lease
  * @param again it is known that this holder has raised them
  */
 export async function raiseFences(
@@ -39,12 +47,15 @@ export async function raiseFences(
   resourceId: string,
   token: number,
   owner: string,
-  known?: Marks,
-  again = false,
+  { known, again = false, others }: Raising = {},
 ): Promise<void> {
   for (let tries = 0; ; tries++) {
-    const present = (tries === 0 ? known : undefined) ?? (await readMarks(target, resourceId))
+    const read = tries === 0 ? known : undefined
+    const present = read ?? (await readMarks(target, resourceId))
     if (present.target > token || present.proxy > token) throw new AppaloftError('fenced')
+    // A token above an engine's with another store is no right to take the machine from it.
+    if (read === undefined && present.lease !== null && (await others?.(present.lease, tries > 0)))
+      throw new AppaloftError('fenced')
     // Where the mark is this token already, an engine with another store may have taken the same one.
     const below = (mark: number) => mark < token || !again
     const raised = await Promise.allSettled([

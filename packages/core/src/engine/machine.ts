@@ -45,12 +45,16 @@ export async function isStrange({ store }: Runtime, { lease }: Target, table: Ro
 
 /**
  * Left by an attempt that has ended. Of one that is not known here, only an attempt that takes its place may tell, unless the machine tells
- * of all that is live.
+ * of all that is live, and not of this.
  */
-export async function isStray({ store }: Runtime, target: Target, { deploymentId }: OwnedThing): Promise<boolean> {
+export async function isStray({ store }: Runtime, target: Target, thing: OwnedThing): Promise<boolean> {
+  const { deploymentId, resourceId } = thing
   const owner = await store.getDeployment(deploymentId)
+  if (owner !== null) return isTerminal(owner.status)
   const { lease, records } = target
-  return owner === null ? lease === undefined || records !== undefined : isTerminal(owner.status)
+  if (lease === undefined || records === undefined) return lease === undefined
+  const told = await records.list(resourceId)
+  return told.every(({ name }) => name !== deploymentId)
 }
 
 /**
@@ -89,6 +93,10 @@ export async function workerName({ store }: Runtime, target: Target, resourceId:
 const seen = (runtime: Runtime, target: Target, resourceId: string, { token, beats }: MachineLease) =>
   watch(runtime, { key: `machine:${resourceId}@${target.key}`, token, beats })
 
+/** Held, and its counter has not been seen to stand still for long. */
+export const isAtWork = (runtime: Runtime, target: Target, resourceId: string, machine: MachineLease): boolean =>
+  machine.held && !stoodStill(runtime, seen(runtime, target, resourceId, machine))
+
 /** Null: the machine is free for this store, or its holder is gone. Else who holds it. */
 export async function foreignHolder(
   runtime: Runtime,
@@ -97,8 +105,16 @@ export async function foreignHolder(
   machine: MachineLease | null,
 ): Promise<MachineLease | null> {
   if (machine === null || !machine.held || !(await isForeign(runtime, target, resourceId, machine))) return null
-  return stoodStill(runtime, seen(runtime, target, resourceId, machine)) ? null : machine
+  return isAtWork(runtime, target, resourceId, machine) ? machine : null
 }
+
+/** For whoever raises a fence: is the machine held with another store, or did an engine with another one come since the marks were read? */
+export const othersOn =
+  (runtime: Runtime, target: Target, resourceId: string) =>
+  async (machine: MachineLease, since: boolean): Promise<boolean> =>
+    since
+      ? isForeign(runtime, target, resourceId, machine)
+      : (await foreignHolder(runtime, target, resourceId, machine)) !== null
 
 /** Asks the holder to give way, where it is an attempt: work that is none is soon over. */
 export async function askToGiveWay(

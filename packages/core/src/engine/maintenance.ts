@@ -5,7 +5,7 @@ import type { Target } from '../spec/target.js'
 import type { MachineLease } from '../spec/target-lease.js'
 import { raiseFences, readMarks, takeLease } from './fences.js'
 import { Heartbeat } from './heartbeat.js'
-import { foreignHolder, MachineHold, workerName } from './machine.js'
+import { foreignHolder, MachineHold, othersOn, workerName } from './machine.js'
 import type { Runtime } from './runtime.js'
 
 /**
@@ -41,7 +41,10 @@ export async function maintain(
   let hold: MachineHold | undefined
   try {
     try {
-      await raiseFences(target, resourceId, lease.token, await workerName(runtime, target, resourceId, owner), marks)
+      await raiseFences(target, resourceId, lease.token, await workerName(runtime, target, resourceId, owner), {
+        known: marks,
+        others: othersOn(runtime, target, resourceId),
+      })
     } catch (error) {
       // An engine with another store was faster.
       if (target.lease !== undefined && hasCode(error, 'fenced')) return false

@@ -2,7 +2,7 @@ import type { ReconcileReport } from '../spec/api.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal } from '../spec/phases.js'
 import { problemOf } from './adopt.js'
-import { adoptAll, adoptLatest, isFree } from './adopting.js'
+import { adoptAll, adoptFreed, isFree } from './adopting.js'
 import { align } from './align.js'
 import { isLost } from './errors.js'
 import { untilKnown } from './fences.js'
@@ -26,7 +26,7 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
   const report: ReconcileReport = { ended: [], removed: [], routed: [], problems: [] }
   // With `thorough` it may be waited for long meanwhile.
   const looks = options.thorough ? null : new FirstLooks(runtime)
-  const { unknown, busy } = await adoptAll(runtime, report, options)
+  const { unknown, busy, told } = await adoptAll(runtime, report, options)
   const active = (await store.listDeployments({ statuses: activeStatuses, limit: 1000 })).reverse()
   for (const { id, resourceId, target } of active) {
     if (!runtime.targets.has(target)) continue
@@ -38,7 +38,10 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
       report.problems.push(problemOf(resourceId, error))
     }
   }
-  const aligned = await several(atOnce, await store.listResources(), async ({ id }) => {
+  const ids = new Set((await store.listResources()).map(({ id }) => id))
+  // Of some this store knows nothing yet: the machine tells of them.
+  for (const id of told) ids.add(id)
+  const aligned = await several(atOnce, [...ids], async (id) => {
     const own: Aligned = { removed: [], routed: [], problems: [] }
     for (const key of runtime.targets.keys()) {
       options.signal?.throwIfAborted()
@@ -49,7 +52,8 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
         // Who died with another store has left what nobody owns, and who lives has not: it is seen who it is.
         if (options.thorough && (await wasOn(store, id, key)) !== null)
           await isFree(runtime, targetOf(runtime, key), id, options)
-        if (busy.has(lease)) await adoptLatest(runtime, targetOf(runtime, key), id)
+        const target = busy.get(lease)
+        if (target && !(await adoptFreed(runtime, target, id, { ...own, ended: report.ended }, options))) continue
         await patiently(runtime, async () => align(runtime, id, key, own, await looks?.take(id, key)))
       } catch (error) {
         if (!isLost(error)) own.problems.push(problemOf(id, error))
@@ -69,10 +73,14 @@ export async function reconcile(runtime: Runtime, options: Options = {}): Promis
 async function settle(runtime: Runtime, id: string, options: Options) {
   const { store } = runtime
   options.signal?.throwIfAborted()
-  const { supersededBy } = (await store.getDeployment(id)) ?? {}
+  const { supersededBy, resourceId, target } = (await store.getDeployment(id)) ?? {}
   const winner = supersededBy === undefined ? null : await store.getDeployment(supersededBy)
   // It ends with the one that took its place, which is newer: its turn comes.
   if (winner !== null && !isTerminal(winner.status)) return null
   await untilKnown(runtime, attemptLeaseKey(id), options)
+  const status = await runtime.recover(id, runtime.engineId)
+  if (status !== null || !options.thorough || resourceId === undefined) return status
+  // An engine with another store may be at work on it.
+  await isFree(runtime, targetOf(runtime, target), resourceId, options)
   return runtime.recover(id, runtime.engineId)
 }

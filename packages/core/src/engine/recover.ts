@@ -1,9 +1,10 @@
 import { silent } from '../secrets/index.js'
 import type { DeploymentRecord, Failure } from '../spec/deployment.js'
-import { AppaloftError } from '../spec/errors.js'
+import { AppaloftError, hasCode } from '../spec/errors.js'
 import { attemptLeaseKey, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses, isTerminal, type Status } from '../spec/phases.js'
 import type { MachineLease } from '../spec/target-lease.js'
+import { settleOpen } from './acquire.js'
 import { readAll } from './adopt.js'
 import { align } from './align.js'
 import { Attempt } from './attempt.js'
@@ -12,8 +13,8 @@ import { isLost, toAppaloftError } from './errors.js'
 import { failureOf } from './failure.js'
 import { holderGone, raiseFences, readMarks, takeLease } from './fences.js'
 import { acquireLease } from './leases.js'
-import { isForeign, ownerOf } from './machine.js'
-import { openStep } from './open-ends.js'
+import { isAtWork, isForeign, othersOn, ownerOf } from './machine.js'
+import { openEnds, openStep } from './open-ends.js'
 import { promotionOrder } from './phases/drain.js'
 import { recordPromotion } from './phases/promote.js'
 import { endStatus, rollback } from './phases/rollback.js'
@@ -56,11 +57,11 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
     if (present === null || isTerminal(present.status)) throw new AppaloftError('lease-lost')
     attempt.record = present
     const overtaker = holds === true ? await overtakerOf(attempt) : undefined
-    const told = typeof holds === 'object' ? await toldEnd(attempt, holds) : null
-    if (told !== null && told !== 'undone') await endAsTold(attempt, told, by)
+    const told = holds !== false && present.currentPhase === 'verify' ? await toldEnd(attempt) : null
+    if (told !== null) await (present.status === 'verifying' ? endAsTold : endKept)(attempt, told, by)
     else if (typeof holds === 'object') {
       // What was live before it is what is live again.
-      if (told === 'undone')
+      if (holds.undone)
         await attempt.commit({ set: { promotion: 'reverted' }, live: attempt.record.previous, events: [] })
       if (!(await endOvertaken(attempt, by))) throw new AppaloftError('lease-lost')
     } else if (overtaker !== undefined) await endLeftBehind(attempt, overtaker, by)
@@ -80,47 +81,71 @@ export async function recover(runtime: Runtime, deploymentId: string, by: string
   }
 }
 
-/** The lease of resource and target, where the attempt had it, and with it the ends of those whose place it had taken. */
+/**
+ * The lease of resource and target, where the attempt had it, and with it the ends of those whose place it had taken. Errors: `lease-lost`
+ * also where an engine with another store is at work on it.
+ */
 async function takeResource(attempt: Attempt): Promise<boolean | Overtaken> {
   const { runtime, record, target } = attempt
   const { store } = runtime
-  const lease = await store.readLease(resourceLeaseKey(record.resourceId, target.key))
-  const its = lease?.holder?.deploymentId === record.id
+  const { id, resourceId } = record
+  const key = resourceLeaseKey(resourceId, target.key)
+  const present = await store.readLease(key)
+  const its = present?.holder?.deploymentId === id
   if (record.token === null && !its) return false
-  if (lease !== null && !its && !holderGone(runtime, lease)) return false
-  const marks = await readMarks(target, record.resourceId)
-  const taken = await takeLease(runtime, target, record.resourceId, marks, { expect: lease, deploymentId: record.id })
-  if (taken === null) return false
-  attempt.resourceLease = { key: taken.key, token: taken.token }
-  const overtaken = await overtakenBy(attempt, marks.lease, lease?.token ?? 0)
-  if (overtaken !== null) return overtaken
-  attempt.fenceOwner = `${record.id}+${runtime.engineId}`
-  await raiseFences(target, record.resourceId, taken.token, attempt.fenceOwner, marks)
-  attempt.holdMachine(taken.token)
-  const others = await store.listDeployments({ resourceId: record.resourceId, statuses: activeStatuses })
-  for (const one of others)
-    if (one.supersededBy === record.id) await endSuperseded(runtime, target, attempt.resourceLease, one.id, record.id)
+  if (present !== null && !its && !holderGone(runtime, present)) return false
+  attempt.fenceOwner = `${id}+${runtime.engineId}`
+  const others = othersOn(runtime, target, resourceId)
+  for (let expect = present; ; ) {
+    const marks = await readMarks(target, resourceId)
+    const overtaken = await overtakenBy(attempt, marks.lease, present?.token ?? 0)
+    const taken = await takeLease(runtime, target, resourceId, marks, { expect, deploymentId: id })
+    if (taken === null) return false
+    if (attempt.resourceLease !== undefined) runtime.holdings.drop(attempt.resourceLease)
+    attempt.resourceLease = { key, token: taken.token }
+    if (overtaken !== null) return overtaken
+    try {
+      await raiseFences(target, resourceId, taken.token, attempt.fenceOwner, { known: marks, others })
+      break
+    } catch (error) {
+      // An engine with another store was faster: it is looked at again.
+      if (target.lease === undefined || !hasCode(error, 'fenced')) throw error
+    }
+    expect = await store.readLease(key)
+    if (expect?.token !== taken.token) return false
+  }
+  const { resourceLease } = attempt
+  attempt.holdMachine(resourceLease.token)
+  const active = await store.listDeployments({ resourceId, statuses: activeStatuses })
+  for (const one of active) if (one.supersededBy === id) await endSuperseded(runtime, target, resourceLease, one.id, id)
   return true
 }
 
 interface Overtaken {
-  /** Is that engine still at work? */
-  held: boolean
-  /** It took up this very attempt. */
-  takenUp: boolean
+  /** It was promoted, and whoever took it up has taken that back. */
+  undone: boolean
 }
 
 /**
- * Did an engine with another store raise the fence above the attempt's, or is one at work, before the attempt had raised its own?
+ * Did an engine with another store raise the fence above the attempt's, or is one at work, before the attempt had raised its own? Null also where
+ * one took up this very attempt and died in it. Errors: `lease-lost` where one is at work on it.
  *
  * @param given the highest token that this store had given until then
  */
 async function overtakenBy(attempt: Attempt, machine: MachineLease | null, given: number): Promise<Overtaken | null> {
   const { runtime, target, record } = attempt
-  if (machine === null) return null
-  const takenUp = ownerOf(machine) === record.id && machine.token > Math.max(given, record.token ?? 0)
-  if (!takenUp && !(await isForeign(runtime, target, record.resourceId, machine))) return null
-  return machine.held || machine.token >= (record.token ?? 0) ? { held: machine.held, takenUp } : null
+  const { id, resourceId, promotion } = record
+  if (machine === null || machine.owner === attempt.fenceOwner) return null
+  const own = record.token ?? 0
+  if (ownerOf(machine) === id && machine.token > Math.max(given, own)) {
+    if (isAtWork(runtime, target, resourceId, machine)) throw new AppaloftError('lease-lost')
+    const { kept, problems } = readAll((await target.records?.list(resourceId)) ?? [], target)
+    const told = kept.find((one) => one.deployment.id === id)
+    if (told !== undefined) return isEnded(told) ? { undone: false } : null
+    return { undone: promotion === 'recorded' && target.records !== undefined && problems.length === 0 }
+  }
+  if (!(await isForeign(runtime, target, resourceId, machine))) return null
+  return machine.held || machine.token >= own ? { undone: false } : null
 }
 
 /** With another store, somebody promoted a release after this attempt had taken its token: what serves is that one's, and nothing of it is undone. */
@@ -131,27 +156,51 @@ async function overtakerOf({ runtime, target, record }: Attempt): Promise<string
   return newer?.adopted && (newer.token ?? 0) > (record.token ?? 0) ? newer.id : undefined
 }
 
-/** With another store, an engine took it up: the machine tells of a good end, or, where it was undone, no more of it. */
-async function toldEnd({ target, record, signal }: Attempt, by: Overtaken): Promise<Kept | 'undone' | null> {
-  const { id, resourceId, promotion, status } = record
-  if (target.records === undefined || promotion === 'none') return null
-  const { kept, problems } = readAll(await target.records.list(resourceId, { signal }), target)
-  const own = kept.find((one) => one.deployment.id === id)
-  if (own !== undefined) return isEnded(own) && status === 'verifying' ? own : null
-  return by.takenUp && !by.held && promotion === 'recorded' && problems.length === 0 ? 'undone' : null
+/** Whoever tells the machine of a good end may be believed with every store: from then on there is no way back. */
+async function toldEnd({ target, record, signal }: Attempt): Promise<Kept | null> {
+  const { id, resourceId } = record
+  if (target.records === undefined) return null
+  const { kept } = readAll(await target.records.list(resourceId, { signal }), target)
+  return kept.find((one) => one.deployment.id === id && isEnded(one)) ?? null
 }
+
+/** An end of the open step is told once. */
+const asFailed = (journal: DeploymentRecord['journal']) =>
+  journal?.state === 'intended' ? { journal: { ...journal, state: 'failed' as const } } : {}
 
 /** Nothing is left to be done on the machine, where it may be another's by now. */
 async function endAsTold(attempt: Attempt, { deployment, release }: Kept, by: string): Promise<void> {
   const { record, runtime } = attempt
   const order = await promotionOrder(attempt)
   if (record.promotion !== 'recorded') await recordPromotion(attempt, release)
+  const { journal } = attempt.record
   await attempt.commit({
-    set: { recoveredBy: by, drain: 'taken-over', checks: deployment.checks },
+    set: { recoveredBy: by, drain: 'taken-over', checks: deployment.checks, ...asFailed(journal) },
     releases: [{ ...release, promotedOrder: order }],
-    events: record.journal?.step === 'promote' ? [] : openStep(record, runtime.now(), 'interrupted'),
+    events: openStep({ journal }, runtime.now(), 'interrupted'),
   })
   await finish(attempt, 'succeeded')
+}
+
+/** It was about to be undone when an engine with another store came, found it serving, and kept it: so it does here. */
+async function endKept(attempt: Attempt, { release }: Kept, by: string): Promise<void> {
+  const { record, runtime, target } = attempt
+  const { previous, currentPhase } = record
+  const failure = record.failure ?? failureOf(attempt, new AppaloftError('fenced'), currentPhase ?? 'verify')
+  const message = `An engine with another store took over on ${target.key}, and keeps the release serving.`
+  const kept = failureOf(attempt, new AppaloftError('rollback-failed', { message }), 'rollback')
+  const order = await promotionOrder(attempt)
+  await attempt.commit({
+    set: {
+      ...{ failure, recoveredBy: by, currentPhase: 'rollback', promotion: 'recorded', drain: 'taken-over' },
+      ...asFailed(record.journal),
+      rollback: { outcome: 'failed', ...(previous ? { releaseId: previous.releaseId } : {}), failure: kept },
+    },
+    live: { deploymentId: attempt.id, releaseId: release.id },
+    releases: [{ ...release, promotedOrder: order }],
+    events: openEnds(record, runtime.now(), 'fenced'),
+  })
+  await finish(attempt, 'failed', failure)
 }
 
 /** Who took its place has ended without a word about it. */
@@ -181,6 +230,10 @@ async function endLeftBehind(attempt: Attempt, winner: string, by: string): Prom
 
 async function end(attempt: Attempt, by: string): Promise<void> {
   const { runtime, target, resourceLease } = attempt
+  // It died before it had seen what others left open there.
+  const held = resourceLease !== undefined && target.records !== undefined
+  attempt.unjudged = held && attempt.record.journal?.step === 'fence'
+  await settleOpen(attempt)
   const { record } = attempt
   const release = await releaseOf(runtime, record)
   let promoted = record.promotion === 'recorded'

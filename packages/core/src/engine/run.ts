@@ -4,7 +4,7 @@ import type { Phase } from '../spec/phases.js'
 import type { RouteTable } from '../spec/proxy.js'
 import { reason } from '../spec/reasons.js'
 import type { ReleaseRecord } from '../spec/release.js'
-import { acquireResource, found, raiseOwnFences } from './acquire.js'
+import { acquireResource, found, raiseOwnFences, settleOpen } from './acquire.js'
 import type { Attempt } from './attempt.js'
 import { earlyMarks } from './early-marks.js'
 import { endElsewhere, endOvertaken, endSuperseded, finish } from './ending.js'
@@ -68,6 +68,7 @@ async function forward(attempt: Attempt): Promise<void> {
     set: { token, previous, startedAt: attempt.record.startedAt ?? startedAt, ...begun.set },
     events: begun.events,
   })
+  await settleOpen(attempt)
   if (loser !== null) await endSuperseded(runtime, target, attempt.resourceLease!, loser.id, attempt.id)
   const release =
     record.trigger === 'rollback'

@@ -8,7 +8,7 @@ import { isLost, toAppaloftError } from '../errors.js'
 import { failureOf } from '../failure.js'
 import { raiseFences } from '../fences.js'
 import { requestsEnd } from '../in-flight.js'
-import { isStrange, isStray } from '../machine.js'
+import { isStrange, isStray, othersOn } from '../machine.js'
 import { endOpenStep } from '../open-ends.js'
 import { formerTable, proxyOf, usesProxy } from '../routes.js'
 import { untell, untellStray } from '../telling.js'
@@ -84,9 +84,10 @@ async function undo(attempt: Attempt): Promise<Rollback> {
   const former = previous === null || release === null ? null : { ref: previous, release }
   const { target, record, fenceOwner, raised } = attempt
   const begun = attempt.present.journal?.step !== 'fence'
+  const others = othersOn(attempt.runtime, target, record.resourceId)
   try {
     // It may be the fence that failed: below it, nothing of a former holder is kept out.
-    await raiseFences(target, record.resourceId, attempt.token, fenceOwner, undefined, raised)
+    await raiseFences(target, record.resourceId, attempt.token, fenceOwner, { again: raised, others })
   } catch (error) {
     // Somebody of another store was faster: nothing of this attempt is there. One of this store has its lease, which says so at the next commit.
     if (!begun && hasCode(error, 'fenced')) return { outcome: 'nothing-to-restore' }
