@@ -8,6 +8,8 @@ const at = (ending: string) => [
   `examples/*/{src,test}/**/*${ending}`,
   `scripts/**/*${ending}`,
 ]
+/** What is waited for comes late where much else is going on; vitest's own second is for nothing but itself. */
+const patient = { poll: { timeout: 20_000 } }
 const never = ['**/node_modules/**', '**/dist/**']
 
 export default defineConfig({
@@ -17,6 +19,7 @@ export default defineConfig({
         ssr: { resolve },
         test: {
           name: 'unit',
+          expect: patient,
           include: at('.test.ts'),
           exclude: [...never, '**/*.int.test.ts', '**/*.soak.test.ts', '**/*.frameworks.test.ts'],
           sequence: { groupOrder: 0 },
@@ -26,6 +29,7 @@ export default defineConfig({
         ssr: { resolve },
         test: {
           name: 'int',
+          expect: patient,
           include: at('.int.test.ts'),
           exclude: never,
           testTimeout: 60_000,
@@ -38,6 +42,7 @@ export default defineConfig({
         ssr: { resolve },
         test: {
           name: 'soak',
+          expect: patient,
           include: at('.soak.test.ts'),
           exclude: never,
           testTimeout: 3_600_000,

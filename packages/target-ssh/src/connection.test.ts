@@ -37,9 +37,9 @@ it('a guard that says nothing any more is taken for gone, and what it was to sto
 it('is asked for the same twice, and answers both', async () => {
   const guard = `read -r m; m=\${m##*'"$l" = '}; m=\${m%% ]*}; echo "$m ready /none"
     while read -r verb name; do [ "$verb" != stop ] || { echo "$m never $name"; echo "$m never $name"; }; done`
-  const connection = await connecting(guard, { silenceSeconds: 1 })
+  const connection = await connecting(guard, { silenceSeconds: 3 })
   expect(await Promise.all([connection.stop('one'), connection.stop('one')])).toEqual(['never', 'never'])
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  await new Promise((resolve) => setTimeout(resolve, 3_200))
   expect(connection.lost.aborted).toBe(false)
   await connection.close()
 }, 20_000)

@@ -4,6 +4,7 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { endsWithUs } from '../../testkit/test/guard.js'
 import { closing, env, failure, gone, living, nap } from '../test/helpers.js'
 import { descendants, haveSshd, newKey, type Sshd, startSshd, withoutSshd } from '../test/sshd.js'
 import { sshHost } from './sshHost.js'
@@ -74,8 +75,9 @@ describe.skipIf(!haveSshd)(`ways and homes ${withoutSshd}`, () => {
   it('takes a key that only an agent has', async () => {
     const socket = join(folder, 'agent.sock')
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' })
+    endsWithUs(agent)
     onTestFinished(() => void agent.kill())
-    await vi.waitFor(() => expect(existsSync(socket)).toBe(true))
+    await expect.poll(() => existsSync(socket)).toBe(true)
     execFileSync('ssh-add', ['-q', sshd.identityFile], {
       env: { ...process.env, SSH_AUTH_SOCK: socket },
       stdio: 'pipe',
@@ -152,7 +154,7 @@ describe.skipIf(!haveSshd)(`ways and homes ${withoutSshd}`, () => {
       import { sshHost } from ${JSON.stringify(join(import.meta.dirname, '../dist/index.js'))}
       sshHost(${JSON.stringify(await through('plain', hosts))}).exec(['sleep', ${JSON.stringify(seconds)}], { env: ${JSON.stringify(env)} })`
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
-    await expect.poll(() => living(`sleep\0${seconds}`).length, { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect.poll(() => living(`sleep\0${seconds}`).length, { timeout: 40_000 }).toBeGreaterThan(0)
     const left = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`appaloft-ssh-${child.pid}-`))
     const [own = ''] = left()
     expect(own).not.toBe('')

@@ -149,7 +149,7 @@ describe.skipIf(!haveSshd)(`a machine that comes and goes ${withoutSshd}`, () =>
       host.exec(['sleep', ${JSON.stringify(seconds)}], { env: ${JSON.stringify(env)} })`
     if (!existsSync(join(import.meta.dirname, '../dist/index.js'))) throw new Error('run npm run build first')
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
-    await expect.poll(() => living(`sleep\0${seconds}`).length, { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect.poll(() => living(`sleep\0${seconds}`).length, { timeout: 40_000 }).toBeGreaterThan(0)
     child.kill('SIGKILL')
     await gone(seconds)
     await expect
