@@ -1,7 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { memoryStore } from '@appaloft/core'
-import type { DeploymentRecord, Envelope, LogEntry, ResourceRecord, Store } from '@appaloft/core/spec'
+import type {
+  DeploymentRecord,
+  Deployments,
+  Envelope,
+  LogEntry,
+  Problem,
+  ResourceRecord,
+  ResourceStatus,
+  Store,
+  Target,
+} from '@appaloft/core/spec'
 import { AppaloftError, reason } from '@appaloft/core/spec'
 import { sampleDeployment } from '@appaloft/testkit'
 import { describe, expect, it, vi } from 'vitest'
@@ -34,6 +44,11 @@ const storeWith = async (id: string, path = '/srv/web'): Promise<Store> => {
   const store = memoryStore()
   await store.putResource(record(id, path), null)
   return store
+}
+
+const sampleStatus: ResourceStatus = {
+  ...{ resourceId: 'res_web', target: 'ssh:a', stateVersion: 1, urls: [], drift: [], problem: null },
+  ...{ desired: null, observed: { live: null, state: 'absent', running: null }, activeDeploymentId: null },
 }
 
 describe('deployments', () => {
@@ -172,6 +187,46 @@ describe('resources', () => {
     const w = world({ cwd: folder('web'), store: await storeWith('res_web', '/elsewhere/web') })
     expect(await w.run('down')).toBe(0)
     expect(w.stdout.text).toContain('Nothing was deployed')
+  })
+
+  describe('from a laptop whose state folder knows nothing', () => {
+    const target = { records: {} } as unknown as Target
+    const laptop = (problems: Problem[] = []) => {
+      const store = memoryStore()
+      const asked = vi.fn(async () => {
+        if (problems.length === 0) await store.putResource(record('res_web', '/elsewhere/web'), null)
+        return { ended: [], removed: [], routed: [], problems }
+      })
+      const status = async () => sampleStatus
+      const rollback = vi.fn<Deployments['rollback']>(async () => aHandle(aDeployment()))
+      const resources = { status, get: (id: string) => store.getResource(id) }
+      const engine = { reconcile: asked, resources, deployments: { rollback } }
+      const cwd = folder('web')
+      writeFileSync(join(cwd, 'appaloft.config.json'), JSON.stringify({ id: 'res_web' }))
+      return { w: world({ cwd, store, targets: [target], engine }), asked }
+    }
+
+    it.each([[['status']], [['status', 'web']], [['env', 'list', 'web']], [['deployments', 'rollback', 'web']]])(
+      '%j asks the machines first',
+      async (command) => {
+        const { w, asked } = laptop()
+        expect(await w.run(...command), w.stderr.text).toBe(0)
+        expect(w.stdout.text).not.toContain('Nothing was deployed')
+        expect(asked).toHaveBeenCalledOnce()
+      },
+    )
+
+    it.each([[['status']], [['down', 'web']]])('%j says so where one does not answer', async (command) => {
+      const { w } = laptop([{ resourceId: null, code: 'runtime-backend-unavailable', message: 'web1 is away.' }])
+      expect(await w.run(...command)).toBe(1)
+      expect(w.stderr.text).toMatch(/runtime-backend-unavailable {2}web1 is away.*appaloft doctor/s)
+    })
+
+    it('a name that no machine knows is still none', async () => {
+      const { w } = laptop()
+      expect(await w.run('status', 'shop')).toBe(4)
+      expect(w.stderr.text).toContain('There is no resource shop')
+    })
   })
 
   it('status ends with 1 on drift', async () => {

@@ -34,8 +34,9 @@ async function print(ctx: Context, flags: ListFlags): Promise<ExitCode> {
       throw usageError(`There is no status ${status}.`, `It is one of ${statusSchema.options.join(', ')}.`)
     }
   }
-  return withEngineHere(ctx, async ({ engine, store }) => {
-    const resource = flags.resource === undefined ? undefined : await namedResource(store, flags.resource)
+  return withEngineHere(ctx, async (parts) => {
+    const { engine } = parts
+    const resource = flags.resource === undefined ? undefined : await namedResource(parts, flags.resource)
     const page = await engine.deployments.list({
       ...(resource === undefined ? {} : { resourceId: resource.id }),
       ...(flags.status === undefined ? {} : { statuses: flags.status as Status[] }),

@@ -22,9 +22,10 @@ export const rollback: Register = (group, run) => {
     .option('--state-version <number>', 'only if nothing changed since recovery gave this number', integer)
   addRolloutFlags(command).action(
     run((ctx, id: string, flags: RollbackFlags) =>
-      withDeployment(ctx, id, async ({ engine, store }) => {
+      withDeployment(ctx, id, async (parts) => {
+        const { engine } = parts
         if (!id.startsWith('dep_') && flags.target === undefined) {
-          const { id: resource, live } = await namedResource(store, id)
+          const { id: resource, live } = await namedResource(parts, id)
           const targets = Object.keys(live)
           const options = rolloutOptions(flags, targets)
           const { currentSecrets, stateVersion, to } = flags
@@ -42,7 +43,7 @@ export const rollback: Register = (group, run) => {
             )
         }
         rolloutOptions(flags, [])
-        const what = id.startsWith('dep_') ? id : (await namedResource(store, id)).id
+        const what = id.startsWith('dep_') ? id : (await namedResource(parts, id)).id
         return runAttempt(ctx, engine, (options) =>
           engine.deployments.rollback(what, {
             ...options,

@@ -15,9 +15,10 @@ export const list: Register = (group, run) => {
 }
 
 const print = (ctx: Context, name: string): Promise<ExitCode> =>
-  withEngineHere(ctx, async ({ engine, store }) => {
-    const { id } = await namedResource(store, name)
-    const resource = (await engine.resources.get(id)) ?? (await namedResource(store, name))
+  withEngineHere(ctx, async (parts) => {
+    const { engine, store } = parts
+    const { id } = await namedResource(parts, name)
+    const resource = (await engine.resources.get(id)) ?? (await namedResource(parts, name))
     const pending = await pendingVariables(store, resource)
     const variables = describeVariables(resource)
     for (const variable of variables) {

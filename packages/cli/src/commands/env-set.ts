@@ -41,7 +41,7 @@ async function apply(ctx: Context, name: string, assignments: string[], flags: S
   const { secret = [] } = flags
   if (plain.length + secret.length === 0) throw usageError('Nothing to set: give NAME=VALUE, or --secret NAME.')
   return withEngineHere(ctx, async (parts) => {
-    const before = await namedResource(parts.store, name)
+    const before = await namedResource(parts, name)
     // Only now: nobody types a secret for a resource that is not there.
     const secrets = await readSecrets(secret, ctx.io)
     const scope = flags.scope === undefined ? {} : { scope: flags.scope }

@@ -10,7 +10,7 @@ export const unset: Register = (group, run) => {
   addChangeFlags(command).action(
     run((ctx, name: string, names: string[], flags: ChangeFlags) =>
       withEngineHere(ctx, async (parts) => {
-        const before = await namedResource(parts.store, name)
+        const before = await namedResource(parts, name)
         const present = Object.keys(before.definition.environment ?? {})
         for (const one of names.filter((one) => !present.includes(one))) {
           const meant = await nearest(one, present)

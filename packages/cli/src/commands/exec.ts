@@ -14,8 +14,9 @@ export const exec: Register = (program, run) => {
     .option('--target <key>', 'the target to ask', text)
     .action(
       run((ctx, name: string, command: string[], flags: { target?: string }) =>
-        withEngineHere(ctx, async ({ engine, store }) => {
-          const { id } = await namedResource(store, name)
+        withEngineHere(ctx, async (parts) => {
+          const { engine } = parts
+          const { id } = await namedResource(parts, name)
           const abort = new AbortController()
           let stopped: StopSignal | undefined
           const release = ctx.io.signals.hold((signal) => {

@@ -20,8 +20,9 @@ export const logs: Register = (program, run) => {
     .option('--target <key>', 'the target to ask', text)
     .action(
       run((ctx, name: string, flags: LogsFlags) =>
-        withEngineHere(ctx, async ({ engine, store }) => {
-          const { id } = await namedResource(store, name)
+        withEngineHere(ctx, async (parts) => {
+          const { engine } = parts
+          const { id } = await namedResource(parts, name)
           return pourLogs(ctx, (signal) => engine.resources.logs(id, { ...flags, signal }))
         }),
       ),

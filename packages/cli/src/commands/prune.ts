@@ -25,9 +25,10 @@ export const prune: Register = (program, run) => {
     .option('--resource <id>', 'of this resource alone', text)
     .action(
       run((ctx, flags: PruneFlags) =>
-        withEngineHere(ctx, async ({ engine, store }): Promise<ExitCode> => {
+        withEngineHere(ctx, async (parts): Promise<ExitCode> => {
+          const { engine } = parts
           if (flags.keep === 0) throw usageError('--keep is at least 1: the live release stays.')
-          const resource = flags.resource === undefined ? undefined : await namedResource(store, flags.resource)
+          const resource = flags.resource === undefined ? undefined : await namedResource(parts, flags.resource)
           const report = await engine.prune({
             ...(flags.keep === undefined ? {} : { keep: flags.keep }),
             ...(flags.history === undefined ? {} : { history: flags.history }),

@@ -14,8 +14,9 @@ export const redeploy: Register = (program, run) => {
     .option('--state-version <number>', 'only if nothing changed since recovery gave this number', integer)
     .action(
       run((ctx, name: string, flags: { force?: boolean; target?: string; stateVersion?: number }) =>
-        withEngineHere(ctx, async ({ engine, store }) => {
-          return runRedeploy(ctx, engine, await namedResource(store, name), flags)
+        withEngineHere(ctx, async (parts) => {
+          const { engine } = parts
+          return runRedeploy(ctx, engine, await namedResource(parts, name), flags)
         }),
       ),
     )
