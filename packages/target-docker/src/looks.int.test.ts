@@ -1,44 +1,21 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { sampleId, samplePlan, sampleRelease } from '@appaloft/testkit'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { haveEngine, machine, nodeImage, testEngine, testOptions, withoutEngine } from '../test/engine.js'
-import { relay } from '../test/relay.js'
-import { docker } from './index.js'
-import { label, Names } from './names.js'
-
-const ids = (number: number) => ({
-  resourceId: 'res_web',
-  deploymentId: sampleId('dep', number),
-  releaseId: sampleId('rel', number),
-})
+import { sampleRelease } from '@appaloft/testkit'
+import { describe, expect, it } from 'vitest'
+import { behindSocket, ids, planOf } from '../test/behind.js'
+import { haveEngine, nodeImage, withoutEngine } from '../test/engine.js'
+import { label } from './names.js'
 
 /** A target that tells what it asks, and a release of an image that is live. */
 async function scene() {
-  const here = await machine()
-  onTestFinished(() => here.close())
-  const engine = await testEngine()
-  onTestFinished(() => engine.client.close())
-  const folder = await mkdtemp(join(tmpdir(), 'appaloft-looks-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  if (engine.address.kind !== 'unix') throw new Error('needs an engine on a socket')
+  const { engine, names, listen, target: targetOf } = await behindSocket()
   const asked: string[] = []
   const before = { ask: async (_: string): Promise<{ status: number; message: string } | undefined> => undefined }
-  const socket = join(folder, 'engine.sock')
-  const server = await relay(socket, engine.address.path, async ({ method, url }) => {
+  await listen(async ({ method, url }) => {
     const one = `${method} ${decodeURIComponent(url)}`
     asked.push(one)
     return await before.ask(one)
   })
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const target = docker({ ...testOptions(here.scope), pull: 'never', host: `unix://${socket}` })
-  onTestFinished(() => target.close?.())
-  const start = { command: ['sleep', '600'], from: 'profile' as const }
-  const plan = { ...samplePlan({ artifact: { kind: 'image', image: nodeImage } }), commands: { start } }
+  const target = targetOf({ pull: 'never' })
+  const plan = planOf()
   const coming = (number: number) => ({
     ...ids(number),
     signal: new AbortController().signal,
@@ -57,7 +34,7 @@ async function scene() {
   }
   const { artifact } = await build(1, 1)
   const previous = sampleRelease({ id: ids(1).releaseId, plan, artifact })
-  return { target, engine, names: new Names(here.scope), asked, before, coming, build, uploading, previous, artifact }
+  return { target, engine, names, asked, before, coming, build, uploading, previous, artifact }
 }
 
 describe.skipIf(!haveEngine)(`what comes next ${haveEngine ? '' : withoutEngine}`, () => {

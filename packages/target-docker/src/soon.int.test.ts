@@ -1,15 +1,10 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { hasCode, type RunningRef } from '@appaloft/core/spec'
 import { samplePlan, sampleRelease } from '@appaloft/testkit'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { haveEngine, machine, nodeImage, testEngine, testOptions, withoutEngine } from '../test/engine.js'
-import { relay } from '../test/relay.js'
-import { docker } from './index.js'
-import { Names } from './names.js'
+import { behindSocket } from '../test/behind.js'
+import { haveEngine, nodeImage, withoutEngine } from '../test/engine.js'
 
 const former: RunningRef = { resourceId: 'res_web', deploymentId: 'dep_1', releaseId: 'rel_1' }
 const live: RunningRef = { resourceId: 'res_web', deploymentId: 'dep_2', releaseId: 'rel_2' }
@@ -18,15 +13,7 @@ const script = `process.on('SIGTERM', () => setTimeout(() => { console.log('bye'
 
 /** Two releases under the token 1, and targets of the same scope behind a socket of the test's own. */
 async function scene() {
-  const here = await machine()
-  onTestFinished(() => here.close())
-  const engine = await testEngine()
-  onTestFinished(() => engine.client.close())
-  const folder = await mkdtemp(join(tmpdir(), 'appaloft-soon-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const { address } = engine
-  if (address.kind !== 'unix') throw new Error('needs an engine on a socket')
-  const names = new Names(here.scope)
+  const { here, engine, names, path, socket, listen, target } = await behindSocket()
   for (const ref of [former, live]) {
     const name = names.container(ref, 0, 1)
     const HostConfig = { Init: true }
@@ -34,15 +21,9 @@ async function scene() {
     await engine.create(name, { Image: nodeImage, Cmd: ['node', '-e', script], Labels, HostConfig })
     await engine.start(name)
   }
-  const socket = join(folder, 'engine.sock')
-  const target = () => {
-    const made = docker({ ...testOptions(here.scope), host: `unix://${socket}` })
-    onTestFinished(() => made.close?.())
-    return made
-  }
   const nameOf = (ref: RunningRef, token = 1) => names.container(ref, 0, token)
   const state = async (ref: RunningRef, token = 1) => (await engine.container(nameOf(ref, token)))?.State.Status ?? null
-  return { here, engine, socket, path: address.path, target, nameOf, state }
+  return { here, engine, names, socket, path, listen, target, nameOf, state }
 }
 
 /** What goes over each connection, and when. */
@@ -136,13 +117,9 @@ describe.skipIf(!haveEngine)(`what was listed for soon ${haveEngine ? '' : witho
   })
 
   it('what cannot be stopped stays, and what runs all the same goes at last', async () => {
-    const { socket, path, target, state } = await scene()
+    const { listen, target, state } = await scene()
     let instead: { status: number; message: string } = { status: 500, message: 'no stops today' }
-    const server = await relay(socket, path, async ({ url }) => (url.includes('/stop') ? instead : undefined))
-    onTestFinished(() => {
-      server.closeAllConnections()
-      server.close()
-    })
+    await listen(async ({ url }) => (url.includes('/stop') ? instead : undefined))
     const one = target()
     await one.list('res_web', { soon: true })
     expect(String(await failure(one.remove(former, 1)))).toContain('no stops today')
@@ -153,11 +130,10 @@ describe.skipIf(!haveEngine)(`what was listed for soon ${haveEngine ? '' : witho
   })
 
   it('what was started since then is looked for', async () => {
-    const { here, engine, socket, path, target } = await scene()
+    const { engine, names, socket, path, target } = await scene()
     const seen = await wire(socket, path)
     const one = target()
     await one.list('res_web', { soon: true })
-    const names = new Names(here.scope)
     const late: RunningRef = { resourceId: 'res_web', deploymentId: 'dep_3', releaseId: 'rel_3' }
     await engine.create(names.container(late, 0, 1), { Image: nodeImage, Labels: names.labels(late, 'instance') })
     await one.remove(late, 1)

@@ -1,50 +1,26 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Command } from '@appaloft/core/spec'
-import { sampleId, samplePlan, sampleRelease } from '@appaloft/testkit'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { haveEngine, machine, nodeImage, testEngine, testOptions, withoutEngine } from '../test/engine.js'
-import { relay } from '../test/relay.js'
-import { docker } from './index.js'
-import { Names } from './names.js'
+import { describe, expect, it } from 'vitest'
+import { behindSocket, ids as idsOf, inputOf } from '../test/behind.js'
+import { haveEngine, nodeImage, withoutEngine } from '../test/engine.js'
 
-const ids = { resourceId: 'res_web', deploymentId: sampleId('dep', 1), releaseId: sampleId('rel', 1) }
+const ids = idsOf(1)
 
 /** A target that tells what it asks, on another machine or on this one. */
 async function scene(elsewhere: boolean, command: Command = ['sleep', '600']) {
-  const here = await machine()
-  onTestFinished(() => here.close())
-  const engine = await testEngine()
-  onTestFinished(() => engine.client.close())
-  const folder = await mkdtemp(join(tmpdir(), 'appaloft-start-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  if (engine.address.kind !== 'unix') throw new Error('needs an engine on a socket')
+  const { engine, names, host, listen, target: targetOf } = await behindSocket()
   const asked: string[] = []
   const before = { ask: async (_: string): Promise<{ status: number; message: string } | undefined> => undefined }
-  const socket = join(folder, 'engine.sock')
-  const server = await relay(socket, engine.address.path, async ({ method, url }) => {
+  await listen(async ({ method, url }) => {
     const [what = ''] = /(?:create|start|archive|json|volumes|rename|stop)(?=$|\?)/.exec(url) ?? [url]
     const one = url.startsWith('/containers/json') ? 'GET list' : `${method} ${what}`
     asked.push(one)
     return await before.ask(one)
   })
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const host = `unix://${socket}`
-  const target = docker({ ...testOptions(here.scope), pull: 'never', host: elsewhere ? async () => host : host })
-  onTestFinished(() => target.close?.())
-  const start = { command, from: 'profile' as const }
-  const plan = { ...samplePlan({ artifact: { kind: 'image', image: nodeImage } }), commands: { start } }
-  const image = (await engine.image(nodeImage))?.Id ?? ''
-  const release = sampleRelease({ id: ids.releaseId, plan, artifact: { image } })
-  const common = { ...ids, token: 1, signal: new AbortController().signal, log: () => undefined }
-  const input = { ...common, release, environment: {}, secretNames: [] }
+  const target = targetOf({ pull: 'never', host: elsewhere ? async () => host : host })
+  const input = await inputOf(engine, ids, command)
   await target.upload(input)
   asked.length = 0
-  return { target, engine, names: new Names(here.scope), input, asked, before, port: plan.network.internalPort ?? 80 }
+  return { target, engine, names, input, asked, before, port: input.release.plan.network.internalPort ?? 80 }
 }
 
 const places = 6

@@ -1,43 +1,25 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { haveEngine, machine, nodeImage, testEngine, testOptions, withoutEngine } from '../test/engine.js'
-import { relay } from '../test/relay.js'
-import { docker } from './index.js'
-import { Names } from './names.js'
+import { describe, expect, it } from 'vitest'
+import { behindSocket } from '../test/behind.js'
+import { haveEngine, nodeImage, withoutEngine } from '../test/engine.js'
 
 const ref = { resourceId: 'res_web', deploymentId: 'dep_1', releaseId: 'rel_1' }
 
 /** A release that a former holder started, and a target whose renames can be held up or refused. */
 async function scene() {
-  const here = await machine()
-  onTestFinished(() => here.close())
-  const engine = await testEngine()
-  onTestFinished(() => engine.client.close())
-  const folder = await mkdtemp(join(tmpdir(), 'appaloft-takings-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  if (engine.address.kind !== 'unix') throw new Error('needs an engine on a socket')
-  const names = new Names(here.scope)
+  const { engine, names, listen, target: targetOf } = await behindSocket()
   const name = names.container(ref, 0, 1)
   await engine.create(name, { Image: nodeImage, Cmd: ['sleep', '600'], Labels: names.labels(ref, 'instance') })
   await engine.start(name)
   const seen: string[] = []
   const state = { refused: false, held: Promise.resolve() }
-  const socket = join(folder, 'engine.sock')
-  const server = await relay(socket, engine.address.path, async ({ method, url }) => {
+  await listen(async ({ method, url }) => {
     seen.push(`${method} ${/^\/(?:containers\/[^/?]+\/)?[a-z]+/.exec(url)?.[0].replace(/[^/]+\.t\d+/, '…')}`)
     if (!url.includes('/rename')) return
     await state.held
     if (state.refused) return { status: 500, message: 'no renames today' }
     return undefined
   })
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const target = docker({ ...testOptions(here.scope), host: `unix://${socket}` })
-  onTestFinished(() => target.close?.())
+  const target = targetOf()
   const named = async () => (await engine.containers(names.ofResource('res_web'))).flatMap((one) => one.Names)
   return { target, engine, names, name, seen, state, named }
 }
