@@ -54,7 +54,10 @@ export interface DeploymentHandle {
   readonly id: string
   /** Resolves when traffic has moved; rejects with the failure when the attempt ends before that. Never an unhandled rejection. */
   readonly promoted: Promise<void>
-  /** The final deployment, also a failed or blocked one; rejects only for misuse. */
+  /**
+   * The final deployment, also a failed or blocked one. Rejects only for misuse, and with `store-unavailable` where its end could not be recorded
+   * for two minutes: whoever opens the store next brings it to its end. Never an unhandled rejection.
+   */
   readonly done: Promise<Deployment>
   events(options?: EventsOptions): AsyncIterableIterator<Envelope>
 }
@@ -72,9 +75,9 @@ export interface EventsOptions {
 }
 
 export interface LogsOptions {
-  /** Only the last so many lines, of build and release together. */
+  /** Only the last so many lines, of build and release together. Default: all that is kept. */
   tail?: number
-  /** Go on as it happens, up to the release's end. */
+  /** Go on as it happens, up to the release's end. Default false. */
   follow?: boolean
   signal?: AbortSignal
 }
@@ -88,7 +91,7 @@ export interface LogEntry extends LogLine {
 export interface Resources {
   /**
    * Defines or replaces; idempotent. Answers with the resource, secrets only by name and version. Variables that `setVariables` set stay
-   * where the definition does not name them.
+   * where the definition does not name them. `invalid-input` names every fault with its path.
    */
   define(definition: ResourceDefinition): Promise<ResourceRecord>
   get(id: string): Promise<ResourceRecord | null>
@@ -101,17 +104,33 @@ export interface Resources {
    * @example await appaloft.resources.setVariables('res_shop', { LOG_LEVEL: { value: 'debug' }, OLD_FLAG: null })
    */
   setVariables(id: string, changes: VariableChanges, options?: { stateVersion?: number }): Promise<ResourceRecord>
-  /** A target that does not answer is no error: its `problem` says why, beside what the store knows. */
+  /**
+   * A target that does not answer is no error: its `problem` says why, beside what the store knows. `resource-not-found`, `target-not-found`.
+   */
   status(id: string, options?: { target?: string; signal?: AbortSignal }): Promise<ResourceStatus>
-  /** The current profiles, detected and planned afresh; with `force` without any cache. */
+  /**
+   * The current profiles, detected and planned afresh; with `force` (default false) without any cache. `resource-not-found`, `target-not-found`,
+   * `recovery-state-stale`.
+   */
   redeploy(
     id: string,
     options?: CreateOptions & { force?: boolean; target?: string; stateVersion?: number },
   ): Promise<DeploymentHandle>
-  /** Routes first, then drain, releases, records. Idempotent. */
+  /**
+   * Routes first, then drain (at most 10 s), releases, records; `volumes` (default false) with what the resource keeps in them. Attempts under way
+   * are canceled, or waited for. Idempotent: what is not there is no error. `runtime-backend-unavailable` where a target that has something of it does
+   * not answer.
+   */
   remove(id: string, options?: { volumes?: boolean; signal?: AbortSignal }): Promise<void>
-  /** Build logs of the live release's attempt, joined with its output. */
+  /**
+   * Build logs of the live release's attempt, joined with its output; nothing where none is live. The first `next` rejects with
+   * `resource-not-found`, `target-not-found` or `invalid-input`.
+   */
   logs(id: string, options?: LogsOptions & { target?: string }): AsyncIterableIterator<LogEntry>
+  /**
+   * Runs a command in the live release; one that fails is a result. What it prints is not redacted. `resource-not-found`, `target-not-found`,
+   * `release-not-found` where none is live, `runtime-backend-unavailable`.
+   */
   exec(
     id: string,
     command: Command,
@@ -142,19 +161,26 @@ export interface ResourceStatus {
 export interface ListQuery {
   resourceId?: string
   statuses?: Status[]
-  /** Default 50. */
+  /** Default 50, at most 1,000. */
   limit?: number
   /** From the former page. */
   cursor?: string
 }
 
 export interface Deployments {
-  /** Detect and plan alone: creates nothing, writes nothing but the source cache. A blocked plan is a value, not an exception. */
+  /**
+   * Detect and plan alone: creates nothing, writes nothing but the source cache. A blocked plan is a value, not an exception. `invalid-input`,
+   * `resource-not-found`, `target-not-found`.
+   */
   plan(request: DeployRequest, options?: { signal?: AbortSignal }): Promise<Preview>
-  /** Answers when the attempt is recorded. */
+  /**
+   * Answers when the attempt is recorded; with an `idempotencyKey` that the resource had before, with a handle of that attempt. `invalid-input`,
+   * `resource-not-found`, `target-not-found`, `recovery-state-stale`; what goes wrong later is the deployment's `failure`.
+   */
   create(request: DeployRequest, options?: CreateOptions): Promise<DeploymentHandle>
   /** `deployment-not-found`. */
   show(id: string): Promise<Deployment>
+  /** Newest first; `cursor` is null where there are no more. `cursor-invalid`. */
   list(query?: ListQuery): Promise<{ items: Deployment[]; cursor: string | null }>
   /**
    * Replay, then live: subscribes when called. A consumer may be as slow as it likes; it reads the store page by page, and delays nobody. The
@@ -164,9 +190,16 @@ export interface Deployments {
   events(id: string, options?: EventsOptions): AsyncIterableIterator<Envelope>
   /** Build logs joined with the running release's. The first `next` rejects with `invalid-input` or `deployment-not-found`. */
   logs(id: string, options?: LogsOptions): AsyncIterableIterator<LogEntry>
-  /** The failed, canceled or interrupted attempt's snapshot once more. */
+  /**
+   * The failed, canceled or interrupted attempt's snapshot once more, with the secrets of then, or today's (`secrets: 'current'`).
+   * `deployment-not-found`, `not-terminal`, `not-retryable`, `recovery-state-stale`.
+   */
   retry(id: string, options?: CreateOptions & { stateVersion?: number; secrets?: 'current' }): Promise<DeploymentHandle>
-  /** A former release, never re-planned nor rebuilt; without `to`, the one live before the present one. Takes a deployment's or a resource's id. */
+  /**
+   * A former release, never re-planned nor rebuilt; without `to`, the one live before the present one. Takes a deployment's or a resource's id; with
+   * the secrets of then, or today's (`secrets: 'current'`). `deployment-not-found`, `resource-not-found`, `target-not-found`, `nothing-to-roll-back`,
+   * `release-not-found`, `recovery-state-stale`.
+   */
   rollback(
     id: string,
     options?: CreateOptions & { to?: string; target?: string; stateVersion?: number; secrets?: 'current' },
@@ -186,7 +219,8 @@ export interface Deployments {
   showRollout(id: string): Promise<Rollout>
   /**
    * Up to promotion: stops the running work and compensates. Resolves when the request is recorded. Of a rollout (`rol_…`) it stops what
-   * runs and begins nothing more; `together`, or with `onFailure: 'rollback'`, what was promoted goes back as well.
+   * runs and begins nothing more; `together`, or with `onFailure: 'rollback'`, what was promoted goes back as well. Idempotent while it is under way.
+   * `already-promoted`, `rollback-in-progress`, `already-terminal`, `deployment-not-found`, `rollout-not-found`.
    */
   cancel(id: string): Promise<void>
   /**
@@ -247,6 +281,9 @@ export interface Appaloft {
   /** The same events, inside the process. */
   on<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]): void
   off<T extends keyof EngineEvents>(type: T, listener: EngineEvents[T]): void
-  /** Waits for running attempts (`wait`, default) or cancels them. Never stops a release. */
+  /**
+   * Waits for running attempts (`wait`, default) or cancels them. Never stops a release. Idempotent; every other call after it is refused with
+   * `engine-closed`.
+   */
   close(options?: { mode?: 'wait' | 'cancel' }): Promise<void>
 }
