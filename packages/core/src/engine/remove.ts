@@ -13,7 +13,7 @@ import { acquireLease, patiently } from './leases.js'
 import { askToGiveWay } from './machine.js'
 import { maintain } from './maintenance.js'
 import { type Runtime, targetOf } from './runtime.js'
-import { wasOn } from './was-on.js'
+import { lookedThrough, wasOn } from './was-on.js'
 
 interface RemoveOptions {
   volumes?: boolean
@@ -46,7 +46,9 @@ export async function remove(engine: Engine, id: string, options: RemoveOptions)
 /** Attempts were made, and none of them touched its target: there is nothing to ask a target for. False: it may be otherwise. */
 async function forget({ runtime }: Engine, id: string): Promise<boolean> {
   const { store, holdings, ids } = runtime
-  const targets = new Set((await store.listDeployments({ resourceId: id })).map(({ target }) => target))
+  const targets = new Set(
+    (await store.listDeployments({ resourceId: id, limit: lookedThrough })).map(({ target }) => target),
+  )
   const [key] = targets
   if (key === undefined) return false
   for (const one of targets) if ((await wasOn(store, id, one)) !== null) return false
