@@ -5,11 +5,13 @@ import { isTerminal } from '../spec/phases.js'
 import type { AcquireLease } from '../spec/store.js'
 import { adoptUnderLease, judgeUnderFence } from './adopting.js'
 import type { Attempt } from './attempt.js'
-import { type EarlyMarks, stillGood } from './early-marks.js'
+import { stillGood } from './early-marks.js'
+import type { EarlyMarks } from './early-reads.js'
 import { supersededBy } from './errors.js'
-import { holderGone, type Marks, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
+import { holderGone, raiseFences, readMarks, takeLease, watchOwnLease } from './fences.js'
 import { existingResource } from './lookup.js'
 import { askToGiveWay, foreignHolder, isOutdated, isStillLive, othersOn, ownerOf, refuseBeside } from './machine.js'
+import type { Marks } from './marks.js'
 
 type Change = NonNullable<AcquireLease['with']>
 

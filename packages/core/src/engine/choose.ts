@@ -1,7 +1,13 @@
 import type { ArtifactKind } from '../spec/artifact.js'
 import type { Basis, Candidate } from '../spec/plan.js'
+import type { Claim, Planner } from '../spec/planner.js'
 import { type Reason, reason } from '../spec/reasons.js'
-import type { Found } from './search.js'
+
+/** What a planner claims. */
+export interface Found {
+  planner: Planner
+  claim: Claim
+}
 
 const rank: Record<Basis, number> = { explicit: 0, dockerfile: 1, framework: 2, generic: 3, compose: 4 }
 

@@ -5,17 +5,8 @@ import type { AcquireLease } from '../spec/store.js'
 import type { Target } from '../spec/target.js'
 import type { MachineLease } from '../spec/target-lease.js'
 import { acquireLease } from './leases.js'
+import type { Marks } from './marks.js'
 import type { Runtime } from './runtime.js'
-
-/** The highest fence that target and proxy know. */
-export interface Marks {
-  target: number
-  proxy: number
-  /** Of the machine itself; null where it keeps none. */
-  lease: MachineLease | null
-  /** They were read before the lease was asked for. */
-  early?: true
-}
 
 export async function readMarks(target: Target, resourceId: string, call: CallOptions = {}): Promise<Marks> {
   const { lease: machine, proxy } = target

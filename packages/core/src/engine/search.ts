@@ -2,12 +2,7 @@ import { subTree } from '../sources/index.js'
 import type { Claim, Planner, PlannerContext } from '../spec/planner.js'
 import { type Reason, reason } from '../spec/reasons.js'
 import type { SourceTree } from '../spec/source.js'
-import { rankOf } from './choose.js'
-
-export interface Found {
-  planner: Planner
-  claim: Claim
-}
+import { type Found, rankOf } from './choose.js'
 
 export interface Detected {
   baseDirectory: string

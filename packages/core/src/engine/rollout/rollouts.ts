@@ -1,8 +1,15 @@
 import type { Rollout } from '../../spec/rollout.js'
-import type { Conductor } from './conductor.js'
+
+/** Whoever conducts one. */
+interface Conducting {
+  /** The attempts so far, in the order of their beginning. */
+  readonly begun: { target: string; deploymentId: string }[]
+  /** Begins nothing more, and stops what runs. False: it is too late. */
+  cancel(): boolean
+}
 
 interface Running {
-  conductor: Conductor
+  conductor: Conducting
   done: Promise<Rollout>
 }
 
@@ -10,13 +17,13 @@ interface Running {
 export class Rollouts {
   private readonly all = new Map<string, Running>()
 
-  add(id: string, conductor: Conductor, done: Promise<Rollout>): void {
+  add(id: string, conductor: Conducting, done: Promise<Rollout>): void {
     this.all.set(id, { conductor, done })
     const over = () => this.all.delete(id)
     done.then(over, over)
   }
 
-  get(id: string): Conductor | undefined {
+  get(id: string): Conducting | undefined {
     return this.all.get(id)?.conductor
   }
 
