@@ -1,5 +1,6 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -7,11 +8,29 @@ const prefix = 'appaloft-ssh-'
 /** The path of a socket has 104 bytes on some systems, and ssh appends 17 while it makes one. */
 const mostBytes = 60
 
-/** A private folder (0700) with a short path for sockets. */
-export async function socketFolder(): Promise<string> {
+const youngMs = 60_000
+
+export interface SocketFolder {
+  path: string
+  /** Removes it. */
+  close(): Promise<void>
+}
+
+/** A private folder (0700) with a short path for sockets. In one of them this process listens for as long as it lives. */
+export async function socketFolder(): Promise<SocketFolder> {
   const base = Buffer.byteLength(tmpdir()) > mostBytes ? '/tmp' : tmpdir()
   await removeLeftovers(base)
-  return await mkdtemp(join(base, `${prefix}${process.pid}-`))
+  const path = await mkdtemp(join(base, `${prefix}${process.pid}-`))
+  const server = createServer((socket) => socket.destroy()).listen(join(path, 'here'))
+  await once(server, 'listening')
+  server.unref()
+  return {
+    path,
+    async close() {
+      server.close()
+      await rm(path, { recursive: true, force: true })
+    },
+  }
 }
 
 const lives = (pid: number) => {
@@ -43,6 +62,9 @@ async function removeLeftovers(base: string): Promise<void> {
     const folder = join(base, name)
     const inside = await readdir(folder).catch(() => null)
     if (inside === null) continue
+    // Just made: nobody listens there yet.
+    const made = (await stat(folder).catch(() => null))?.mtimeMs ?? 0
+    if (inside.length === 0 && Date.now() - made < youngMs) continue
     const living = await Promise.all(inside.map((one) => answers(join(folder, one))))
     if (!living.includes(true)) await rm(folder, { recursive: true, force: true }).catch(() => undefined)
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AppaloftError, unlessAborted } from '@appaloft/core/spec'
 import { type Connection, connect } from './connection.js'
 import { closedError } from './diagnosis.js'
-import { socketFolder } from './folder.js'
+import { type SocketFolder, socketFolder } from './folder.js'
 import type { Settings } from './options.js'
 
 const firstPauseMs = 100
@@ -17,7 +17,7 @@ const firstTries = 3
 /** The one connection of a host: made when it is first needed, and anew when it was lost. */
 export class Link {
   readonly #closing = new AbortController()
-  #folder: Promise<string> | undefined
+  #folder: Promise<SocketFolder> | undefined
   #current: Connection | undefined
   #connecting: Promise<Connection> | undefined
   /** How many connections there have been, and how often none came about. */
@@ -41,9 +41,9 @@ export class Link {
     return this.#closing.signal
   }
 
-  folder(): Promise<string> {
+  async folder(): Promise<string> {
     this.#folder ??= socketFolder()
-    return this.#folder
+    return (await this.#folder).path
   }
 
   /** An abort ends the wait, not the connecting: others may wait for it too. */
@@ -126,6 +126,6 @@ export class Link {
     await this.#connecting?.catch(() => undefined)
     await this.#current?.close()
     const folder = await this.#folder?.catch(() => undefined)
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+    await folder?.close()
   }
 }
