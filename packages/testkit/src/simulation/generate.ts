@@ -22,6 +22,9 @@ const weights: readonly (readonly [weight: number, verb: Verb])[] = [
 
 const waits = [0, 0, 1, 5, 20, 60, 150, 400, 1500, 16_000]
 
+/** So far that an answer is worth asking for ahead. */
+const farMs = 40
+
 function resource(random: Random, index: number): ResourceSetup {
   const exposure = random.weighted([
     [8, 'proxy'],
@@ -89,7 +92,10 @@ function move(random: Random, engines: number, resources: number, first: boolean
 }
 
 /** A world and what its users do, out of a seed. */
-export function generate(seed: number, limits: { engines: number; stores?: number; records?: boolean }): Setup {
+export function generate(
+  seed: number,
+  limits: { engines: number; stores?: number; records?: boolean; far?: boolean },
+): Setup {
   const random = new Random(`setup ${seed}`)
   const { stores = 1 } = limits
   const engines = Math.max(stores, random.whole(1, limits.engines))
@@ -103,6 +109,7 @@ export function generate(seed: number, limits: { engines: number; stores?: numbe
     engines,
     ...(stores > 1 ? { stores } : {}),
     ...(limits.records ? { records: true } : {}),
+    ...(limits.far ? { far: farMs } : {}),
     deaths: random.pick(['proven', 'unknown']),
     concurrency: random.weighted([
       [5, 'supersede'],

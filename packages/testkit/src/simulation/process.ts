@@ -32,6 +32,9 @@ export interface CallRequest<T> {
   failure(): Error
 }
 
+/** What is asked of the machine, and not of the engine's own. */
+const isThere: ReadonlySet<Port> = new Set<Port>(['target', 'proxy', 'prober'])
+
 /** The process of one engine. Every call it makes to the outside parks here, and goes on when the schedule says so, or never. */
 export class SimulatedProcess implements Owner {
   state: Owner['state'] = 'running'
@@ -112,15 +115,17 @@ export class SimulatedProcess implements Owner {
     const { port, method, about } = request
     const number = this.#calls++
     const deviation = simulation.decisions.of(this.name, number, port, method, simulation.now)
-    const { before: delay = 0, after = 0, fault, ms = 0 } = deviation ?? {}
-    const before = delay + (request.takes ?? 0)
+    const { before: delay = 0, after: late = 0, fault, ms = 0 } = deviation ?? {}
+    const way = (isThere.has(port) ? (simulation.setup.far ?? 0) : 0) / 2
+    const before = way + delay + (request.takes ?? 0)
+    const after = way + late
     const told = (what: string) =>
       simulation.say(() => `${this.name}#${number} ${port}.${method}${about === undefined ? '' : ` ${about}`}${what}`)
     if (fault !== undefined) simulation.cover(`fault:${fault}`)
-    if (delay + after >= 300) simulation.cover('fault:stall')
+    if (delay + late >= 300) simulation.cover('fault:stall')
     // Work that takes its time as it should hinders no heartbeat.
-    if (delay + after >= 5000 || (fault !== undefined && port === 'store'))
-      this.disturbedAt = Math.max(this.disturbedAt, simulation.now + delay + after)
+    if (delay + late >= 5000 || (fault !== undefined && port === 'store'))
+      this.disturbedAt = Math.max(this.disturbedAt, simulation.now + delay + late)
     if (fault === 'crash') {
       told(': crash')
       this.die(ms)

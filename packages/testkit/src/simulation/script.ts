@@ -67,6 +67,11 @@ export interface Setup {
   stores?: number
   /** The machine keeps records of its releases. Default: it does not. */
   records?: boolean
+  /**
+   * The machine is elsewhere, so many milliseconds there and back from the engines, which know it: what saves ways to it is done. Default: it
+   * is their own.
+   */
+  far?: number
   /** Can the death of an engine be proven (one machine), or does only its standing heartbeat tell? */
   deaths: 'proven' | 'unknown'
   concurrency: 'supersede' | 'wait' | 'reject'

@@ -19,6 +19,8 @@ export interface SimulationOptions extends Subject {
   stores?: number
   /** The machine keeps records of its releases, which stores adopt. Default false. */
   records?: boolean
+  /** The machine is elsewhere: what its engines look at ahead, and ask for early, is part of the runs. Default false. */
+  far?: boolean
   /** How many runs may be spent on looking for the shortest one that fails. Default 1,500; 0: none. */
   shrinkRuns?: number
   /** Called after each run. */
@@ -53,6 +55,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     engines = 4,
     stores = 1,
     records = false,
+    far = false,
   } = options
   const began = performance.now()
   const covered: Record<string, number> = {}
@@ -60,7 +63,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const seconds = () => (performance.now() - began) / 1000
   for (let seed = first; seed < first + wanted; seed++) {
     if (options.seconds !== undefined && seconds() >= options.seconds) break
-    const script = { setup: generate(seed, { engines, stores, records }), seed }
+    const script = { setup: generate(seed, { engines, stores, records, far }), seed }
     const outcome = await run(options, script)
     report.runs++
     report.steps += outcome.steps
@@ -93,9 +96,14 @@ async function failureOf(options: SimulationOptions, script: Script, violation: 
 export function replay(
   subject: Subject,
   script: Script | number,
-  { engines = 4, stores = 1, records = false }: Pick<SimulationOptions, 'engines' | 'stores' | 'records'> = {},
+  {
+    engines = 4,
+    stores = 1,
+    records = false,
+    far = false,
+  }: Pick<SimulationOptions, 'engines' | 'stores' | 'records' | 'far'> = {},
 ): Promise<Outcome> {
   const given =
-    typeof script === 'number' ? { setup: generate(script, { engines, stores, records }), seed: script } : script
+    typeof script === 'number' ? { setup: generate(script, { engines, stores, records, far }), seed: script } : script
   return run(subject, given, { trace: true, record: true })
 }

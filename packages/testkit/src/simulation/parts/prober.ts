@@ -24,6 +24,8 @@ export function simulatedProber(process: SimulatedProcess): Prober {
     request: (address, { path, headers = {}, timeoutMs, signal }) => {
       const ask = () => {
         if (address.kind === 'tcp' && address.host === proxyHost) {
+          // With a promotion that is under way; everything else is asked with a token.
+          if (headers[verifyHeader] === undefined) simulation.cover('asked-early')
           const { status, identity, thing, set } = routing.ask(address.port, headers.host ?? '', headers[verifyHeader])
           if (thing !== undefined) {
             const { seen } = thing

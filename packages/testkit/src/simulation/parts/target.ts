@@ -1,6 +1,8 @@
 import { type CallOptions, type LogLine, type RunningRef, reason, type Target } from '@appaloft/core/spec'
 import { effectHappens, stopHappens } from '../invariants/effects.js'
 import type { SimulatedProcess } from '../process.js'
+import { proxyHost } from '../routing.js'
+import { Ahead } from './ahead.js'
 import { simulatedLease } from './lease.js'
 import { buildMs, built, capabilities, reachOf, stateOf } from './machinery.js'
 import { compare, raise } from './marks.js'
@@ -12,6 +14,8 @@ import { unavailable } from './unavailable.js'
 export function simulatedTarget(process: SimulatedProcess): Target {
   const { simulation } = process
   const { machine } = simulation
+  const { far } = simulation.setup
+  const ahead = new Ahead(machine)
   const read = <T>(method: string, about: string, effect: () => T, options: CallOptions = {}, vague?: T) =>
     process.call({ port: 'target', method, about, effect, vague, failure: unavailable }, options)
   /** An effect is compared with the fence at the moment in which it happens. */
@@ -62,16 +66,31 @@ export function simulatedTarget(process: SimulatedProcess): Target {
 
     mark: (id, options) => read('mark', id, () => machine.marks.get(id)?.token ?? 0, options),
     fence: (id, token, { signal, ...rest }) =>
-      read('fence', `${id} ${token}`, () => raise(machine.marks, id, token, rest), { signal }),
-    ...(simulation.stores.length > 1 ? { lease: simulatedLease(process) } : {}),
+      read(
+        'fence',
+        `${id} ${token}`,
+        () => {
+          raise(machine.marks, id, token, rest)
+          ahead.look(id)
+        },
+        { signal },
+      ),
+    ...(far === undefined ? {} : { address: proxyHost, prepare: (coming) => ahead.told(coming) }),
+    ...(simulation.stores.length > 1 || far !== undefined ? { lease: simulatedLease(process) } : {}),
     ...(simulation.setup.records ? { records: simulatedRecords(process) } : {}),
     probe: (options) => read('probe', '', () => ({ ok: true, checks: [] }), options),
 
-    build: (input) =>
-      effect('build', input, input.token, () => built(machine, input), {
-        signal: input.signal,
-        takes: buildMs(input.plan),
-      }),
+    build: async (input) => {
+      const seen = ahead.take(input)
+      if (seen !== undefined) simulation.cover('looked-ahead')
+      return (
+        seen ??
+        effect('build', input, input.token, () => built(machine, input), {
+          signal: input.signal,
+          takes: buildMs(input.plan),
+        })
+      )
+    },
     upload: (input) => effect('upload', input, input.token, () => {}, { signal: input.signal }),
     run: (input, command) => {
       const result = { exitCode: command === 'bad' ? 1 : 0, signal: null, lastLogs: [] }
