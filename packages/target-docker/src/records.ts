@@ -9,6 +9,7 @@ import {
 } from '@appaloft/core/spec'
 import type { Engine } from './api/engine.js'
 import type { Beside } from './beside.js'
+import { tidying } from './containers/remove.js'
 import { checkMark } from './marks.js'
 import { label, type Names } from './names.js'
 
@@ -112,7 +113,7 @@ export function targetRecords(safely: Safely, names: Names, beside: Beside): Tar
         ])
         if (made.status === 'rejected') throw made.reason
         if (mark.status === 'rejected') {
-          await engine.removeVolume(made.value, {})
+          await engine.removeVolume(made.value, tidying())
           throw mark.reason
         }
         if (former.status === 'rejected') throw former.reason

@@ -5,6 +5,7 @@ import { EngineError } from '../api/client.js'
 import type { Engine } from '../api/engine.js'
 import { jsonLines } from '../api/lines.js'
 import { Amounts } from '../build/amounts.js'
+import { tidying } from '../containers/remove.js'
 import type { Settings } from '../options.js'
 import { encodedLogin, loginFor, loginHeader } from '../registry/credentials.js'
 import { type PullFault, pullError, pullFaultOf } from '../registry/faults.js'
@@ -102,7 +103,7 @@ async function pushed(way: Through, headers: Record<string, string>, image: stri
     throw error instanceof EngineError ? pushError(error.message, repository) : error
   } finally {
     // Our own name keeps the image.
-    await from.untag(`${name}:${tag}`).catch(() => undefined)
+    await from.untag(`${name}:${tag}`, tidying()).catch(() => undefined)
   }
 }
 

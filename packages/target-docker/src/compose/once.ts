@@ -1,6 +1,7 @@
 import { AppaloftError } from '@appaloft/core/spec'
 import { EngineError, failure } from '../api/client.js'
 import { readFrames } from '../api/frames.js'
+import { tidying } from '../containers/remove.js'
 import { checkMark } from '../marks.js'
 import { label } from '../names.js'
 import { argvOf, composeLabels, containerFields, hostFields } from './body.js'
@@ -18,7 +19,7 @@ export async function runOnce(stage: Stage, name: string, service: Service): Pro
   const called = names.container(input, `once-${name}`, input.token)
   const nameless = () => []
   const [first] = Object.keys(shape.service.networks)
-  await engine.remove(called).catch((error: unknown) => {
+  await engine.remove(called, { signal }).catch((error: unknown) => {
     if (!(error instanceof EngineError)) throw error
   })
   try {
@@ -62,6 +63,6 @@ export async function runOnce(stage: Stage, name: string, service: Service): Pro
     // Also where the stream of its output was cut.
     throw failure(error, signal)
   } finally {
-    await engine.remove(called).catch(() => undefined)
+    await engine.remove(called, tidying()).catch(() => undefined)
   }
 }

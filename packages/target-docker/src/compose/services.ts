@@ -3,6 +3,7 @@ import { EngineError } from '../api/client.js'
 import { type Engine, orNull, untilKnown } from '../api/engine.js'
 import type { Image } from '../api/schemas.js'
 import { tarOf } from '../api/tar.js'
+import { tidying } from '../containers/remove.js'
 import type { Parts } from '../containers/start.js'
 import { checkMark } from '../marks.js'
 import { label, type Names } from '../names.js'
@@ -162,7 +163,7 @@ async function create({ engine, names }: Parts, input: ReleaseInput, name: strin
     // A holder that raises the fence after this renames it, and the start finds nothing.
     await checkMark(engine, names, resourceId, token, signal)
   } catch (error) {
-    await engine.remove(name).catch(() => undefined)
+    await engine.remove(name, tidying()).catch(() => undefined)
     throw error
   }
 }

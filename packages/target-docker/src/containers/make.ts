@@ -6,6 +6,7 @@ import { checkMark } from '../marks.js'
 import type { Settings } from '../options.js'
 import { askedPorts, containerBody, secretFiles, secretFolder, toArgv, type What } from './body.js'
 import { plainUser } from './place.js'
+import { tidying } from './remove.js'
 import type { Parts, Shaped } from './start.js'
 
 export type Making = What & { shaped: Shaped | undefined }
@@ -69,7 +70,7 @@ export async function make(
     }
     return { name, id: made.status === 'fulfilled' ? made.value : null }
   } catch (error) {
-    await engine.remove(name).catch(() => undefined)
+    await engine.remove(name, tidying()).catch(() => undefined)
     throw error
   }
 }

@@ -3,6 +3,12 @@ import type { CallOptions } from '@appaloft/core/spec'
 import { EngineError } from '../api/client.js'
 import { type Engine, orNull } from '../api/engine.js'
 
+/** Milliseconds for tidying up behind a call: an engine that stands still is not waited for. What stays is found by its labels. */
+const tidyMs = 30_000
+
+/** For what is done also where the call was aborted. */
+export const tidying = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(tidyMs) })
+
 /**
  * Stops it gracefully and removes it. Both are sent at once; the engine begins with the second when it has done the first, and refuses it for
  * what runs. False: nothing was there under its name, or no longer.

@@ -12,6 +12,7 @@ import type { ContainerBody } from './body.js'
 import { everythingOf, type Found, instancesOf } from './find.js'
 import { choosePorts, type Making, make, mustHold, toFirst } from './make.js'
 import { isPortTaken, notStarted } from './refusals.js'
+import { tidying } from './remove.js'
 
 export interface Parts {
   engine: Engine
@@ -85,7 +86,8 @@ export async function startRelease(
 }
 
 async function discardStarted({ engine, names }: Parts, input: ReleaseInput): Promise<void> {
-  for (const { id } of await instancesOf(engine, names, input)) await engine.remove(id)
+  const call = tidying()
+  for (const { id } of await instancesOf(engine, names, input, call.signal)) await engine.remove(id, call)
 }
 
 /** @returns its container, and where it is published; null where it was made by a call that did not come to its end */
@@ -229,6 +231,7 @@ async function endOf(
 }
 
 async function removeCommands({ engine, names }: Parts, input: ReleaseInput): Promise<void> {
-  const left: Found[] = await everythingOf(engine, names, input)
-  for (const { id, role } of left) if (role === 'command') await engine.remove(id)
+  const call = tidying()
+  const left: Found[] = await everythingOf(engine, names, input, call.signal)
+  for (const { id, role } of left) if (role === 'command') await engine.remove(id, call)
 }
