@@ -45,10 +45,11 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
     deployments: createDeployments(engine),
     async reconcile({ signal } = {}) {
       await opened()
-      const first = settling === undefined
       const options = { thorough: true, ...(signal ? { signal } : {}) }
       const report = await settleRollouts(engine, await reconcile(runtime, options), options)
-      if (first) settling = Promise.resolve(report)
+      // Another call may have begun to make the engine ready meanwhile, and be at what this one has left to it.
+      await settling?.catch(() => undefined)
+      settling ??= Promise.resolve(report)
       return report
     },
     async prune(input = {}) {

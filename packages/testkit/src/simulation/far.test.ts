@@ -22,6 +22,12 @@ it.each([
   expect(covered['asked-early']).toBeGreaterThan(runs / 2)
 })
 
+/** Each once made an engine break a promise. */
+it.each([41_829])('two stores keep them in the schedule of seed %i', async (seed) => {
+  const report = await simulate({ ...subject, seed, runs: 1, stores: 2, records: true, far: true })
+  expect(report.failure && describeFailure(report.failure)).toBeNull()
+})
+
 it('finds that access is asked early with the token, to which a candidate answers', { timeout: 300_000 }, async () => {
   const edits = {
     'engine/phases/early-answer.ts': [['{ token: false, signal }', '{ signal }']],
