@@ -1,5 +1,6 @@
 import type { Appaloft, AppaloftOptions, ReconcileReport } from '../spec/api.js'
 import { AppaloftError } from '../spec/errors.js'
+import type { Target } from '../spec/target.js'
 import { createDeployments } from './deployments.js'
 import type { Engine } from './engine.js'
 import { prune } from './prune.js'
@@ -24,11 +25,19 @@ export function createAppaloft(options: AppaloftOptions): Appaloft {
   let closed = false
   const running = new Running()
   const rollouts = new Rollouts()
+  const told = new Set<Target>()
+  const open = async () => {
+    for (const target of runtime.targets.values()) {
+      if (!told.has(target)) await target.open?.({ stateDir: runtime.stateDir })
+      told.add(target)
+    }
+  }
   const opened = () => {
     if (closed) throw new AppaloftError('engine-closed')
-    opening ??= (async () => {
-      for (const target of runtime.targets.values()) await target.open?.({ stateDir: runtime.stateDir })
-    })()
+    opening ??= open().catch((error) => {
+      opening = undefined
+      throw error
+    })
     return opening
   }
   const ready = async () => {

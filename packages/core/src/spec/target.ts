@@ -165,7 +165,7 @@ export interface Target {
   readonly proxy: Proxy | null
   /** Where the machine keeps what there is to know of its releases, for engines with another store. Absent: that is in the store alone. */
   readonly records?: TargetRecords
-  /** Told once by the engine before any other call but `describe`. Cheap: starts nothing, creates nothing. */
+  /** Told once by the engine before any other call but `describe`; again where it failed. Cheap: starts nothing, creates nothing. */
   open?(context: { stateDir: string }): Promise<void>
   /** Pure and synchronous: neither the machine nor the proxy is asked. */
   describe(plan: Plan, previousRelease?: ReleaseRecord): TargetDescription
