@@ -8,6 +8,14 @@ const ours: readonly [said: RegExp, here: string][] = [
   [/pin the new one with knownHosts of sshHost/, `pin the new one with ${pinned}`],
   [/or name its program with ssh of sshHost/, 'or put it on the PATH'],
   [/\b(\w+) of sshHost\b/g, 'ssh: { $1 } in appaloft.config.ts'],
+  [/by the option socket\b/, 'with ssh: { socket } in appaloft.config.ts'],
+  [/by the option host\b/, 'with docker: { host } in appaloft.config.ts'],
+  [/by its options http and https\b/, 'with caddy: { http, https } in appaloft.config.ts'],
+  [/by the option root of caddyContainer\b/, 'with caddy: { root } in appaloft.config.ts'],
+  [/the option (admin|https?) of the proxy\b/, 'caddy: { $1 } in appaloft.config.ts'],
+  [/by the option cli\b/, 'with cli of docker, or of ssh, in appaloft.config.ts'],
+  [/the option siteImage of the Docker target\b/, 'siteImage of docker, or of ssh, in appaloft.config.ts'],
+  [/the option build(\.registry)?(?: of the target)?\b/, 'build$1 of docker, or of ssh, in appaloft.config.ts'],
 ]
 
 /** How to recover, in the words of the command line. */

@@ -43,6 +43,16 @@ describe('hints', () => {
     [usual('host-key-changed'), 'ssh-keygen -R, or pin the new one with ssh: { knownHosts: { keys: ['],
     ['Check that port of sshHost is right.', 'Check that ssh: { port } in appaloft.config.ts is right.'],
     ['Install it, or name its program with ssh of sshHost.', 'Install it, or put it on the PATH.'],
+    ['Name the socket of a rootless one by the option socket.', 'one with ssh: { socket } in appaloft.config.ts.'],
+    ['Name it by the option host, or so.', 'Name it with docker: { host } in appaloft.config.ts, or so.'],
+    ['Listen by its options http and https.', 'Listen with caddy: { http, https } in appaloft.config.ts.'],
+    ['Name it, by the option root of caddyContainer.', 'Name it, with caddy: { root } in appaloft.config.ts.'],
+    ['Set the option https of the proxy to another port.', 'Set caddy: { https } in appaloft.config.ts to another'],
+    ['Correct the option admin of the proxy.', 'Correct caddy: { admin } in appaloft.config.ts.'],
+    ['Name it by the option cli.', 'Name it with cli of docker, or of ssh, in appaloft.config.ts.'],
+    ['Let the option siteImage of the Docker target name one.', 'Let siteImage of docker, or of ssh, in appaloft'],
+    ["Set the option build of the target to 'remote'.", "Set build of docker, or of ssh, in appaloft.config.ts to 'r"],
+    ['Change the option build.registry.', 'Change build.registry of docker, or of ssh, in appaloft.config.ts.'],
     ['Look again.', 'Look again.'],
   ])('speak of flags and fields: %s', (said, here) => {
     expect(hintText(said)).toContain(here)
