@@ -266,6 +266,8 @@ async function end(attempt: Attempt, by: string): Promise<void> {
     } catch (error) {
       if (isLost(error)) throw error
       await attempt.known()
+      // As where it ran: what was there before may be gone, and it is taken up once more.
+      if (attempt.record.drain !== 'none') throw error
       return await undo(attempt, failureOf(attempt, toAppaloftError(error), 'verify'))
     }
   }

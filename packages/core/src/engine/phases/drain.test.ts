@@ -205,6 +205,27 @@ it('what cannot be recorded when the former one is gone undoes nothing: it goes 
   expect(await scene.owned()).toEqual([second.id])
 })
 
+it('who takes it up undoes nothing either when it cannot record what comes after the drain', async () => {
+  await scene.deployed(scene.engine())
+  let drains = 0
+  let refusals = 0
+  const store = refusing(
+    ({ set }) => {
+      if (refusals > 0) return refusals-- > 0
+      // What cannot be recorded once of the drain itself is told as a warning, and then that cannot be.
+      if (set?.drain === 'running' && ++drains <= 3) refusals = drains === 1 ? 2 : 1
+      return false
+    },
+    () => new Error('no'),
+  )
+  // No machine tells of the good end.
+  const { records: _, ...target } = scene.target
+  const second = await scene.deployed(scene.engine({ store, targets: [target] }), 'serve text=two')
+  expect(drains).toBe(4)
+  expect(second).toMatchObject({ status: 'succeeded', rollback: null, failure: null })
+  expect(await scene.owned()).toEqual([second.id])
+})
+
 it('a proxy that is away when its routes are to be left alone is told of, and undoes nothing', async () => {
   await scene.deployed(scene.engine())
   let applied = 0
