@@ -309,6 +309,25 @@ describe('resources', () => {
   })
 })
 
+describe('reconcile', () => {
+  it('says of each problem what to do about it', async () => {
+    const problems = [
+      { resourceId: null, code: 'host-key-changed', message: 'The machine showed another key.' },
+      { resourceId: 'res_web', code: 'of-a-later-version', message: 'Something else.' },
+    ]
+    const report = { ended: [], removed: [], routed: [], problems }
+    const w = world({ engine: { reconcile: async () => report } })
+    expect(await w.run('reconcile')).toBe(1)
+    const [first, fix, second, ...rest] = w.stdout.text.trimEnd().split('\n')
+    expect([first, second, rest]).toEqual([
+      'target: host-key-changed: The machine showed another key.',
+      'res_web: of-a-later-version: Something else.',
+      [],
+    ])
+    expect(fix).toMatch(/^ {2}to recover: .*ssh-keygen -R.*appaloft\.config\.ts/)
+  })
+})
+
 describe('init', () => {
   it('writes a file that is valid and says what was found', { timeout: 60_000 }, async () => {
     const cwd = folder('My Shop')

@@ -51,11 +51,12 @@ describe('doctor', () => {
     store.listResources = async () => {
       throw new Error('the file is damaged')
     }
-    const problems = [{ resourceId: 'res_web', code: 'fenced', message: 'no' }]
+    const problems = [{ resourceId: 'res_web', code: 'runtime-backend-unavailable', message: 'no' }]
     const w = world({ env: path, store, engine: { reconcile: async () => ({ ...nothing, problems }) } })
     expect(await w.run('doctor')).toBe(1)
     expect(w.stdout.text).toContain('the file is damaged')
     expect(w.stdout.text).toContain('records.res_web')
+    expect(w.stdout.text).toContain('then retry. Then run appaloft reconcile.')
   })
 
   it.each([

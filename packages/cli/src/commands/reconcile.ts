@@ -1,6 +1,7 @@
 import type { ReconcileReport } from '@appaloft/core/spec'
 import { withEngineHere } from '../engine.js'
 import { type ExitCode, exitCodes } from '../exit-codes.js'
+import { fixOf } from '../output/hint.js'
 import { clean } from '../output/text.js'
 import type { Register } from './register.js'
 
@@ -25,7 +26,13 @@ function lines(report: ReconcileReport): string[] {
     ...report.ended.map(({ deploymentId, status }) => `${deploymentId} ended ${status}`),
     ...report.removed.map(({ deploymentId, releaseId }) => `removed what ${deploymentId} left of ${releaseId}`),
     ...report.routed.map((resourceId) => `routes of ${resourceId} put right`),
-    ...report.problems.map(({ resourceId, code, message }) => `${resourceId ?? 'target'}: ${code}: ${clean(message)}`),
+    ...report.problems.flatMap(({ resourceId, code, message }) => {
+      const fix = fixOf(code)
+      return [
+        `${resourceId ?? 'target'}: ${code}: ${clean(message)}`,
+        ...(fix === undefined ? [] : [`  to recover: ${fix}`]),
+      ]
+    }),
   ]
   return found.length === 0 ? ['Everything is as recorded.'] : found
 }

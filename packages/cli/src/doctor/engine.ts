@@ -1,4 +1,5 @@
 import type { Appaloft, Target } from '@appaloft/core/spec'
+import { fixOf } from '../output/hint.js'
 import type { TargetPart } from '../targets/part.js'
 import { type Finding, failed, messageOf, passed } from './check.js'
 
@@ -38,7 +39,7 @@ export async function checkRecords(engine: Appaloft): Promise<Finding[]> {
       failed(
         `records.${resourceId ?? 'target'}`,
         `${code}: ${message}`,
-        'Mend the cause, then run appaloft reconcile.',
+        `${fixOf(code) ?? 'Mend the cause.'} Then run appaloft reconcile.`,
       ),
     )
   } catch (error) {

@@ -1,3 +1,4 @@
+import { codes } from '@appaloft/core/spec'
 import { clean } from './text.js'
 
 const pinned = 'ssh: { knownHosts: { keys: ["ssh-ed25519 …"] } } in appaloft.config.ts'
@@ -21,3 +22,9 @@ const ours: readonly [said: RegExp, here: string][] = [
 /** How to recover, in the words of the command line. */
 export const hintText = (hint: string): string =>
   clean(ours.reduce((text, [said, here]) => text.replace(said, here), hint))
+
+/** What to do about a problem that tells its code alone. Undefined: of a code that this version does not know. */
+export const fixOf = (code: string): string | undefined => {
+  const known = Object.entries(codes).find(([name]) => name === code)
+  return known && hintText(known[1].fix)
+}
