@@ -1,4 +1,4 @@
-import { hasCode } from '../spec/errors.js'
+import { AppaloftError, hasCode } from '../spec/errors.js'
 import { type LeaseRef, resourceLeaseKey } from '../spec/lease.js'
 import { activeStatuses } from '../spec/phases.js'
 import type { ReleaseRecord } from '../spec/release.js'
@@ -7,6 +7,7 @@ import type { MachineLease } from '../spec/target-lease.js'
 import { requestCancel } from './cancel.js'
 import type { Engine } from './engine.js'
 import { untilUndisturbed } from './environment.js'
+import { toAppaloftError } from './errors.js'
 import { holderGone } from './fences.js'
 import { requestsEnd } from './in-flight.js'
 import { acquireLease, patiently } from './leases.js'
@@ -73,7 +74,38 @@ async function removeFromAll(
   keys: readonly string[],
   options: RemoveOptions,
 ): Promise<void> {
-  for (const key of keys) await removeFrom(engine, id, key, key === keys.at(-1), options)
+  const failed: { key: string; error: unknown }[] = []
+  for (const key of keys) {
+    try {
+      await removeFrom(engine, id, key, key === keys.at(-1) && failed.length === 0, options)
+    } catch (error) {
+      if (options.signal?.aborted) throw error
+      failed.push({ key, error })
+    }
+  }
+  const [first] = failed
+  if (first === undefined) return
+  if (keys.length === 1) throw first.error
+  throw partly(
+    id,
+    failed.map(({ key }) => key),
+    toAppaloftError(first.error),
+  )
+}
+
+/** What one target keeps is no reason to leave the rest: the others are without it now, and the next call asks what is left. */
+function partly(
+  id: string,
+  targets: string[],
+  { code, phase, category, retriable, message, details, recoveryHint, cause }: AppaloftError,
+) {
+  return new AppaloftError(code, {
+    message: `${message} ${id} is still on ${targets.join(', ')}.`,
+    details: { ...details, targets },
+    recoveryHint: `${recoveryHint} Then remove it again.`,
+    ...{ category, retriable, cause },
+    ...(phase === undefined ? {} : { phase }),
+  })
 }
 
 /** Attempts end first; then routes, then what runs, then what was built. */

@@ -119,7 +119,7 @@ export interface Resources {
   /**
    * Routes first, then drain (at most 10 s), releases, records; `volumes` (default false) with what the resource keeps in them. Attempts under way
    * are canceled, or waited for. Idempotent: what is not there is no error. `runtime-backend-unavailable` where a target that has something of it does
-   * not answer.
+   * not answer; from the others it is removed all the same, and of several `details.targets` are those that still have it.
    */
   remove(id: string, options?: { volumes?: boolean; signal?: AbortSignal }): Promise<void>
   /**
