@@ -136,8 +136,10 @@ const ours = () => [
   ...lines('images', '--all', ...label, '--format', '{{.Repository}}:{{.Tag}}'),
   ...lines('images', '--filter', `reference=appaloft/${scope}:*`, '--format', '{{.Repository}}:{{.Tag}}'),
   ...lines('network', 'ls', ...label, '--format', '{{.Name}}'),
-  // The mark stays, as it must: it keeps a former holder out.
-  ...lines('volume', 'ls', ...label, '--format', '{{.Name}}').filter((name) => !name.includes('.fence.after.')),
+  // The marks stay, as they must: they keep a former holder out, and tell that nobody is at work.
+  ...lines('volume', 'ls', ...label, '--format', '{{.Name}}').filter(
+    (name) => !/\.(?:fence\.after|lease)\./.test(name),
+  ),
 ]
 
 const needs = `needs node scripts/engines.mjs, and ${noCaddy}`

@@ -167,8 +167,10 @@ const ours = (resource?: string) => {
       '--format',
       '{{.Repository}}:{{.Tag}}',
     ),
-    // The mark stays, as it must: it keeps a former holder out.
-    ...lines('volume', 'ls', ...filters, '--format', '{{.Name}}').filter((name) => !name.includes('.fence.after.')),
+    // The marks stay, as they must: they keep a former holder out, and tell that nobody is at work.
+    ...lines('volume', 'ls', ...filters, '--format', '{{.Name}}').filter(
+      (name) => !/\.(?:fence\.after|lease)\./.test(name),
+    ),
   ]
 }
 
