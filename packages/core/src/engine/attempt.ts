@@ -1,9 +1,10 @@
 import { type Redactor, redactor } from '../secrets/index.js'
-import type { DeploymentRecord } from '../spec/deployment.js'
+import type { DeploymentRecord, JournalEntry } from '../spec/deployment.js'
 import type { NewEvent } from '../spec/events.js'
 import type { JsonObject } from '../spec/json.js'
 import type { LeaseRef } from '../spec/lease.js'
 import type { Phase, Step } from '../spec/phases.js'
+import { type RouteTable, routeTableSchema } from '../spec/proxy.js'
 import type { Reason } from '../spec/reasons.js'
 import type { Commit } from '../spec/store.js'
 import type { LogLine, RunningRef, Target } from '../spec/target.js'
@@ -31,6 +32,7 @@ export class Attempt {
   outdated = false
   /** What others left open there is still to be judged, once the fence is raised. */
   unjudged = false
+  private displaced: RouteTable | undefined
   private hold: MachineHold | undefined
   private readonly over = new AbortController()
   /** From the intended promotion on, and while compensation runs: a cancel no longer interrupts. */
@@ -142,12 +144,27 @@ export class Attempt {
     return this.resourceLease === undefined ? [this.attemptLease] : [this.attemptLease, this.resourceLease]
   }
 
+  /** From here on each entry names what another store deployed and the proxy served: this attempt's own store knows no way back to it. */
+  displaces({ routes, live, identity }: RouteTable): void {
+    this.displaced = { routes, live, identity, staged: null, verify: null }
+  }
+
+  /** What another store deployed and this attempt takes the place of, also after a crash. Null: nothing that is known. */
+  get strange(): RouteTable | null {
+    return this.displaced ?? routeTableSchema.safeParse(this.present.journal?.data.displaced).data ?? null
+  }
+
+  entry(step: Step, state: JournalEntry['state'], data: JsonObject): JournalEntry {
+    const { strange } = this
+    return { step, state, data: strange === null ? data : { ...data, displaced: strange } }
+  }
+
   /** Intent before the effect; the result with the next boundary, since steps follow each other. */
   async step<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>, rest: Entry = {}): Promise<T> {
     await this.stillHolds()
     await this.commit({
       ...rest,
-      set: { ...rest.set, journal: { step, state: 'intended', data } },
+      set: { ...rest.set, journal: this.entry(step, 'intended', data) },
       events: [...(rest.events ?? []), this.event({ type: 'step-started', phase, step, data })],
     })
     return await this.within(phase, step, data, work)
@@ -156,7 +173,7 @@ export class Attempt {
   /** A step that changes nothing: its begin is told with the next boundary too, or before its first wait, by `settle`. */
   async look<T>(phase: Phase, step: Step, data: JsonObject, work: () => Promise<T>): Promise<T> {
     this.defer({
-      set: { journal: { step, state: 'intended', data } },
+      set: { journal: this.entry(step, 'intended', data) },
       events: [this.event({ type: 'step-started', phase, step, data })],
     })
     return await this.within(phase, step, data, work)
@@ -169,7 +186,7 @@ export class Attempt {
       const result = await work().finally(() => this.lines.end())
       if (!this.settled) this.signal.throwIfAborted()
       this.defer({
-        set: { journal: { step, state: 'done', data } },
+        set: { journal: this.entry(step, 'done', data) },
         events: [this.event({ type: 'step-succeeded', phase, step })],
       })
       return result
@@ -178,7 +195,7 @@ export class Attempt {
       if (isLost(error) || isLost(failed)) throw error
       const { message, code } = failed
       this.defer({
-        set: { journal: { step, state: 'failed', data } },
+        set: { journal: this.entry(step, 'failed', data) },
         events: [this.event({ type: 'step-failed', phase, step, level: 'error', message, data: { code } })],
       })
       throw failed

@@ -64,7 +64,10 @@ export async function servedTable(attempt: Attempt): Promise<RouteTable | null> 
   const { record, target, signal } = attempt
   if (record.previous === null && target.lease === undefined) return null
   const { table } = await proxyOf(target).observe(record.resourceId, { signal })
-  if (await isStrange(attempt.runtime, target, table)) return table
+  if (table !== null && (await isStrange(attempt.runtime, target, table))) {
+    attempt.displaces(table)
+    return table
+  }
   if (record.previous === null) return null
   if (table?.live?.deploymentId === record.previous.deploymentId) return table
   const { state } = await target.inspect({ resourceId: record.resourceId, ...record.previous }, { signal })

@@ -7,10 +7,12 @@ import type {
   AppaloftOptions,
   CreateOptions,
   DeploymentEvent,
+  Proxy,
   RouteTable,
   Store,
   Target,
 } from '../spec/index.js'
+import { AppaloftError } from '../spec/index.js'
 
 // Two laptops that deploy to one machine: engines with nothing in common but that machine. Time passes faster than it does.
 
@@ -291,6 +293,79 @@ describe('two engines with stores of their own', () => {
     expect(await served()).toEqual({ status: 200, deployment: live.id })
     expect(await scene.owned()).toEqual([live.id])
     expect(await asked()).toEqual([])
+  })
+
+  describe('of one whose promotion worked and failed', () => {
+    let a: Laptop
+    let b: Laptop
+    let hold: ReturnType<typeof held>
+    let live: string
+    let before: RouteTable | null
+    let dies: boolean
+    const tableNow = async () => (await scene.target.proxy!.observe('res_shop')).table
+
+    beforeEach(async () => {
+      let promoted = false
+      dies = true
+      hold = held((name) => name === 'observe' && promoted && dies, false)
+      a = laptop()
+      b = laptop({}, (target) => {
+        const through = hold.change(target)
+        const apply: Proxy['apply'] = async (...args) => {
+          await target.proxy!.apply(...args)
+          if (promoted || !promoting('apply', args)) return
+          promoted = true
+          throw new AppaloftError('runtime-backend-unavailable')
+        }
+        return { ...through, proxy: { ...through.proxy!, apply } }
+      })
+      live = (await (await begin(a.engine)).done).id
+      before = await tableNow()
+    })
+
+    /** Its laptop is started again. */
+    const again = () => {
+      const self = { bootId: '', pidNamespace: '', pid: 1, startTime: '' }
+      return laptop({ store: b.store, liveness: { self, judge: () => 'dead' } }).engine
+    }
+
+    const isAsBefore = async (failed: string) => {
+      expect(await tableNow()).toEqual(before)
+      expect(await served()).toEqual({ status: 200, deployment: live })
+      expect(await scene.owned()).toEqual([live])
+      const { events } = await b.store.readEvents(failed)
+      expect(events.find(({ type }) => type === 'traffic-restored')?.data).toEqual({ deploymentId: live })
+    }
+
+    it('what the other deployed is put back', async () => {
+      dies = false
+      const failed = await (await begin(b.engine, 'serve text=two')).done
+      expect(failed).toMatchObject({ status: 'failed', rollback: { outcome: 'nothing-to-restore' } })
+      await isAsBefore(failed.id)
+    })
+
+    it('what the other deployed is put back by whoever recovers it', async () => {
+      const failing = await begin(b.engine, 'serve text=two')
+      await hold.reached
+      expect((await again().reconcile()).ended).toEqual([{ deploymentId: failing.id, status: 'failed' }])
+      hold.goOn()
+      expect((await failing.done).status).toBe('failed')
+      await isAsBefore(failing.id)
+    })
+
+    it('nothing is put back above what the other deployed since', async () => {
+      const failing = await begin(b.engine, 'serve text=two')
+      await hold.reached
+      const newer = await (await begin(a.engine, 'serve text=three')).done
+      expect(newer).toMatchObject({ status: 'succeeded', failure: null })
+      const since = await tableNow()
+      const [ended] = (await again().reconcile()).ended
+      expect(ended).toMatchObject({ deploymentId: failing.id })
+      hold.goOn()
+      await failing.done
+      expect(await tableNow()).toEqual(since)
+      expect(await served()).toEqual({ status: 200, deployment: newer.id })
+    })
   })
 
   it('of two that begin at once, one after the other promotes', async () => {

@@ -36,7 +36,7 @@ export async function drain(attempt: Attempt, release: ReleaseRecord, passed: Pa
   const { target, runtime } = attempt
   const order = await promotionOrder(attempt)
   await attempt.commit({
-    set: { journal: { step: 'drain', state: 'intended', data: {} } },
+    set: { journal: attempt.entry('drain', 'intended', {}) },
     events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'drain' })],
   })
   const alone = serveAlone(attempt, release, passed.table)

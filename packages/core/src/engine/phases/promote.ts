@@ -26,7 +26,7 @@ export async function promote(
   // Waited for below.
   reached?.catch(() => undefined)
   await attempt.commit({
-    set: { promotion: 'intended', journal: { step: 'promote', state: 'intended', data } },
+    set: { promotion: 'intended', journal: attempt.entry('promote', 'intended', data) },
     events: [attempt.event({ type: 'step-started', phase: 'verify', step: 'promote', data })],
   })
   signal.throwIfAborted()
@@ -69,7 +69,7 @@ export async function recordPromotion(attempt: Attempt, release: ReleaseRecord):
   const data = { releaseId: release.id }
   attempt.settled = true
   await attempt.commit({
-    set: { promotion: 'recorded', journal: { step: 'promote', state: 'done', data } },
+    set: { promotion: 'recorded', journal: attempt.entry('promote', 'done', data) },
     live: { deploymentId: attempt.id, releaseId: release.id },
     events: [
       attempt.event({

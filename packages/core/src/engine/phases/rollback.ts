@@ -1,6 +1,7 @@
 import type { Failure, Rollback } from '../../spec/deployment.js'
 import { AppaloftError, hasCode } from '../../spec/errors.js'
 import type { Status } from '../../spec/phases.js'
+import type { RouteTable } from '../../spec/proxy.js'
 import type { ReleaseRecord } from '../../spec/release.js'
 import type { OwnedThing, RunningRef } from '../../spec/target.js'
 import type { Attempt } from '../attempt.js'
@@ -113,6 +114,7 @@ async function proven(attempt: Attempt, former: Former | null): Promise<Rollback
 
 async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Promise<void> {
   const { record, target } = attempt
+  let back: Pick<RunningRef, 'deploymentId'> | null = previous
   const moved = record.promotion === 'intended' || record.promotion === 'recorded'
   if (previous !== null) {
     const { state } = await target.inspect(previous)
@@ -127,15 +129,18 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
       await target.proxy.apply(record.resourceId, former.table, attempt.token)
       await serves(attempt, previous)
     } else if (ours) {
+      const strange = await displacedBy(attempt, table)
       // Nothing to go back to: the routes stay, without an upstream, so that the resource keeps its port.
       const live = (await isStrange(attempt.runtime, target, table)) ? table!.live : null
-      const empty = { ...table!, live, staged: null, verify: null }
-      await target.proxy.apply(record.resourceId, empty, attempt.token)
-    }
+      const next = strange ?? { ...table!, live, staged: null, verify: null }
+      await target.proxy.apply(record.resourceId, next, attempt.token)
+      if (strange !== null) await serves(attempt, next.live)
+      back ??= next.live
+    } else back ??= table?.live ?? null
   }
   if (!moved) return
   const recorded = record.promotion === 'recorded'
-  const data = { deploymentId: previous?.deploymentId ?? null }
+  const data = { deploymentId: back?.deploymentId ?? null }
   await attempt.commit({
     set: { promotion: recorded ? 'reverted' : 'none' },
     ...(recorded ? { live: record.previous } : {}),
@@ -143,10 +148,24 @@ async function restoreTraffic(attempt: Attempt, previous: RunningRef | null): Pr
   })
 }
 
+/**
+ * What another store deployed is put back only in the place of this attempt itself: whoever came after it raised the fence above it, and what
+ * serves then is not this attempt's. Null: nothing, or it is gone, or goes with this rollback.
+ */
+async function displacedBy(
+  { runtime, target, record, strange }: Attempt,
+  table: RouteTable | null,
+): Promise<RouteTable | null> {
+  if (strange?.live == null || table?.live?.deploymentId !== record.id) return null
+  const { deploymentId } = strange.live
+  const thing = (await target.list(record.resourceId)).find((one) => one.deploymentId === deploymentId)
+  return thing === undefined || (await isStray(runtime, target, thing)) ? null : strange
+}
+
 /** Read back from the proxy, not assumed. */
-async function serves({ target, record }: Attempt, previous: RunningRef | null): Promise<void> {
+async function serves({ target, record }: Attempt, ref: Pick<RunningRef, 'deploymentId'> | null): Promise<void> {
   const { table } = await proxyOf(target).observe(record.resourceId)
-  if (table?.live?.deploymentId === previous?.deploymentId && !table?.staged) return
+  if (table?.live?.deploymentId === ref?.deploymentId && !table?.staged) return
   throw new AppaloftError('rollback-failed', { message: 'The proxy does not serve the former release.' })
 }
 
