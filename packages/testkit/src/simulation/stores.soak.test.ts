@@ -1,6 +1,5 @@
 import { createAppaloft, memoryStore } from '@appaloft/core'
 import { expect, it } from 'vitest'
-import { engineWith } from '../../test/mutants.js'
 import { describeFailure, simulate } from './index.js'
 
 const runs = Number(process.env.APPALOFT_SIMULATION_RUNS ?? 20_000)
@@ -17,13 +16,4 @@ it.each([
   expect(report.failure && describeFailure(report.failure)).toBeNull()
   const rate = Math.round(report.runs / report.seconds)
   console.log(`${what}: ${report.runs} runs from seed ${seed}, ${report.steps} steps, ${rate} runs/s, 0 violations`)
-})
-
-it('finds that an attempt that was overtaken is recovered as if it were alone', async () => {
-  const edits = {
-    'engine/recover.ts': [['if (overtaken !== null) return overtaken\n', '']] as const,
-  }
-  const report = await simulate({ ...(await engineWith(edits)), seed: 1, runs: 30_000, stores: 2, shrinkRuns: 0 })
-  console.log(`found after ${report.runs} seeds (${report.failure?.violation.invariant})`)
-  expect(report.failure).not.toBeNull()
 })
