@@ -121,10 +121,9 @@ const unsound: [string, string][] = [
 
 describe('refused is', () => {
   for (const [what, text] of unsound) {
-    it(what, () => {
-      // A long one byte by byte takes seconds where the machine is busy.
-      const sizes = text.length > 10_000 ? [61, 4_096] : [1, 7]
-      for (const size of [...sizes, text.length]) expect(() => parse(text, size)).toThrow(ProtocolError)
+    // A head at its limit, byte by byte, takes seconds where the machine is busy.
+    it(what, { timeout: 60_000 }, () => {
+      for (const size of [1, 7, text.length]) expect(() => parse(text, size)).toThrow(ProtocolError)
     })
   }
 })
